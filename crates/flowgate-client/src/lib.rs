@@ -1,0 +1,1 @@
+//! An asynchronous WAMP client over WebSocket and RawSocket.

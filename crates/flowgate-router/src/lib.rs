@@ -1,0 +1,1 @@
+//! The WAMP router as pure, synchronous state machines: handshake, realm, broker, dealer and meta API.

@@ -1,0 +1,2 @@
+//! Automation of the Flowgate repository.
+fn main() {}
