@@ -2,8 +2,14 @@
 //!
 //! Small on purpose: a crate that meters, records or authorizes depends on this one and on nothing
 //! of the router. It must never grow behaviour.
-//! Start with [`Timestamp`].
+//! Start with [`Observer`], which watches the router, and [`Gate`], which admits what sessions do.
 
+mod gate;
+mod observer;
+mod stats;
 mod time;
 
+pub use gate::{Disclosure, Gate, GateAction, GateRequest, Verdict};
+pub use observer::{Event, EventKind, LeaveReason, Observer};
+pub use stats::{Account, Report};
 pub use time::Timestamp;

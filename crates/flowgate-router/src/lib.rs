@@ -1,1 +1,17 @@
-//! The WAMP router as pure, synchronous state machines: handshake, realm, broker, dealer and meta API.
+//! The WAMP router as pure, synchronous state machines.
+//!
+//! Start with [`Realm`]: it is told what happens ([`Input`]) and says what to do ([`Action`]).
+//! Time, randomness and configuration are passed in, so that a stream of inputs and a seed
+//! determine everything, and every failure replays.
+//!
+//! This crate never does I/O, reads a clock, takes a lock, starts a thread, logs or prints.
+
+mod action;
+mod config;
+mod handshake;
+mod input;
+
+pub use action::{Action, Close, Outbox, SessionKey, Traffic};
+pub use config::{MetaApi, RealmConfig, RequestIds, Role};
+pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};
+pub use input::{ClientFeatures, Input, Join};

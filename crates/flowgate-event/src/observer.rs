@@ -1,0 +1,158 @@
+//! The seam through which the router is observed.
+
+use flowgate_wire::{MessageType, SessionId};
+
+use crate::{GateAction, Timestamp};
+
+/// Something that happened in the router.
+///
+/// A closed set of borrowed names and copied identifiers; observing one can never change what the
+/// router does.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A session joined.
+    SessionJoined {
+        /// The session.
+        session: SessionId,
+        /// Who it is.
+        authid: &'a str,
+        /// The role it has.
+        authrole: &'a str,
+        /// How it proved who it is.
+        authmethod: &'a str,
+    },
+    /// A session left; its resources are gone.
+    SessionLeft {
+        /// The session.
+        session: SessionId,
+        /// How it ended.
+        reason: LeaveReason,
+    },
+    /// A session broke the protocol and is being aborted.
+    Violation {
+        /// The session.
+        session: SessionId,
+        /// What it did.
+        what: &'a str,
+    },
+    /// A session was not allowed to do something.
+    Denied {
+        /// The session.
+        session: SessionId,
+        /// What it tried.
+        action: GateAction,
+        /// On which URI.
+        uri: &'a str,
+    },
+    /// A message could not be delivered since its receiver's transport does not take its size.
+    Undeliverable {
+        /// The receiver.
+        session: SessionId,
+        /// The message.
+        message: MessageType,
+    },
+}
+
+/// The kinds of [`Event`], to ask for before building one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventKind {
+    /// [`Event::SessionJoined`].
+    SessionJoined,
+    /// [`Event::SessionLeft`].
+    SessionLeft,
+    /// [`Event::Violation`].
+    Violation,
+    /// [`Event::Denied`].
+    Denied,
+    /// [`Event::Undeliverable`].
+    Undeliverable,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeaveReason {
+    /// The client said GOODBYE, or answered the router's.
+    Goodbye,
+    /// The client sent ABORT.
+    Aborted,
+    /// The transport went away.
+    TransportLost,
+    /// The client broke the protocol of WAMP or of its transport.
+    Violation,
+    /// The client did not read what was sent to it.
+    SlowConsumer,
+    /// The router shut down before the client answered its GOODBYE.
+    Shutdown,
+}
+
+impl LeaveReason {
+    /// A word for logs and labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Goodbye => "goodbye",
+            Self::Aborted => "aborted",
+            Self::TransportLost => "transport_lost",
+            Self::Violation => "violation",
+            Self::SlowConsumer => "slow_consumer",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// Watches the router without being able to change it.
+///
+/// Implemented for `()` (nothing is observed and the calls compile to nothing), pairs, `Option`
+/// and mutable references, so that observers compose without the router knowing.
+pub trait Observer {
+    /// Called after the fact, in the order of the facts.
+    fn observe(&mut self, now: Timestamp, event: &Event<'_>);
+
+    /// Whether events of this kind are of interest; the router may skip building others.
+    fn wants(&self, _kind: EventKind) -> bool {
+        true
+    }
+}
+
+impl Observer for () {
+    #[inline]
+    fn observe(&mut self, _now: Timestamp, _event: &Event<'_>) {}
+    #[inline]
+    fn wants(&self, _kind: EventKind) -> bool {
+        false
+    }
+}
+
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn observe(&mut self, now: Timestamp, event: &Event<'_>) {
+        self.0.observe(now, event);
+        self.1.observe(now, event);
+    }
+    fn wants(&self, kind: EventKind) -> bool {
+        self.0.wants(kind) || self.1.wants(kind)
+    }
+}
+
+impl<O: Observer> Observer for Option<O> {
+    fn observe(&mut self, now: Timestamp, event: &Event<'_>) {
+        if let Some(observer) = self {
+            observer.observe(now, event);
+        }
+    }
+    fn wants(&self, kind: EventKind) -> bool {
+        self.as_ref().is_some_and(|observer| observer.wants(kind))
+    }
+}
+
+impl<O: Observer + ?Sized> Observer for &mut O {
+    fn observe(&mut self, now: Timestamp, event: &Event<'_>) {
+        (**self).observe(now, event);
+    }
+    fn wants(&self, kind: EventKind) -> bool {
+        (**self).wants(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests;

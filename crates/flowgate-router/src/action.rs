@@ -1,0 +1,66 @@
+//! What the core wants done: the outputs of a realm.
+
+use flowgate_wire::Message;
+
+/// The place of a session in its realm, chosen by the shell when the session joins.
+///
+/// Small and dense: the shell and the realm use it as an index. It may be used again once the
+/// realm has handled the session's [`Leave`](crate::Input::Leave).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey(pub u32);
+
+/// One thing to do, in order.
+#[derive(Debug)]
+pub enum Action<'a> {
+    /// Send a message to one session.
+    Send {
+        /// The receiver.
+        to: SessionKey,
+        /// The message.
+        message: Message<'a>,
+    },
+    /// Send one message to many sessions; each is listed once.
+    FanOut {
+        /// The receivers, never empty.
+        to: &'a [SessionKey],
+        /// The message, the same for all.
+        message: Message<'a>,
+        /// Whether the delivery may close a metering window of its receiver.
+        traffic: Traffic,
+    },
+    /// End a session once everything sent to it so far is written.
+    ///
+    /// The shell answers with [`Leave`](crate::Input::Leave).
+    Close {
+        /// The session.
+        session: SessionKey,
+        /// How.
+        how: Close,
+    },
+}
+
+/// How the router ends a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Close {
+    /// After the GOODBYE handshake: the client may open another session on the connection.
+    Session,
+    /// The router has sent ABORT: the connection is closed.
+    Connection,
+}
+
+/// What a delivery is, to the receiver's meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traffic {
+    /// Anything but session statistics.
+    Ordinary,
+    /// A `wamp.session.on_stats` event: metered, but never by itself the reason for another.
+    Statistics,
+}
+
+/// Receives a realm's actions while it handles an input.
+///
+/// The borrowed message is valid during the call only: encode it or copy it.
+pub trait Outbox {
+    /// Takes the next action.
+    fn push(&mut self, action: Action<'_>);
+}

@@ -1,0 +1,51 @@
+//! What a realm is told when it is made.
+
+use flowgate_event::Gate;
+use flowgate_wire::UriCheck;
+
+/// The settings of one realm.
+pub struct RealmConfig {
+    /// The realm's name, as HELLO asks for it.
+    pub name: String,
+    /// How strictly URIs are checked.
+    pub uri_check: UriCheck,
+    /// Whether the `wamp.*` procedures and events exist.
+    pub meta_api: MetaApi,
+    /// Whether gaps in a client's request identifiers are violations.
+    pub request_ids: RequestIds,
+    /// The roles that sessions can have; names are unique.
+    pub roles: Vec<Role>,
+    /// What WELCOME says as `agent`.
+    pub agent: String,
+}
+
+/// A role of a realm.
+pub struct Role {
+    /// The `authrole` of its sessions.
+    pub name: String,
+    /// Decides what its sessions may do.
+    pub gate: Box<dyn Gate + Send + Sync>,
+}
+
+/// Whether a realm has the meta API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetaApi {
+    /// It has.
+    #[default]
+    Enabled,
+    /// Its procedures do not exist and its events are not published.
+    Disabled,
+}
+
+/// What the router asks of the sequence of a client's request identifiers.
+///
+/// The type and the range are checked always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RequestIds {
+    /// Any order: clients in the field skip identifiers.
+    #[default]
+    Tolerant,
+    /// Each request has the identifier that follows the session's last, from 1; anything else is a
+    /// protocol violation ("IDs", session scope).
+    Sequential,
+}

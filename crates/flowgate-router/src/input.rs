@@ -1,0 +1,88 @@
+//! What happens to a realm: its inputs.
+
+use flowgate_event::{LeaveReason, Report};
+use flowgate_wire::{Message, MessageType, RequestId, Value};
+
+use crate::SessionKey;
+
+/// One thing that happened; a realm handles them one at a time.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A connection has finished its handshake.
+    ///
+    /// The realm answers with WELCOME, or with ABORT and [`Close`](crate::Action::Close) if it has
+    /// no such role; either way the session exists until its [`Leave`](Self::Leave).
+    Join(Join),
+    /// A session has sent a message.
+    Message {
+        /// The sender.
+        session: SessionKey,
+        /// The message.
+        message: Message<'a>,
+    },
+    /// A session has sent something that is no valid message.
+    Violation {
+        /// The sender.
+        session: SessionKey,
+        /// What is wrong with it, for the ABORT.
+        what: &'a str,
+    },
+    /// A message that the realm sent was larger than its receiver's transport takes, and has been
+    /// dropped by the shell.
+    Undeliverable {
+        /// The receiver.
+        session: SessionKey,
+        /// The type of the message.
+        message: MessageType,
+        /// Its request, for INVOCATION and RESULT.
+        request: Option<RequestId>,
+    },
+    /// A metering window of a session has closed.
+    Stats {
+        /// The session.
+        session: SessionKey,
+        /// The window.
+        report: Report,
+    },
+    /// A session is over: its connection is gone, or its closing handshake is finished.
+    ///
+    /// Comes exactly once for every [`Join`](Self::Join), as the last input that names its key.
+    Leave {
+        /// The session.
+        session: SessionKey,
+        /// How it ended.
+        reason: LeaveReason,
+        /// The last metering window, if the realm is to publish one.
+        report: Option<Report>,
+    },
+    /// The router shuts down: every session is sent GOODBYE.
+    Shutdown,
+}
+
+/// A session that wants to join, with what the handshake has found out about it.
+#[derive(Debug, Clone)]
+pub struct Join {
+    /// The place that the shell has chosen.
+    pub session: SessionKey,
+    /// Who the session is; `None` for a name drawn at random.
+    pub authid: Option<String>,
+    /// The role that the session asks for by way of its authentication.
+    pub authrole: String,
+    /// How it proved who it is.
+    pub authmethod: &'static str,
+    /// Who checked that.
+    pub authprovider: &'static str,
+    /// What the client announced.
+    pub features: ClientFeatures,
+    /// What there is to know about the transport, for the session meta API.
+    pub transport: Value<'static>,
+}
+
+/// The announced features of a client that the router acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClientFeatures {
+    /// The callee can be interrupted (`callee.call_canceling`).
+    pub callee_call_canceling: bool,
+    /// The callee yields progressive results (`callee.progressive_call_results`).
+    pub callee_progressive_call_results: bool,
+}
