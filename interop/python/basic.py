@@ -14,12 +14,11 @@ async def scenario(framework, options):
     other = await framework.join(options.url, options.format)
     # Cases run one after the other on one router: names of their own keep them apart.
     prefix = f"interop.basic.{framework.name}.s{one.details.session}"
-    for step in (joins, calls, errors, publishes, matches, round_trips, keeps_up):
+    for step in (joins, calls, errors, publishes, keeps_order, round_trips, keeps_up):
         await step(one, other, f"{prefix}.{step.__name__}")
         print(f"ok {step.__name__}")
     for session in (one, other):
         await session.leave()
-        # Crossbar.io and older routers answer `normal`; the specification says `goodbye_and_out`.
         equal(await session.left, "wamp.close.goodbye_and_out", "reason of the GOODBYE")
 
 
@@ -115,7 +114,7 @@ async def publishes(publisher, subscriber, prefix):
     equal(await inbox.get(), ("last", [4], {}, fourth.id), "event after unsubscribing")
 
 
-async def matches(publisher, subscriber, prefix):
+async def keeps_order(publisher, subscriber, prefix):
     """Events of one publisher arrive in order, also without an acknowledgement."""
     inbox = Inbox()
     await subscriber.subscribe(inbox.put, prefix)

@@ -72,9 +72,10 @@ class Framework:
         self._runner = ApplicationRunner
         self._session = ApplicationSession
 
-    def run(self, scenario):
+    def run(self, scenario, watchdog_seconds):
         """Runs the coroutine function `scenario` to its end; its exception ends the process."""
-        faulthandler.dump_traceback_later(WATCHDOG_SECONDS, exit=True)
+        if watchdog_seconds is not None:
+            faulthandler.dump_traceback_later(watchdog_seconds, exit=True)
         if self.name == "asyncio":
             import asyncio
 
@@ -196,10 +197,10 @@ def _same(a, b):
     return a == b
 
 
-def main(description, scenario, *arguments):
+def main(description, scenario, *arguments, watchdog_seconds=WATCHDOG_SECONDS):
     """Parses the command line and runs `scenario(framework, options)`.
 
-    `arguments` name further required options.
+    `arguments` name further required options; without a watchdog it may run for ever.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--framework", choices=["asyncio", "twisted"], required=True)
@@ -208,4 +209,4 @@ def main(description, scenario, *arguments):
         parser.add_argument(argument, required=True)
     options = parser.parse_args()
     framework = Framework(options.framework)
-    framework.run(lambda: scenario(framework, options))
+    framework.run(lambda: scenario(framework, options), watchdog_seconds)

@@ -1,2 +1,52 @@
-//! Automation of the Flowgate repository.
-fn main() {}
+//! Automation of the Flowgate repository: `cargo xtask <command>`.
+//!
+//! Builds on as little as possible, since every command compiles it first.
+//! Start from [`COMMANDS`]: one entry and one module for each command.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal prints")]
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+mod ci;
+mod interop;
+mod process;
+mod tally;
+mod test;
+mod workspace;
+
+/// A command: its name, one line of help, and the function that takes the remaining arguments.
+type Command = (&'static str, &'static str, fn(&[String]) -> Result<ExitCode>);
+
+const COMMANDS: &[Command] = &[
+    ("ci", "formatting, lints and documentation, then all that `test` does", ci::run),
+    ("interop", "third-party clients against the router; --help lists the options", interop::run),
+    ("test", "all tests: units, properties, tidy rules, documentation, interop", test::run),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    match COMMANDS.iter().find(|(known, _, _)| *known == name) {
+        Some((_, _, run)) => run(&rest).unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }),
+        None => help(&name),
+    }
+}
+
+fn help(name: &str) -> ExitCode {
+    println!("usage: cargo xtask <command>\n");
+    for (name, line, _) in COMMANDS {
+        println!("  {name:<8} {line}");
+    }
+    match name {
+        "" | "help" | "--help" | "-h" => ExitCode::SUCCESS,
+        unknown => {
+            eprintln!("\nerror: there is no command {unknown:?}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -11,5 +11,5 @@ mod time;
 
 pub use gate::{Disclosure, Gate, GateAction, GateRequest, Verdict};
 pub use observer::{Event, EventKind, LeaveReason, Observer};
-pub use stats::{Account, Report};
+pub use stats::{Account, Report, Totals};
 pub use time::Timestamp;

@@ -45,6 +45,16 @@ pub enum Event<'a> {
         /// On which URI.
         uri: &'a str,
     },
+    /// A message that has no reply could not be acted on: an unacknowledged PUBLISH that is
+    /// refused, but not by a gate ([`Denied`](Self::Denied)).
+    Dropped {
+        /// The sender.
+        session: SessionId,
+        /// The message.
+        message: MessageType,
+        /// The error that a message with a reply would have got.
+        error: &'a str,
+    },
     /// A message could not be delivered since its receiver's transport does not take its size.
     Undeliverable {
         /// The receiver.
@@ -65,6 +75,8 @@ pub enum EventKind {
     Violation,
     /// [`Event::Denied`].
     Denied,
+    /// [`Event::Dropped`].
+    Dropped,
     /// [`Event::Undeliverable`].
     Undeliverable,
 }

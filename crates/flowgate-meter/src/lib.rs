@@ -39,13 +39,11 @@
 mod account;
 mod config;
 mod rating;
-mod report;
 mod session;
 
-pub use account::{Account, Totals};
 pub use config::StatsConfig;
+pub use flowgate_event::{Account, Report, Totals};
 pub use rating::{RatedMessageSize, RatedMessageSizeError};
-pub use report::Report;
 pub use session::{Due, SessionMeter, Traffic};
 
 #[cfg(test)]

@@ -9,6 +9,12 @@ use flowgate_wire::Message;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionKey(pub u32);
 
+impl SessionKey {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// One thing to do, in order.
 #[derive(Debug)]
 pub enum Action<'a> {

@@ -1,6 +1,6 @@
 //! The opening handshake: from HELLO to a session that may join, or a refusal.
 
-use flowgate_wire::{Message, uris};
+use flowgate_wire::{Dict, Hello, MatchPolicy, Message, UriCheck, Value, uris};
 
 use crate::ClientFeatures;
 
@@ -78,12 +78,109 @@ impl Refusal {
     pub fn no_such_realm(realm: &str) -> Self {
         Self { reason: uris::error::NO_SUCH_REALM, message: format!("no realm {realm:?}") }
     }
+
+    fn violation(message: String) -> Self {
+        Self { reason: uris::error::PROTOCOL_VIOLATION, message }
+    }
 }
 
 impl AuthPolicy {
     /// Judges the first message of a connection, or of a further session on it.
+    ///
+    /// Takes HELLO, and ABORT from a client that gives up; anything else is a protocol error
+    /// ("Session Establishment").
     #[must_use]
-    pub fn judge(&self, _message: &Message<'_>) -> HandshakeStep {
-        HandshakeStep::Close
+    pub fn judge(&self, message: &Message<'_>) -> HandshakeStep {
+        let judged = match message {
+            Message::Hello(hello) => self.judge_hello(hello),
+            Message::Abort(_) => return HandshakeStep::Close,
+            Message::Welcome(_)
+            | Message::Challenge(_)
+            | Message::Authenticate(_)
+            | Message::Goodbye(_)
+            | Message::Error(_)
+            | Message::Publish(_)
+            | Message::Published(_)
+            | Message::Subscribe(_)
+            | Message::Subscribed(_)
+            | Message::Unsubscribe(_)
+            | Message::Unsubscribed(_)
+            | Message::Event(_)
+            | Message::Call(_)
+            | Message::Cancel(_)
+            | Message::Result(_)
+            | Message::Register(_)
+            | Message::Registered(_)
+            | Message::Unregister(_)
+            | Message::Unregistered(_)
+            | Message::Invocation(_)
+            | Message::Interrupt(_)
+            | Message::Yield(_)
+            | Message::EventReceived(_) => {
+                let name = message.message_type().name();
+                Err(Refusal::violation(format!("{name} before a session is open")))
+            }
+        };
+        match judged {
+            Ok(accepted) => HandshakeStep::Join(accepted),
+            Err(refusal) => HandshakeStep::Refuse(refusal),
+        }
     }
+
+    fn judge_hello(&self, hello: &Hello<'_>) -> Result<Accepted, Refusal> {
+        let realm = hello.realm.as_str();
+        if !hello.realm.is_valid(UriCheck::Loose, MatchPolicy::Exact) {
+            let message = format!("{realm:?} is not a valid realm");
+            return Err(Refusal { reason: uris::error::INVALID_URI, message });
+        }
+        let features = announced_features(&hello.details)?;
+        let anonymous = offers_anonymous(&hello.details)?;
+        if self.offer == AuthOffer::AnonymousMethod && !anonymous {
+            let message = "only the authentication method \"anonymous\" is offered".to_owned();
+            return Err(Refusal { reason: uris::error::NO_MATCHING_AUTH_METHOD, message });
+        }
+        let AnonymousPolicy { realm: allowed, role, authid } = &self.anonymous;
+        if allowed.as_deref().is_some_and(|allowed| allowed != realm) {
+            let message = format!("anonymous clients may not join realm {realm:?}");
+            return Err(Refusal { reason: uris::error::NOT_AUTHORIZED, message });
+        }
+        Ok(Accepted {
+            realm: realm.to_owned(),
+            authid: authid.clone(),
+            authrole: role.clone(),
+            authmethod: "anonymous",
+            authprovider: "static",
+            features,
+        })
+    }
+}
+
+/// What the client announces in `HELLO.Details.roles`, of which it must have at least one.
+///
+/// A feature that is not `true` is not announced.
+fn announced_features(details: &Dict<'_>) -> Result<ClientFeatures, Refusal> {
+    let roles = details.get("roles");
+    let announced = roles.as_ref().and_then(Value::as_dict).filter(|roles| !roles.is_empty());
+    if announced.is_none() {
+        return Err(Refusal::violation("HELLO announces no roles".to_owned()));
+    }
+    let callee = roles.as_ref().and_then(|roles| roles.get("callee"));
+    let features = callee.and_then(|callee| callee.get("features"));
+    let has = |name| features.and_then(|all| all.get(name)).and_then(Value::as_bool) == Some(true);
+    Ok(ClientFeatures {
+        callee_call_canceling: has("call_canceling"),
+        callee_progressive_call_results: has("progressive_call_results"),
+    })
+}
+
+/// Whether `HELLO.Details.authmethods` is absent or names `anonymous`.
+fn offers_anonymous(details: &Dict<'_>) -> Result<bool, Refusal> {
+    let Some(methods) = details.get("authmethods").filter(|methods| *methods != Value::Null) else {
+        return Ok(true);
+    };
+    let methods = methods.as_list().unwrap_or(&[Value::Null]);
+    if methods.iter().any(|method| method.as_str().is_none()) {
+        return Err(Refusal::violation("HELLO.authmethods is not a list of strings".to_owned()));
+    }
+    Ok(methods.iter().any(|method| method.as_str() == Some("anonymous")))
 }

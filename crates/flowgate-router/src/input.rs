@@ -34,7 +34,7 @@ pub enum Input<'a> {
         session: SessionKey,
         /// The type of the message.
         message: MessageType,
-        /// Its request, for INVOCATION and RESULT.
+        /// Its request, for INVOCATION, RESULT, and an ERROR that answers a CALL.
         request: Option<RequestId>,
     },
     /// A metering window of a session has closed.
@@ -74,6 +74,9 @@ pub struct Join {
     pub authprovider: &'static str,
     /// What the client announced.
     pub features: ClientFeatures,
+    /// What the session's messages are serialized with: `json`, `msgpack` or `cbor`, followed by
+    /// `.batched` where they are.
+    pub serializer: &'static str,
     /// What there is to know about the transport, for the session meta API.
     pub transport: Value<'static>,
 }

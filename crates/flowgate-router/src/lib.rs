@@ -7,11 +7,32 @@
 //! This crate never does I/O, reads a clock, takes a lock, starts a thread, logs or prints.
 
 mod action;
+mod auth;
+mod broker;
+mod calls;
 mod config;
+mod dealer;
+mod details;
 mod handshake;
+mod ids;
 mod input;
+mod lifecycle;
+mod membership;
+mod meta;
+mod options;
+mod pubsub;
+mod realm;
+mod request_error;
+mod rpc;
+mod session;
+mod turn;
+mod uri_table;
+mod welcome;
 
 pub use action::{Action, Close, Outbox, SessionKey, Traffic};
+pub use auth::{Allow, Disclose, Permissions, Rule};
 pub use config::{MetaApi, RealmConfig, RequestIds, Role};
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};
 pub use input::{ClientFeatures, Input, Join};
+pub use realm::Realm;
+pub use uri_table::{EntryKey, InsertError, UriTable};

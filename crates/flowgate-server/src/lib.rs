@@ -1,1 +1,24 @@
-//! The flowgate server: listeners, links, timers, configuration and administration around the router core.
+//! The Flowgate server: listeners, links, timers, configuration and administration around the
+//! router core.
+//!
+//! Start with [`Server`], which runs a [`config::NodeConfig`].
+//! This is the only crate that sees everything; what the router does is decided below it.
+
+mod admin;
+mod clock;
+pub mod codec;
+pub mod config;
+mod frame;
+mod gate;
+mod link;
+mod listener;
+mod observer;
+mod realm;
+mod scratch;
+mod server;
+mod service;
+mod tls;
+
+pub use listener::BindError;
+pub use server::{Server, StartError, check_files};
+pub use tls::TlsError;

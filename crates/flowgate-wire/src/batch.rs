@@ -104,8 +104,8 @@ pub const fn split(format: Format, batch: &[u8]) -> Messages<'_> {
 }
 
 impl<'a> Messages<'a> {
-    /// The next message and how many octets follow it before the one after; `rest` is not empty.
-    fn take(&self) -> Result<(&'a [u8], usize), BatchError> {
+    /// The first message of `rest`, which is not empty, and how many octets the batch adds to it.
+    fn first(&self) -> Result<(&'a [u8], usize), BatchError> {
         let (message, overhead) = match self.format {
             Format::Json => terminated(self.rest),
             Format::MessagePack | Format::Cbor => (prefixed(self.rest, self.at)?, LENGTH_BYTES),
@@ -130,7 +130,7 @@ impl<'a> Iterator for Messages<'a> {
                 State::Within | State::Failed => None,
             };
         }
-        match self.take() {
+        match self.first() {
             Ok((message, overhead)) => {
                 let consumed = message.len().saturating_add(overhead);
                 self.rest = self.rest.get(consumed..).unwrap_or_default();

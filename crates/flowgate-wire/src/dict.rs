@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::token::{AnyTokens, Token, Tokens, count_down, read_value};
 use crate::{Entry, Format, Value};
 
 /// An `Options|dict` or `Details|dict` element.
@@ -35,6 +36,84 @@ impl<'a> Dict<'a> {
     #[must_use]
     pub const fn from_vec(entries: Vec<Entry<'a>>) -> Self {
         Self(DictRepr::Entries(Cow::Owned(entries)))
+    }
+
+    /// The entries in the order of the wire, without those whose value is `undefined`.
+    ///
+    /// A key that occurs twice comes twice; the last one counts.
+    /// Each call reads the encoded dictionary anew.
+    pub fn entries(&self) -> impl Iterator<Item = (Cow<'_, str>, Value<'_>)> {
+        match &self.0 {
+            DictRepr::Raw { format, bytes } => Entries::Raw(RawEntries::new(*format, bytes)),
+            DictRepr::Entries(entries) => Entries::Values(entries.iter()),
+        }
+    }
+
+    /// The value under `key`; of several the last one.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Value<'_>> {
+        self.entries().filter(|(name, _)| name == key).last().map(|(_, value)| value)
+    }
+
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            // The encoded empty dictionaries that clients send.
+            DictRepr::Raw { format: Format::Json, bytes: b"{}" }
+            | DictRepr::Raw { format: Format::MessagePack, bytes: [0x80] }
+            | DictRepr::Raw { format: Format::Cbor, bytes: [0xa0] } => true,
+            DictRepr::Raw { .. } => self.entries().next().is_none(),
+            DictRepr::Entries(entries) => entries.is_empty(),
+        }
+    }
+}
+
+/// The entries of a dictionary.
+enum Entries<'d> {
+    Raw(RawEntries<'d>),
+    Values(std::slice::Iter<'d, Entry<'d>>),
+}
+
+impl<'d> Iterator for Entries<'d> {
+    type Item = Entry<'d>;
+
+    fn next(&mut self) -> Option<Entry<'d>> {
+        match self {
+            Self::Raw(entries) => entries.next(),
+            Self::Values(entries) => entries.next().map(|(key, value)| (Cow::Borrowed(key.as_ref()), value.clone())),
+        }
+    }
+}
+
+/// The entries of an encoded dictionary.
+struct RawEntries<'d> {
+    tokens: AnyTokens<'d>,
+    remaining: Option<u64>,
+}
+
+impl<'d> RawEntries<'d> {
+    fn new(format: Format, bytes: &'d [u8]) -> Self {
+        let mut tokens = AnyTokens::new(format, bytes);
+        // The decoder makes this of dictionaries only.
+        let remaining =
+            if let Token::Dict(remaining) = tokens.token() { remaining } else { Some(0) };
+        Self { tokens, remaining }
+    }
+
+    fn next(&mut self) -> Option<Entry<'d>> {
+        while count_down(&mut self.remaining) {
+            let key = self.tokens.key();
+            if matches!(key, Token::End) {
+                break;
+            }
+            let token = self.tokens.token();
+            if !matches!(token, Token::Undefined) {
+                return Some((key.into_key(), read_value(&mut self.tokens, token)));
+            }
+        }
+        self.remaining = Some(0);
+        None
     }
 }
 

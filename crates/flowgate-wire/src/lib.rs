@@ -9,18 +9,32 @@
 //! This crate never does I/O, and never turns a client's payload into values.
 
 pub mod batch;
+mod base64;
+mod budget;
+mod codec;
 mod dict;
+mod element;
+mod error;
 mod format;
+mod head;
 mod ids;
 mod limits;
 mod message;
 mod payload;
+mod read;
+mod scan;
+mod skip;
+mod stack;
+mod token;
+mod transcode;
 pub mod rawsocket;
 mod uri;
 pub mod uris;
 mod value;
+mod write;
 
 pub use dict::Dict;
+pub use error::DecodeError;
 pub use format::{Batching, Format, Serializer};
 pub use ids::{
     IdOutOfRange, MAX_ID, PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId,

@@ -2,11 +2,16 @@
 
 use std::borrow::Cow;
 
+use crate::element::Element;
+use crate::read::Reader;
+use crate::write::{Shape, Writer};
 use crate::{
-    Dict, Payload, PublicationId, RegistrationId, RequestId, SessionId, SubscriptionId, Uri,
+    DecodeError, Dict, Payload, PublicationId, RegistrationId, RequestId, SessionId,
+    SubscriptionId, Uri,
 };
 
-/// Declares all messages in one table: the structs, [`Message`] and [`MessageType`].
+/// Declares all messages in one table: the structs, [`Message`] and [`MessageType`], and how a
+/// message is read and written.
 ///
 /// The order of the fields is the order of the elements on the wire after the type code.
 macro_rules! messages {
@@ -49,6 +54,51 @@ macro_rules! messages {
             pub const fn message_type(&self) -> MessageType {
                 match self {
                     $( Self::$name(_) => MessageType::$name, )*
+                }
+            }
+        }
+
+        impl<'a> Message<'a> {
+            /// Reads a message whose reader stands at the beginning.
+            pub(crate) fn read<R: Reader<'a>>(
+                reader: &mut R,
+            ) -> std::result::Result<Self, DecodeError> {
+                reader.open()?;
+                if !reader.next()? {
+                    return Err(DecodeError::NotAMessage);
+                }
+                let message = match reader.unsigned()?.ok_or(DecodeError::NotAMessage)? {
+                    $(
+                        $code => Self::$name($name {
+                            $(
+                                $field: Element::decode(reader).map_err(|fault| {
+                                    fault.at(MessageType::$name, stringify!($field))
+                                })?,
+                            )*
+                        }),
+                    )*
+                    code => return Err(DecodeError::UnknownType(code)),
+                };
+                if reader.next()? {
+                    let message = message.message_type();
+                    return Err(DecodeError::TooManyElements { message });
+                }
+                reader.close()?;
+                Ok(message)
+            }
+
+            /// Writes the message.
+            pub(crate) fn write<W: Writer>(&self, writer: &mut W) {
+                match self {
+                    $(
+                        Self::$name(message) => {
+                            let count = 1 $( + Element::count(&message.$field) )*;
+                            let at = writer.begin(Shape::List, Some(count));
+                            writer.unsigned($code);
+                            $( Element::encode(&message.$field, writer); )*
+                            writer.end(Shape::List, at, None);
+                        }
+                    )*
                 }
             }
         }

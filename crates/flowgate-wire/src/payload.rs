@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::token::{AnyTokens, Tokens, read_value};
 use crate::{Entry, Format, Value};
 
 /// The payload elements at the end of a message: nothing, `Arguments`, or both `Arguments` and
@@ -38,6 +39,15 @@ pub(crate) enum TailCount {
     Two,
 }
 
+impl TailCount {
+    pub(crate) const fn get(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+}
+
 impl<'a> Payload<'a> {
     /// No payload.
     pub const EMPTY: Self = Self(PayloadRepr::None);
@@ -52,6 +62,73 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub const fn from_vecs(args: Vec<Value<'a>>, kwargs: Vec<Entry<'a>>) -> Self {
         Self(PayloadRepr::Values { args: Cow::Owned(args), kwargs: Cow::Owned(kwargs) })
+    }
+
+    /// Whether the message ends without a payload element.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            PayloadRepr::None => true,
+            PayloadRepr::Raw { .. } => false,
+            PayloadRepr::Values { args, kwargs } => args.is_empty() && kwargs.is_empty(),
+        }
+    }
+
+    /// The format and the octets of a received payload, `None` for an empty one and for values.
+    ///
+    /// In JSON the text from the first element to the last, with the comma between the two; in
+    /// MessagePack and CBOR the elements one after the other.
+    #[must_use]
+    pub const fn raw(&self) -> Option<(Format, &'a [u8])> {
+        match &self.0 {
+            PayloadRepr::Raw { format, bytes, .. } => Some((*format, bytes)),
+            PayloadRepr::None | PayloadRepr::Values { .. } => None,
+        }
+    }
+
+    /// About how many octets the payload takes when it is encoded; exact for a received payload
+    /// in its own format.
+    ///
+    /// Costs one look at each value if the payload is of values.
+    #[must_use]
+    pub fn encoded_len_hint(&self) -> usize {
+        match &self.0 {
+            PayloadRepr::None => 0,
+            PayloadRepr::Raw { bytes, .. } => bytes.len(),
+            PayloadRepr::Values { args, kwargs } => {
+                let args = args.iter().map(Value::encoded_len_hint);
+                let kwargs =
+                    kwargs.iter().map(|(key, value)| 4 + key.len() + value.encoded_len_hint());
+                4 + args.sum::<usize>() + kwargs.sum::<usize>()
+            }
+        }
+    }
+
+    /// The payload as values: `Arguments` and `ArgumentsKw`, either of them empty if absent.
+    ///
+    /// For the router's own procedures and for clients.
+    /// A transparent payload (octets in place of both elements) becomes one binary argument.
+    /// Keys that are no strings become text, and `undefined` becomes null; see docs/payload.md.
+    #[must_use]
+    pub fn decode(&self) -> (Vec<Value<'_>>, Vec<Entry<'_>>) {
+        match &self.0 {
+            PayloadRepr::None => (Vec::new(), Vec::new()),
+            PayloadRepr::Values { args, kwargs } => (args.to_vec(), kwargs.to_vec()),
+            PayloadRepr::Raw { format, count, bytes } => {
+                let mut tokens = AnyTokens::new(*format, bytes);
+                let first = tokens.token();
+                let first = read_value(&mut tokens, first);
+                let args = if let Value::List(items) = first { items } else { vec![first] };
+                let mut kwargs = Vec::new();
+                if *count == TailCount::Two {
+                    let second = tokens.token();
+                    if let Value::Dict(entries) = read_value(&mut tokens, second) {
+                        kwargs = entries;
+                    }
+                }
+                (args, kwargs)
+            }
+        }
     }
 }
 

@@ -115,6 +115,12 @@ impl<'a> From<&'a str> for Uri<'a> {
     }
 }
 
+impl<'a> From<Cow<'a, str>> for Uri<'a> {
+    fn from(uri: Cow<'a, str>) -> Self {
+        Self(uri)
+    }
+}
+
 impl From<String> for Uri<'_> {
     fn from(uri: String) -> Self {
         Self(Cow::Owned(uri))

@@ -1,5 +1,7 @@
 //! A value of the WAMP type system, for the parts of a message that the router reads or makes.
 
+mod serde_impls;
+
 use std::borrow::Cow;
 
 /// One value.
@@ -62,10 +64,26 @@ impl<'a> Value<'a> {
         if let Self::Dict(entries) = self { Some(entries) } else { None }
     }
 
-    /// The value under `key`, if this is a dictionary that has it.
+    /// The value under `key`, if this is a dictionary that has it; of several the last one.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value<'a>> {
-        self.as_dict()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.as_dict()?.iter().rfind(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// About how many octets the value takes when it is encoded.
+    pub(crate) fn encoded_len_hint(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) => 5,
+            Self::Unsigned(_) | Self::Signed(_) | Self::Float(_) => 10,
+            Self::String(text) => text.len() + 5,
+            Self::Binary(octets) => octets.len() / 3 * 4 + 12,
+            Self::List(items) => 5 + items.iter().map(Self::encoded_len_hint).sum::<usize>(),
+            Self::Dict(entries) => {
+                let entries =
+                    entries.iter().map(|(key, value)| 4 + key.len() + value.encoded_len_hint());
+                5 + entries.sum::<usize>()
+            }
+        }
     }
 
     /// The same value without borrowed parts.
@@ -134,5 +152,11 @@ impl From<String> for Value<'_> {
 impl<'a> From<Vec<Value<'a>>> for Value<'a> {
     fn from(items: Vec<Value<'a>>) -> Self {
         Self::List(items)
+    }
+}
+
+impl From<Vec<u8>> for Value<'_> {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::Binary(Cow::Owned(octets))
     }
 }

@@ -67,6 +67,12 @@ impl Node {
 }
 
 impl Value {
+    /// The number, if this is an integer.
+    pub(super) const fn integer(&self) -> Option<i128> {
+        let Self::Integer(number) = self else { return None };
+        Some(*number)
+    }
+
     /// What kind of value this is, with its article, for messages.
     pub(super) const fn kind(&self) -> &'static str {
         match self {

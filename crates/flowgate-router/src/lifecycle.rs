@@ -1,0 +1,188 @@
+//! How sessions begin and end.
+
+use flowgate_event::{Event, EventKind, LeaveReason, Observer, Report};
+use flowgate_wire::{Dict, Goodbye, Message, MessageType, RequestId, Uri, Welcome, uris};
+
+use crate::{
+    Close, Join, SessionKey,
+    calls::Outcome,
+    details::Details,
+    realm::{Service, State},
+    request_error::RequestError,
+    session::{Phase, Session},
+    turn::Turn,
+    welcome,
+};
+
+impl State {
+    pub(crate) fn handle_join<O: Observer>(&mut self, turn: &mut Turn<'_, O>, join: Join) {
+        let key = join.session;
+        if !self.sessions.is_vacant(key) {
+            // Invariant: the shell uses a key again only after its `Leave`.
+            debug_assert!(false, "{key:?} joins twice");
+            return;
+        }
+        if self.service == Service::ShuttingDown {
+            self.sessions.refuse(key);
+            return turn.abort(key, uris::close::SYSTEM_SHUTDOWN, "the router is shutting down");
+        }
+        let Some(role) = self.config.roles.iter().position(|role| role.name == join.authrole)
+        else {
+            self.sessions.refuse(key);
+            let message = format!("no role {:?} in realm {:?}", join.authrole, self.config.name);
+            return turn.abort(key, uris::error::NO_SUCH_ROLE, &message);
+        };
+        let session = Session {
+            id: self.sessions.unused_id(&mut self.ids),
+            phase: Phase::Open,
+            role,
+            authid: join.authid.unwrap_or_else(|| self.ids.authid()),
+            authrole: join.authrole,
+            authmethod: join.authmethod,
+            authprovider: join.authprovider,
+            features: join.features,
+            serializer: join.serializer,
+            transport: join.transport,
+            last_request: None,
+        };
+        let details = Dict::from(welcome::details(&self.config, &session));
+        turn.send(key, Welcome { session: session.id, details });
+        turn.observe(EventKind::SessionJoined, || Event::SessionJoined {
+            session: session.id,
+            authid: &session.authid,
+            authrole: &session.authrole,
+            authmethod: session.authmethod,
+        });
+        self.publish_on_join(turn, &session);
+        self.sessions.insert(key, session);
+    }
+
+    /// The client closes its session ("Session Closing").
+    pub(crate) fn handle_goodbye<O: Observer>(&mut self, turn: &mut Turn<'_, O>, from: SessionKey) {
+        self.end(turn, from, Phase::Closed);
+        let reason = Uri::from(uris::close::GOODBYE_AND_OUT);
+        turn.send(from, Goodbye { details: Dict::EMPTY, reason });
+        turn.close(from, Close::Session);
+    }
+
+    /// The client gives up; there is no reply.
+    pub(crate) fn handle_abort<O: Observer>(&mut self, turn: &mut Turn<'_, O>, from: SessionKey) {
+        self.end(turn, from, Phase::Closed);
+        turn.close(from, Close::Connection);
+    }
+
+    /// The shell could not make a message of what a client has sent.
+    pub(crate) fn handle_violation<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        what: &str,
+    ) {
+        match self.sessions.get(from).map(|session| session.phase) {
+            Some(Phase::Open) => self.violate(turn, from, what),
+            Some(Phase::ShuttingDown) => self.handle_abort(turn, from),
+            Some(Phase::Closed) | None => {}
+        }
+    }
+
+    /// An open session broke the protocol: it is aborted ("Protocol Errors").
+    pub(crate) fn violate<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        what: &str,
+    ) {
+        let Some(session) = self.sessions.open(from).map(|session| session.id) else { return };
+        turn.observe(EventKind::Violation, || Event::Violation { session, what });
+        turn.abort(from, uris::error::PROTOCOL_VIOLATION, what);
+        self.end(turn, from, Phase::Closed);
+    }
+
+    /// A message to a session in shutdown waits for the client's GOODBYE; what the client sent
+    /// before it saw the router's is ignored (session state chart, transition 14).
+    pub(crate) fn handle_shutting_down<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Message<'_>,
+    ) {
+        if matches!(message, Message::Goodbye(_) | Message::Abort(_)) {
+            self.handle_abort(turn, from);
+        }
+    }
+
+    /// Says GOODBYE to every session; calls get their final reply first.
+    pub(crate) fn handle_shutdown<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
+        self.service = Service::ShuttingDown;
+        self.calls.shut_down(turn);
+        let open: Vec<SessionKey> = self.sessions.iter_open().map(|(key, _)| key).collect();
+        for key in open {
+            self.end(turn, key, Phase::ShuttingDown);
+            let mut details = Details::<1>::new();
+            details.push("message", "the router is shutting down");
+            let reason = Uri::from(uris::close::SYSTEM_SHUTDOWN);
+            turn.send(key, Goodbye { details: details.as_dict(), reason });
+        }
+    }
+
+    /// The session is over for good: the meta events are published and the key is forgotten.
+    pub(crate) fn handle_leave<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        key: SessionKey,
+        reason: LeaveReason,
+        report: Option<&Report>,
+    ) {
+        self.end(turn, key, Phase::Closed);
+        // A session that was refused leaves without having been there.
+        let Some(session) = self.sessions.remove(key) else { return };
+        if let Some(report) = report {
+            self.publish_on_stats(turn, &session, report);
+        }
+        self.publish_on_leave(turn, &session);
+        let session = session.id;
+        turn.observe(EventKind::SessionLeft, || Event::SessionLeft { session, reason });
+    }
+
+    /// A message was too large for its receiver's transport ("Basic Profile URIs",
+    /// `payload_size_exceeded`): a call that this would leave without an answer is ended.
+    pub(crate) fn handle_undeliverable<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        key: SessionKey,
+        message: MessageType,
+        request: Option<RequestId>,
+    ) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let (session, phase) = (session.id, session.phase);
+        turn.observe(EventKind::Undeliverable, || Event::Undeliverable { session, message });
+        let Some(request) = request.filter(|_| phase == Phase::Open) else { return };
+        if message == MessageType::Invocation {
+            if let Some(call) = self.calls.of_callee(key, request) {
+                let outcome = Outcome::Refused(RequestError::InvocationTooLarge);
+                self.calls.finish(turn, call, outcome);
+            }
+        } else if matches!(message, MessageType::Result | MessageType::Error) {
+            match self.calls.of_caller(key, request) {
+                // A progressive result was dropped: the call has not ended yet.
+                Some(call) => {
+                    let outcome = Outcome::Refused(RequestError::AnswerTooLarge);
+                    self.calls.give_up(turn, call, outcome);
+                }
+                None => turn.refuse(key, MessageType::Call, request, &RequestError::AnswerTooLarge),
+            }
+        }
+    }
+
+    /// Takes an open session out of all tables but that of the sessions; what it owes to others is
+    /// settled, and nothing is sent to itself. Later phases only change to `phase`.
+    fn end<O: Observer>(&mut self, turn: &mut Turn<'_, O>, key: SessionKey, phase: Phase) {
+        let was_open = self.sessions.open(key).is_some();
+        self.sessions.advance(key, phase);
+        if was_open {
+            self.broker.detach(key);
+            self.dealer.detach(key);
+            self.calls.detach(turn, key);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What clients ask of the broker.
+
+use flowgate_event::{Disclosure, Event, EventKind, GateAction, Observer};
+use flowgate_wire::{
+    MatchPolicy, MessageType, PublicationId, Publish, Published, Subscribe, Subscribed,
+    SubscriptionId, Unsubscribe, Unsubscribed,
+};
+
+use crate::{
+    SessionKey, Traffic,
+    broker::Publication,
+    options::{Acknowledge, DiscloseMe, ExcludeMe, PublishOptions, SubscribeOptions},
+    realm::{State, is_reserved},
+    request_error::RequestError,
+    turn::Turn,
+};
+
+impl State {
+    pub(crate) fn handle_subscribe<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Subscribe<'_>,
+    ) {
+        let request = message.request;
+        match self.subscribe(turn, from, message) {
+            Ok(subscription) => turn.send(from, Subscribed { request, subscription }),
+            Err(error) => turn.refuse(from, MessageType::Subscribe, request, &error),
+        }
+    }
+
+    fn subscribe<'m, O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &'m Subscribe<'_>,
+    ) -> Result<SubscriptionId, RequestError<'m>> {
+        let SubscribeOptions { policy } = SubscribeOptions::parse(&message.options)?;
+        let topic = self.check_uri(&message.topic, policy)?;
+        self.admit(turn, from, GateAction::Subscribe, topic, policy)?;
+        self.broker.subscribe(from, policy, topic)
+    }
+
+    pub(crate) fn handle_unsubscribe<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Unsubscribe,
+    ) {
+        let request = message.request;
+        match self.broker.unsubscribe(from, message.subscription) {
+            Ok(()) => turn.send(from, Unsubscribed { request: Some(request), details: None }),
+            Err(error) => turn.refuse(from, MessageType::Unsubscribe, request, &error),
+        }
+    }
+
+    /// A PUBLISH that asks for no acknowledgement gets no ERROR either ("Publishing and Events"):
+    /// if it cannot be published it is dropped, and the observer is told.
+    pub(crate) fn handle_publish<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Publish<'_>,
+    ) {
+        let acknowledge = Acknowledge::of(&message.options);
+        let outcome = self.publish(turn, from, message, acknowledge);
+        match (acknowledge, outcome) {
+            (_, Ok(())) => {}
+            (Acknowledge::Wanted, Err(error)) => {
+                turn.refuse(from, MessageType::Publish, message.request, &error);
+            }
+            (Acknowledge::Unwanted, Err(error)) => self.observe_dropped(turn, from, &error),
+        }
+    }
+
+    fn publish<'m, O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &'m Publish<'_>,
+        acknowledge: Acknowledge,
+    ) -> Result<(), RequestError<'m>> {
+        let options = PublishOptions::parse(&message.options)?;
+        let topic = self.check_uri(&message.topic, MatchPolicy::Exact)?;
+        if is_reserved(topic) {
+            return Err(RequestError::ReservedUri(topic));
+        }
+        let disclosure =
+            self.admit(turn, from, GateAction::Publish, topic, MatchPolicy::Exact)?;
+        let publication = self.ids.publication();
+        if acknowledge == Acknowledge::Wanted {
+            turn.send(from, Published { request: message.request, publication });
+        }
+        self.deliver(turn, from, message, &options, disclosure, publication);
+        Ok(())
+    }
+
+    fn deliver<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Publish<'_>,
+        options: &PublishOptions,
+        disclosure: Disclosure,
+        id: PublicationId,
+    ) {
+        let publisher = self.sessions.open(from).map(|session| session.identity());
+        let exclude = match options.exclude_me {
+            ExcludeMe::Exclude => Some(from),
+            ExcludeMe::Include => None,
+        };
+        let publication = Publication {
+            topic: message.topic.as_str(),
+            id,
+            publisher: publisher.filter(|_| options.disclose_me.applies(disclosure)),
+            exclude,
+            traffic: Traffic::Ordinary,
+        };
+        self.broker.publish(turn.out, &publication, &message.payload);
+    }
+
+    /// What the gate denies is observed where it is denied.
+    fn observe_dropped<O: Observer>(
+        &self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        error: &RequestError<'_>,
+    ) {
+        if matches!(error, RequestError::NotAuthorized { .. }) {
+            return;
+        }
+        let Some(session) = self.sessions.open(from).map(|session| session.id) else { return };
+        turn.observe(EventKind::Dropped, || Event::Dropped {
+            session,
+            message: MessageType::Publish,
+            error: error.uri(),
+        });
+    }
+}
+
+impl DiscloseMe {
+    /// Whether the other side is told: because the session asks, or because the gate says so.
+    pub(crate) fn applies(self, disclosure: Disclosure) -> bool {
+        self == Self::Asked || disclosure == Disclosure::Always
+    }
+}

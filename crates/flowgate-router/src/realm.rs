@@ -1,0 +1,262 @@
+//! One realm: its inputs, dispatched.
+
+use flowgate_event::{Disclosure, Event, EventKind, GateAction, GateRequest, Observer, Timestamp, Verdict};
+use flowgate_wire::{MatchPolicy, Message, RequestId, Uri};
+
+use crate::{
+    Input, Outbox, RealmConfig, RequestIds, SessionKey,
+    broker::Broker,
+    calls::Calls,
+    dealer::Dealer,
+    ids::Ids,
+    request_error::RequestError,
+    session::{Phase, Sessions},
+    turn::Turn,
+};
+
+/// A realm: broker and dealer for the sessions that have joined it, with the session meta API.
+///
+/// A pure state machine: [`handle`](Self::handle) is told what happens and says what to do; the
+/// configuration, the seed and the inputs determine everything.
+/// It sends to a session only between the session's WELCOME and the [`Close`](crate::Close) or
+/// GOODBYE that ends it.
+/// `O` observes; with `()` observing compiles to nothing.
+pub struct Realm<O = ()> {
+    state: State,
+    observer: O,
+}
+
+/// Everything but the observer; the handlers are in `lifecycle`, `pubsub`, `rpc` and `meta`.
+pub(crate) struct State {
+    pub(crate) config: RealmConfig,
+    pub(crate) ids: Ids,
+    pub(crate) sessions: Sessions,
+    pub(crate) broker: Broker,
+    pub(crate) dealer: Dealer,
+    pub(crate) calls: Calls,
+    pub(crate) service: Service,
+}
+
+/// Whether the realm takes sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Running,
+    ShuttingDown,
+}
+
+impl<O> Realm<O> {
+    /// A realm without sessions.
+    ///
+    /// Everything random is drawn from `seed`, which must not be guessed by clients: session
+    /// identifiers and hash tables come from it.
+    #[must_use]
+    pub fn new(config: RealmConfig, seed: u64, observer: O) -> Self {
+        let mut ids = Ids::new(seed);
+        let state = State {
+            config,
+            sessions: Sessions::new(ids.table_seed()),
+            broker: Broker::new(ids.table_seed()),
+            dealer: Dealer::new(ids.table_seed()),
+            calls: Calls::new(ids.table_seed()),
+            service: Service::Running,
+            ids,
+        };
+        Self { state, observer }
+    }
+
+    /// The realm's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.state.config.name
+    }
+
+    /// The number of open sessions.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.state.sessions.open_count()
+    }
+
+    /// Proves that all tables and indexes agree. Cost: O(everything); for tests and simulations.
+    ///
+    /// # Errors
+    /// The first index that is broken.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        let State { sessions, broker, dealer, calls, .. } = &self.state;
+        let is_open = |session| sessions.open(session).is_some();
+        sessions.check()?;
+        broker.check(is_open)?;
+        dealer.check(is_open)?;
+        calls.check(is_open)
+    }
+}
+
+impl<O: Observer> Realm<O> {
+    /// Handles one input; what is to be done about it goes to `out`, in order.
+    ///
+    /// Faults of peers become ERROR, ABORT and [`Close`](crate::Action::Close).
+    pub fn handle(&mut self, now: Timestamp, input: Input<'_>, out: &mut dyn Outbox) {
+        let Self { state, observer } = self;
+        let turn = &mut Turn::new(now, out, observer);
+        match input {
+            Input::Message { session, message } => state.handle_message(turn, session, message),
+            Input::Join(join) => state.handle_join(turn, join),
+            Input::Violation { session, what } => state.handle_violation(turn, session, what),
+            Input::Undeliverable { session, message, request } => {
+                state.handle_undeliverable(turn, session, message, request);
+            }
+            Input::Stats { session, report } => state.handle_stats(turn, session, &report),
+            Input::Leave { session, reason, report } => {
+                state.handle_leave(turn, session, reason, report.as_ref());
+            }
+            Input::Shutdown => state.handle_shutdown(turn),
+        }
+    }
+}
+
+impl State {
+    fn handle_message<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: Message<'_>,
+    ) {
+        match self.sessions.get(from).map(|session| session.phase) {
+            Some(Phase::Open) => self.handle_open(turn, from, message),
+            Some(Phase::ShuttingDown) => self.handle_shutting_down(turn, from, &message),
+            // Sent before the client could know that its session is over, or was never one.
+            Some(Phase::Closed) | None => {}
+        }
+    }
+
+    fn handle_open<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: Message<'_>,
+    ) {
+        if let Some(request) = counted_request(&message)
+            && !self.take_request(from, request)
+        {
+            return self.violate(turn, from, "request identifier out of sequence");
+        }
+        match message {
+            Message::Call(message) => self.handle_call(turn, from, &message),
+            Message::Yield(message) => self.handle_yield(turn, from, message),
+            Message::Error(message) => self.handle_error(turn, from, message),
+            Message::Publish(message) => self.handle_publish(turn, from, &message),
+            Message::Cancel(message) => self.handle_cancel(turn, from, &message),
+            Message::Subscribe(message) => self.handle_subscribe(turn, from, &message),
+            Message::Unsubscribe(message) => self.handle_unsubscribe(turn, from, &message),
+            Message::Register(message) => self.handle_register(turn, from, &message),
+            Message::Unregister(message) => self.handle_unregister(turn, from, &message),
+            Message::Goodbye(_) => self.handle_goodbye(turn, from),
+            Message::Abort(_) => self.handle_abort(turn, from),
+            // Nothing waits for it: events are not acknowledged by their receivers here.
+            Message::EventReceived(_) => {}
+            Message::Hello(_)
+            | Message::Welcome(_)
+            | Message::Challenge(_)
+            | Message::Authenticate(_)
+            | Message::Published(_)
+            | Message::Subscribed(_)
+            | Message::Unsubscribed(_)
+            | Message::Event(_)
+            | Message::Result(_)
+            | Message::Registered(_)
+            | Message::Unregistered(_)
+            | Message::Invocation(_)
+            | Message::Interrupt(_) => {
+                let name = message.message_type().name();
+                self.violate(turn, from, &format!("unexpected {name} in an open session"));
+            }
+        }
+    }
+
+    /// Notes a client's request; whether it is one that may come now.
+    fn take_request(&mut self, from: SessionKey, request: RequestId) -> bool {
+        let Some(session) = self.sessions.open_mut(from) else { return false };
+        let expected = session.last_request.map_or(RequestId::MIN, RequestId::next);
+        session.last_request = Some(request);
+        match self.config.request_ids {
+            RequestIds::Tolerant => true,
+            RequestIds::Sequential => request == expected,
+        }
+    }
+
+    /// Refuses a URI or pattern that the realm's check does not accept.
+    pub(crate) fn check_uri<'u>(
+        &self,
+        uri: &'u Uri<'_>,
+        policy: MatchPolicy,
+    ) -> Result<&'u str, RequestError<'u>> {
+        if uri.is_valid(self.config.uri_check, policy) {
+            Ok(uri.as_str())
+        } else {
+            Err(RequestError::InvalidUri(uri.as_str()))
+        }
+    }
+
+    /// Asks the gate of the session's role.
+    pub(crate) fn admit<'u, O: Observer>(
+        &self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        action: GateAction,
+        uri: &'u str,
+        policy: MatchPolicy,
+    ) -> Result<Disclosure, RequestError<'u>> {
+        let session = self.sessions.open(from);
+        let role = session.and_then(|session| self.config.roles.get(session.role));
+        let (Some(session), Some(role)) = (session, role) else {
+            // Invariant: messages are handled for open sessions only, and those have a role.
+            debug_assert!(false, "an open session has a role");
+            return Err(RequestError::NotAuthorized { action, uri });
+        };
+        let authid = &session.authid;
+        let request = GateRequest { session: session.id, authid, action, uri, policy };
+        match role.gate.admit(&request) {
+            Verdict::Admit(disclosure) => Ok(disclosure),
+            Verdict::Deny => {
+                let session = session.id;
+                turn.observe(EventKind::Denied, || Event::Denied { session, action, uri });
+                Err(RequestError::NotAuthorized { action, uri })
+            }
+        }
+    }
+}
+
+/// Whether a URI or pattern belongs to the router: `wamp`, and what begins with `wamp.`.
+pub(crate) fn is_reserved(uri: &str) -> bool {
+    uri.strip_prefix("wamp").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The request of a message that a client counts ("IDs", session scope).
+fn counted_request(message: &Message<'_>) -> Option<RequestId> {
+    match message {
+        Message::Call(message) => Some(message.request),
+        Message::Publish(message) => Some(message.request),
+        Message::Subscribe(message) => Some(message.request),
+        Message::Unsubscribe(message) => Some(message.request),
+        Message::Register(message) => Some(message.request),
+        Message::Unregister(message) => Some(message.request),
+        Message::Hello(_)
+        | Message::Welcome(_)
+        | Message::Abort(_)
+        | Message::Challenge(_)
+        | Message::Authenticate(_)
+        | Message::Goodbye(_)
+        | Message::Error(_)
+        | Message::Published(_)
+        | Message::Subscribed(_)
+        | Message::Unsubscribed(_)
+        | Message::Event(_)
+        | Message::Cancel(_)
+        | Message::Result(_)
+        | Message::Registered(_)
+        | Message::Unregistered(_)
+        | Message::Invocation(_)
+        | Message::Interrupt(_)
+        | Message::Yield(_)
+        | Message::EventReceived(_) => None,
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a request is refused: what ERROR says.
+
+use flowgate_event::GateAction;
+use flowgate_wire::{RegistrationId, SessionId, SubscriptionId, uris};
+
+/// The error of [`RequestError::TableFull`]; the specification has none for it.
+const TABLE_FULL: &str = "flowgate.error.table_full";
+
+/// A refused request.
+///
+/// The router answers with ERROR: [`uri`](Self::uri) is the error, and the text its only argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RequestError<'a> {
+    /// The peer gave a URI or pattern that the realm's check does not accept.
+    #[error("{0:?} is not a valid URI here")]
+    InvalidUri(&'a str),
+    /// The peer wants to register or publish what belongs to the router.
+    #[error("{0:?} is reserved for the router")]
+    ReservedUri(&'a str),
+    /// The callee answered with an error URI that the realm's check does not accept; its caller
+    /// gets this instead.
+    #[error("the callee failed with {0:?}, which is not a valid URI here")]
+    InvalidErrorUri(&'a str),
+    /// The peer gave an option the wrong type or an unknown word.
+    #[error("option {option:?} is not {expected}")]
+    InvalidOption { option: &'static str, expected: &'static str },
+    /// The peer gave an option a value that the specification knows and this router does not take.
+    #[error("option {option:?} can only be {allowed}")]
+    OptionNotAllowed { option: &'static str, allowed: &'static str },
+    /// The peer called a procedure of the router with the wrong arguments.
+    #[error("argument {argument:?} is not {expected}")]
+    InvalidArgument { argument: &'static str, expected: &'static str },
+    /// The gate of the peer's role said no; nothing else about the URI is revealed.
+    #[error("not authorized to {} {uri:?}", action.name())]
+    NotAuthorized { action: GateAction, uri: &'a str },
+    /// Nothing that matches is registered.
+    #[error("no procedure {0:?} is registered")]
+    NoSuchProcedure(&'a str),
+    /// The same URI or pattern with the same match policy is registered.
+    #[error("procedure {0:?} is already registered")]
+    ProcedureAlreadyExists(&'a str),
+    /// The session does not hold the registration it wants to end.
+    #[error("the session holds no registration {0}")]
+    NoSuchRegistration(RegistrationId),
+    /// The session does not hold the subscription it wants to end.
+    #[error("the session holds no subscription {0}")]
+    NoSuchSubscription(SubscriptionId),
+    /// The session that a procedure of the router was asked about is not open.
+    #[error("there is no session {0}")]
+    NoSuchSession(SessionId),
+    /// The realm's table has no room for another pattern, or for one as long: nobody's fault.
+    #[error("there is no room for {0:?}")]
+    TableFull(&'a str),
+    /// The caller canceled the call.
+    #[error("the caller canceled the call")]
+    Canceled,
+    /// The callee left before it answered.
+    #[error("the callee left before it answered")]
+    CalleeLeft,
+    /// The router shuts down before the callee answered.
+    #[error("the router shut down before the callee answered")]
+    ShuttingDown,
+    /// The callee's transport does not take an INVOCATION of that size.
+    #[error("the invocation exceeds what the callee's transport takes")]
+    InvocationTooLarge,
+    /// The caller's transport does not take a result of that size.
+    #[error("the answer exceeds what the caller's transport takes")]
+    AnswerTooLarge,
+}
+
+impl RequestError<'_> {
+    /// The error URI ("Basic Profile URIs", "Advanced Profile URIs").
+    pub(crate) const fn uri(&self) -> &'static str {
+        match self {
+            Self::InvalidUri(_) | Self::ReservedUri(_) | Self::InvalidErrorUri(_) => {
+                uris::error::INVALID_URI
+            }
+            Self::InvalidOption { .. } | Self::InvalidArgument { .. } => {
+                uris::error::INVALID_ARGUMENT
+            }
+            Self::OptionNotAllowed { .. } => uris::error::OPTION_NOT_ALLOWED,
+            Self::NotAuthorized { .. } => uris::error::NOT_AUTHORIZED,
+            Self::NoSuchProcedure(_) => uris::error::NO_SUCH_PROCEDURE,
+            Self::ProcedureAlreadyExists(_) => uris::error::PROCEDURE_ALREADY_EXISTS,
+            Self::NoSuchRegistration(_) => uris::error::NO_SUCH_REGISTRATION,
+            Self::NoSuchSubscription(_) => uris::error::NO_SUCH_SUBSCRIPTION,
+            Self::NoSuchSession(_) => uris::error::NO_SUCH_SESSION,
+            Self::TableFull(_) => TABLE_FULL,
+            Self::Canceled | Self::CalleeLeft | Self::ShuttingDown => uris::error::CANCELED,
+            Self::InvocationTooLarge | Self::AnswerTooLarge => uris::error::PAYLOAD_SIZE_EXCEEDED,
+        }
+    }
+}

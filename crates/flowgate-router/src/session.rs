@@ -1,0 +1,196 @@
+//! The sessions of a realm.
+
+use flowgate_wire::{RequestId, SessionId, Value};
+
+use crate::{
+    ClientFeatures, SessionKey,
+    ids::{HashMap, Ids, hasher},
+};
+
+/// One session, from its WELCOME until the realm has handled its `Leave`.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) phase: Phase,
+    /// The place of its role in the realm's configuration.
+    pub(crate) role: usize,
+    pub(crate) authid: String,
+    pub(crate) authrole: String,
+    pub(crate) authmethod: &'static str,
+    pub(crate) authprovider: &'static str,
+    pub(crate) features: ClientFeatures,
+    pub(crate) serializer: &'static str,
+    pub(crate) transport: Value<'static>,
+    /// The identifier of the client's latest request.
+    pub(crate) last_request: Option<RequestId>,
+}
+
+/// How far a session has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Its messages are handled.
+    Open,
+    /// The router has said GOODBYE and waits for the client's; it holds nothing any more.
+    ShuttingDown,
+    /// The shell has been asked to close it; its messages are ignored, and it holds nothing.
+    Closed,
+}
+
+/// Who a session is, for those whom it may be told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Identity<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) authid: &'a str,
+    pub(crate) authrole: &'a str,
+}
+
+impl Session {
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        Identity { session: self.id, authid: &self.authid, authrole: &self.authrole }
+    }
+
+    /// What the session meta API says about it ("Session Meta API", `on_join`).
+    pub(crate) fn details<'a>(&'a self, realm: &'a str) -> Value<'a> {
+        Value::dict([
+            ("session", Value::from(self.id.get())),
+            ("authid", Value::from(self.authid.as_str())),
+            ("authrole", Value::from(self.authrole.as_str())),
+            ("authmethod", Value::from(self.authmethod)),
+            ("authprovider", Value::from(self.authprovider)),
+            ("realm", Value::from(realm)),
+            ("transport", self.transport.clone()),
+        ])
+    }
+}
+
+/// What is at a session key.
+enum Slot {
+    Vacant,
+    /// A session that was refused when it wanted to join; only its `Leave` is to come.
+    Refused,
+    Taken(Box<Session>),
+}
+
+/// All sessions, by key and by id.
+///
+/// Invariants: `by_id` has exactly the sessions in the slots; `open_count` counts those whose
+/// phase is open.
+pub(crate) struct Sessions {
+    slots: Vec<Slot>,
+    by_id: HashMap<SessionId, SessionKey>,
+    open_count: usize,
+}
+
+impl Sessions {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { slots: Vec::new(), by_id: HashMap::with_hasher(hasher(seed)), open_count: 0 }
+    }
+
+    pub(crate) fn open_count(&self) -> usize {
+        self.open_count
+    }
+
+    /// A random id that no session of the realm has.
+    pub(crate) fn unused_id(&self, ids: &mut Ids) -> SessionId {
+        loop {
+            let id = ids.session();
+            if !self.by_id.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    pub(crate) fn is_vacant(&self, key: SessionKey) -> bool {
+        self.slots.get(key.index()).is_none_or(|slot| matches!(slot, Slot::Vacant))
+    }
+
+    /// Adds an open session at a vacant key.
+    pub(crate) fn insert(&mut self, key: SessionKey, session: Session) {
+        self.by_id.insert(session.id, key);
+        self.open_count += 1;
+        self.put(key, Slot::Taken(Box::new(session)));
+    }
+
+    /// Remembers at a vacant key that the session was refused.
+    pub(crate) fn refuse(&mut self, key: SessionKey) {
+        self.put(key, Slot::Refused);
+    }
+
+    /// Forgets what is at a key, and returns the session if it was not refused.
+    pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Box<Session>> {
+        let slot = self.slots.get_mut(key.index())?;
+        let Slot::Taken(session) = std::mem::replace(slot, Slot::Vacant) else { return None };
+        self.by_id.remove(&session.id);
+        if session.phase == Phase::Open {
+            self.open_count -= 1;
+        }
+        Some(session)
+    }
+
+    /// The session at a key, in any phase.
+    pub(crate) fn get(&self, key: SessionKey) -> Option<&Session> {
+        match self.slots.get(key.index()) {
+            Some(Slot::Taken(session)) => Some(session),
+            Some(Slot::Vacant | Slot::Refused) | None => None,
+        }
+    }
+
+    /// The session at a key, if it is open.
+    pub(crate) fn open(&self, key: SessionKey) -> Option<&Session> {
+        self.get(key).filter(|session| session.phase == Phase::Open)
+    }
+
+    pub(crate) fn open_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        match self.slots.get_mut(key.index()) {
+            Some(Slot::Taken(session)) if session.phase == Phase::Open => Some(session),
+            Some(Slot::Taken(_) | Slot::Vacant | Slot::Refused) | None => None,
+        }
+    }
+
+    /// Takes a session to its next phase.
+    pub(crate) fn advance(&mut self, key: SessionKey, phase: Phase) {
+        let Some(Slot::Taken(session)) = self.slots.get_mut(key.index()) else { return };
+        debug_assert!(phase != Phase::Open, "a session is open only once");
+        if session.phase == Phase::Open {
+            self.open_count -= 1;
+        }
+        session.phase = phase;
+    }
+
+    /// The open session with an id.
+    pub(crate) fn find(&self, id: SessionId) -> Option<&Session> {
+        self.by_id.get(&id).and_then(|&key| self.open(key))
+    }
+
+    /// The open sessions by ascending key. Cost: O(highest key).
+    pub(crate) fn iter_open(&self) -> impl Iterator<Item = (SessionKey, &Session)> {
+        (0..).map(SessionKey).zip(&self.slots).filter_map(|(key, slot)| match slot {
+            Slot::Taken(session) if session.phase == Phase::Open => Some((key, &**session)),
+            Slot::Taken(_) | Slot::Vacant | Slot::Refused => None,
+        })
+    }
+
+    /// Proves the invariants. Cost: O(highest key).
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.iter_open().count() != self.open_count {
+            return Err(format!("sessions: {} are not what is open", self.open_count));
+        }
+        let taken = self.slots.iter().filter(|slot| matches!(slot, Slot::Taken(_))).count();
+        if taken != self.by_id.len() {
+            return Err("sessions: the index by id has others than the slots".to_owned());
+        }
+        match self.by_id.iter().find(|(id, key)| self.get(**key).is_none_or(|at| at.id != **id)) {
+            Some((id, _)) => Err(format!("sessions: {id} is not where its index says")),
+            None => Ok(()),
+        }
+    }
+
+    fn put(&mut self, key: SessionKey, content: Slot) {
+        if self.slots.len() <= key.index() {
+            self.slots.resize_with(key.index() + 1, || Slot::Vacant);
+        }
+        if let Some(slot) = self.slots.get_mut(key.index()) {
+            *slot = content;
+        }
+    }
+}

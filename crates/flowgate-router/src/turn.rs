@@ -1,0 +1,81 @@
+//! One input being handled: the time, and where actions and events go.
+
+use flowgate_event::{Event, EventKind, Observer, Timestamp};
+use flowgate_wire::{
+    Abort, Dict, Error, Interrupt, Message, MessageType, Payload, RequestId, Uri, Value,
+};
+
+use crate::{
+    Action, Close, Outbox, SessionKey, details::Details, request_error::RequestError,
+};
+
+/// What every handler is given.
+pub(crate) struct Turn<'t, O> {
+    now: Timestamp,
+    pub(crate) out: &'t mut dyn Outbox,
+    observer: &'t mut O,
+}
+
+impl<'t, O: Observer> Turn<'t, O> {
+    pub(crate) fn new(now: Timestamp, out: &'t mut dyn Outbox, observer: &'t mut O) -> Self {
+        Self { now, out, observer }
+    }
+
+    pub(crate) fn send<'m>(&mut self, to: SessionKey, message: impl Into<Message<'m>>) {
+        self.out.push(Action::Send { to, message: message.into() });
+    }
+
+    pub(crate) fn close(&mut self, session: SessionKey, how: Close) {
+        self.out.push(Action::Close { session, how });
+    }
+
+    /// Sends ERROR.
+    pub(crate) fn refuse(
+        &mut self,
+        to: SessionKey,
+        request_type: MessageType,
+        request: RequestId,
+        error: &RequestError<'_>,
+    ) {
+        let args = [Value::from(error.to_string())];
+        self.send(
+            to,
+            Error {
+                request_type,
+                request,
+                details: Dict::EMPTY,
+                error: Uri::from(error.uri()),
+                payload: Payload::from_values(&args, &[]),
+            },
+        );
+    }
+
+    /// Sends ABORT and asks for the connection to be closed.
+    pub(crate) fn abort(&mut self, session: SessionKey, reason: &'static str, message: &str) {
+        let mut details = Details::<1>::new();
+        details.push("message", message);
+        self.send(
+            session,
+            Abort {
+                details: details.as_dict(),
+                reason: Uri::from(reason),
+                payload: Payload::EMPTY,
+            },
+        );
+        self.close(session, Close::Connection);
+    }
+
+    /// Sends INTERRUPT.
+    pub(crate) fn interrupt(&mut self, to: SessionKey, request: RequestId, mode: &'static str) {
+        let mut options = Details::<1>::new();
+        options.push("mode", mode);
+        self.send(to, Interrupt { request, options: options.as_dict() });
+    }
+
+    /// Tells the observer, if it wants to know.
+    pub(crate) fn observe<'e>(&mut self, kind: EventKind, build: impl FnOnce() -> Event<'e>) {
+        if self.observer.wants(kind) {
+            self.observer.observe(self.now, &build());
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The validated configuration: what the server runs from, without further checks.
+
+use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+
+use flowgate_meter::StatsConfig;
+use flowgate_wire::{MatchPolicy, UriCheck};
+
+use super::{Diagnostics, listener::ListenerConfig};
+
+/// A whole configuration.
+///
+/// Realm names are unique; no two listeners claim the same address; every realm and role that an
+/// `auth` section names exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// The realms of all router workers; at least one.
+    pub realms: Vec<RealmConfig>,
+    /// The listeners of all router workers; at least one.
+    pub listeners: Vec<ListenerConfig>,
+    /// Flowgate's own settings.
+    pub flowgate: FlowgateConfig,
+    /// What was accepted without effect, and other findings to be logged at the start.
+    pub warnings: Diagnostics,
+}
+
+/// A realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RealmConfig {
+    /// The name, unique within the node.
+    pub name: String,
+    /// How strictly URIs are checked. Default: loose.
+    pub uri_check: UriCheck,
+    /// Whether the meta API (`wamp.session.*` and so on) is served. Default: true.
+    pub enable_meta_api: bool,
+    /// The roles; names are unique within the realm.
+    pub roles: Vec<RoleConfig>,
+    /// Session statistics; off where the realm has no `stats` section.
+    pub stats: Option<StatsConfig>,
+}
+
+/// A role of a realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleConfig {
+    /// The name, unique within the realm.
+    pub name: String,
+    /// What sessions of this role may do.
+    pub permissions: Permissions,
+}
+
+/// What sessions of a role may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permissions {
+    /// Everything: `allow-by-default: true`.
+    AllowAll,
+    /// Nothing: neither `permissions` nor `allow-by-default`.
+    DenyAll,
+    /// What a rule allows.
+    /// No two rules share a URI, but one of them may then be a wildcard rule.
+    Rules(Vec<PermissionRule>),
+}
+
+/// One rule of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PermissionRule {
+    /// The URI or pattern; starred syntax is already translated.
+    pub uri: String,
+    /// How the pattern matches.
+    pub match_policy: MatchPolicy,
+    /// The actions that the rule allows.
+    pub allow: Allow,
+    /// The identities that the rule discloses.
+    pub disclose: Disclose,
+}
+
+/// The actions that a rule allows; all false where the file says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allow {
+    /// Calling procedures.
+    pub call: bool,
+    /// Registering procedures.
+    pub register: bool,
+    /// Publishing events.
+    pub publish: bool,
+    /// Subscribing to topics.
+    pub subscribe: bool,
+}
+
+/// The identities that a rule discloses; all false where the file says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Disclose {
+    /// The caller, to the callee.
+    pub caller: bool,
+    /// The publisher, to the subscribers.
+    pub publisher: bool,
+}
+
+/// Flowgate's own settings: the top-level key `flowgate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowgateConfig {
+    /// Where the administration interface listens; `None` if it is off.
+    pub admin: Option<SocketAddr>,
+    /// How and what is logged.
+    pub log: LogConfig,
+    /// Most bytes that wait to be sent to one client.
+    pub send_queue_bytes: usize,
+    /// How long a connection may take from accept to WELCOME.
+    pub handshake_timeout: Duration,
+    /// Probing of idle connections; `None` if it is off.
+    /// Each transport holds its own, which may differ.
+    pub keepalive: Option<Keepalive>,
+    /// How long sessions are given to end at shutdown.
+    pub shutdown_timeout: Duration,
+    /// What becomes of a gap in a session's request ids.
+    pub request_ids: RequestIds,
+    /// Threads of the runtime; `None` for one per core.
+    pub worker_threads: Option<NonZeroUsize>,
+}
+
+/// How and what is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogConfig {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// The least important level that is written.
+    pub level: LogLevel,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Text for people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A log level, from the most important to the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum LogLevel {
+    /// What needs an operator.
+    Error,
+    /// What may need an operator.
+    Warn,
+    /// What happens to the node and its connections.
+    #[default]
+    Info,
+    /// What helps to find a fault.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Probing of idle connections: WebSocket pings and RawSocket PING frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// A connection from which nothing came for this long is pinged.
+    pub interval: Duration,
+    /// A pinged connection from which nothing comes for this long is closed; `None` for never.
+    pub timeout: Option<Duration>,
+}
+
+/// What becomes of a gap in the request ids of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RequestIds {
+    /// A gap is tolerated: clients in the field skip ids.
+    #[default]
+    Tolerant,
+    /// A gap is a protocol violation, as the specification says.
+    Strict,
+}
+
+impl FlowgateConfig {
+    /// 127.0.0.1:8081.
+    pub const DEFAULT_ADMIN: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
+    /// 16 MiB: the largest RawSocket message fits once.
+    pub const DEFAULT_SEND_QUEUE_BYTES: usize = 16 * 1024 * 1024;
+    /// Time enough for a TLS handshake, an upgrade and an answer to a challenge on a slow link.
+    pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Time enough for clients to answer GOODBYE.
+    pub const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+}
+
+impl Default for FlowgateConfig {
+    fn default() -> Self {
+        Self {
+            admin: Some(Self::DEFAULT_ADMIN),
+            log: LogConfig::default(),
+            send_queue_bytes: Self::DEFAULT_SEND_QUEUE_BYTES,
+            handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT,
+            keepalive: Some(Keepalive::default()),
+            shutdown_timeout: Self::DEFAULT_SHUTDOWN_TIMEOUT,
+            request_ids: RequestIds::default(),
+            worker_threads: None,
+        }
+    }
+}
+
+impl Keepalive {
+    /// Below the minute after which proxies and address translators tend to forget a connection.
+    pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(20);
+    /// With the interval, a dead client is found within 40 seconds.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self { interval: Self::DEFAULT_INTERVAL, timeout: Some(Self::DEFAULT_TIMEOUT) }
+    }
+}

@@ -1,0 +1,29 @@
+//! Flowgate's own settings.
+
+use super::{Section, used};
+
+pub(in crate::config) const FLOWGATE: Section = Section {
+    name: "flowgate",
+    keys: &[&[
+        used("admin"),
+        used("log"),
+        used("limits"),
+        used("keepalive"),
+        used("handshake_timeout"),
+        used("shutdown_timeout"),
+        used("strict_request_ids"),
+        used("worker_threads"),
+    ]],
+};
+
+pub(in crate::config) const ADMIN: Section =
+    Section { name: "flowgate admin", keys: &[&[used("listen")]] };
+
+pub(in crate::config) const LOG: Section =
+    Section { name: "flowgate log", keys: &[&[used("format"), used("level")]] };
+
+pub(in crate::config) const LIMITS: Section =
+    Section { name: "flowgate limits", keys: &[&[used("send_queue_bytes")]] };
+
+pub(in crate::config) const KEEPALIVE: Section =
+    Section { name: "flowgate keepalive", keys: &[&[used("interval"), used("timeout")]] };

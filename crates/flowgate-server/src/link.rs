@@ -1,0 +1,377 @@
+//! One connection: its task, and the sending side that others use too.
+
+mod inbound;
+mod opening;
+mod outlet;
+mod session;
+mod socket;
+mod timers;
+mod websocket;
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io, mem,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use flowgate_event::LeaveReason;
+use flowgate_router::{AuthPolicy, Close, SessionKey};
+use flowgate_wire::{Limits, Value};
+use tokio::{
+    io::ReadBuf,
+    time::{Instant, sleep_until, timeout},
+};
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::{
+    frame::Framing,
+    realm::{RealmCell, deliver},
+    scratch::Scratch,
+    service::Service,
+};
+use opening::{Opened, Opening, OpeningError};
+use outlet::Ending;
+use timers::Timers;
+use websocket::{WebSocketReader, close_frame};
+
+pub(crate) use outlet::{Enqueued, Flushed, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, lock};
+pub(crate) use socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
+
+/// A client that has this much to read yet is not read from, so that the replies to its own
+/// requests cannot pile up.
+const PAUSE_BYTES: u64 = 256 << 10;
+
+/// How long a client gets to read what was sent before its connection is closed, and to close its
+/// own side.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// The connection's task.
+pub(crate) struct Link {
+    service: Arc<Service>,
+    outlet: Arc<Outlet>,
+    reader: ReadHalf,
+    inbound: Inbound,
+    auth: Arc<AuthPolicy>,
+    limits: Limits,
+    phase: Phase,
+    timers: Timers,
+    /// What the session meta API says about the transport.
+    transport: Value<'static>,
+    /// Received octets that do not make a whole frame yet, or may not be handled yet.
+    partial: Vec<u8>,
+    /// Messages received together with one that ended or opened a session.
+    held: VecDeque<Bytes>,
+    /// Whether something received waits for the session to be opened or ended.
+    stalled: bool,
+    /// Whether the timer of the metering window is set.
+    window_armed: bool,
+    /// How the client ended the session, if it did.
+    last_words: Option<LeaveReason>,
+    /// Set once the transport itself has to end.
+    farewell: Option<Farewell>,
+}
+
+/// The receiving side of the transport.
+enum Inbound {
+    /// RawSocket frames are taken from the octets as they are.
+    RawSocket,
+    /// WebSocket keeps a state of its own.
+    WebSocket(WebSocketReader),
+}
+
+/// Where the connection is.
+enum Phase {
+    /// It has no session.
+    Opening,
+    /// It has one.
+    Joined { realm: Arc<RealmCell>, session: SessionKey },
+}
+
+/// Why and how the transport ends.
+struct Farewell {
+    reason: LeaveReason,
+    /// The last frame, if the transport has one.
+    frame: Vec<u8>,
+}
+
+/// What a read has brought.
+enum Read {
+    Octets,
+    End,
+    Failed(io::Error),
+}
+
+/// Serves one connection until it ends. Cancellation drops the connection without notice.
+pub(crate) async fn serve(
+    service: Arc<Service>,
+    reader: ReadHalf,
+    writer: WriteHalf,
+    peer: String,
+) {
+    let limit = service.flowgate.handshake_timeout;
+    let opened = async {
+        let opening = Opening::new(reader, writer, service.tls.as_ref())?;
+        match timeout(limit, opening.open(&service)).await {
+            Ok(opened) => opened,
+            Err(_elapsed) => Err(OpeningError::Refused("handshake timed out".to_owned())),
+        }
+    };
+    match opened.await {
+        Ok(opened) => Link::new(service, opened, &peer).run().await,
+        Err(OpeningError::Lost(error)) => tracing::debug!(peer, %error, "connection lost"),
+        Err(error) => {
+            service.counts.refused();
+            tracing::info!(peer, %error, "connection refused");
+        }
+    }
+}
+
+impl Link {
+    fn new(service: Arc<Service>, opened: Opened, peer: &str) -> Self {
+        let Opened { reader, writer, tls, rest, terms } = opened;
+        let secure = tls.is_some();
+        let inbound = match terms.wire.framing {
+            Framing::RawSocket => Inbound::RawSocket,
+            Framing::WebSocket => Inbound::WebSocket(WebSocketReader::new(
+                terms.wire.serializer.format,
+                terms.max_received_bytes,
+                terms.max_frame_bytes,
+            )),
+        };
+        let outlet = Outlet::new(
+            terms.wire,
+            writer,
+            tls,
+            terms.max_sent_bytes,
+            service.flowgate.send_queue_bytes as u64,
+        );
+        Self {
+            limits: Limits { message_bytes: terms.max_received_bytes, ..Limits::default() },
+            timers: Timers::new(terms.keepalive, terms.handshake_timeout),
+            transport: describe(&terms.wire, peer, secure),
+            outlet: Arc::new(outlet),
+            service,
+            reader,
+            inbound,
+            auth: terms.auth,
+            phase: Phase::Opening,
+            stalled: !rest.is_empty(),
+            partial: rest,
+            held: VecDeque::new(),
+            window_armed: false,
+            last_words: None,
+            farewell: None,
+        }
+    }
+
+    async fn run(mut self) {
+        let outlet = Arc::clone(&self.outlet);
+        let sleep = sleep_until(self.timers.next());
+        tokio::pin!(sleep);
+        loop {
+            if self.settle().await == Course::Over {
+                return;
+            }
+            if self.timers.next() < sleep.deadline() {
+                sleep.as_mut().reset(self.timers.next());
+            }
+            let blocked = outlet.is_blocked();
+            let reads = self.may_receive() && outlet.queued_bytes() <= PAUSE_BYTES;
+            tokio::select! {
+                biased;
+                () = outlet.woken.notified() => {}
+                () = outlet.writable(), if blocked => {
+                    outlet.unblock();
+                    self.flush();
+                }
+                read = poll_fn(|cx| self.poll_receive(cx)), if reads => match read {
+                    Read::Octets => self.timers.active(),
+                    Read::End => outlet.kill(LeaveReason::TransportLost),
+                    Read::Failed(error) => {
+                        tracing::debug!(%error, "read failed");
+                        outlet.kill(LeaveReason::TransportLost);
+                    }
+                },
+                () = &mut sleep => {
+                    self.tick();
+                    sleep.as_mut().reset(self.timers.next());
+                }
+            }
+        }
+    }
+
+    /// Does what has become possible since the last wake-up: goes on with what was received, ends
+    /// the session, ends the connection.
+    async fn settle(&mut self) -> Course {
+        loop {
+            if let Some(farewell) = self.farewell.take() {
+                self.leave(farewell.reason);
+                self.outlet.enqueue_control(&farewell.frame);
+                self.linger().await;
+                return Course::Over;
+            }
+            match self.outlet.ending() {
+                Some(Ending::Dead(reason)) => {
+                    self.leave(reason);
+                    return Course::Over;
+                }
+                Some(Ending::Close(_)) if self.outlet.queued_bytes() > 0 => {
+                    self.timers.start_closing(LINGER);
+                    return Course::On;
+                }
+                Some(Ending::Close(Close::Session)) => {
+                    self.leave(LeaveReason::Goodbye);
+                    self.outlet.reopen();
+                    self.timers.start_opening();
+                }
+                Some(Ending::Close(Close::Connection)) => {
+                    let reason = self.last_words.unwrap_or(LeaveReason::Violation);
+                    self.leave(reason);
+                    self.say_farewell();
+                    self.linger().await;
+                    return Course::Over;
+                }
+                None if self.stalled && self.may_receive() => {
+                    self.stalled = false;
+                    self.resume();
+                }
+                None => {
+                    self.arm_window();
+                    return Course::On;
+                }
+            }
+        }
+    }
+
+    /// Whether received messages may be handled now: between HELLO and WELCOME they may not, so
+    /// that the session's first metering window covers exactly the handshake; and while a session
+    /// ends they may not, since they belong to the next one.
+    fn may_receive(&self) -> bool {
+        let open = match self.phase {
+            Phase::Opening => true,
+            Phase::Joined { .. } => self.outlet.is_welcomed(),
+        };
+        open && self.farewell.is_none() && self.outlet.ending().is_none()
+    }
+
+    /// Reads what there is and handles it, on memory that belongs to the thread.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
+        Scratch::with(|scratch| {
+            let mut memory = mem::take(&mut scratch.read);
+            let mut buffer = ReadBuf::new(&mut memory);
+            let poll = match self.reader.poll_read(cx, &mut buffer) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Err(error)) => Poll::Ready(Read::Failed(error)),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Read::End),
+                Poll::Ready(Ok(())) => {
+                    self.receive(buffer.filled(), scratch);
+                    Poll::Ready(Read::Octets)
+                }
+            };
+            scratch.read = memory;
+            poll
+        })
+    }
+
+    /// Writes what waits in this connection's outlet.
+    fn flush(&self) {
+        let now = self.service.clock.now();
+        Scratch::with(|scratch| {
+            scratch.dirty.push(Arc::clone(&self.outlet));
+            deliver(now, scratch);
+        });
+    }
+
+    fn tick(&mut self) {
+        match self.timers.fire(Instant::now()) {
+            timers::Fired::Nothing => {}
+            timers::Fired::Ping => {
+                let ping = self.outlet.wire.ping();
+                self.outlet.enqueue_control(&ping);
+                self.flush();
+            }
+            timers::Fired::Silent => {
+                tracing::info!("connection lost: no answer to a ping");
+                self.outlet.kill(LeaveReason::TransportLost);
+            }
+            timers::Fired::OpeningTimeout => {
+                if matches!(self.phase, Phase::Opening) {
+                    tracing::info!("connection closed: no session opened in time");
+                    self.outlet.close(Close::Connection);
+                }
+            }
+            timers::Fired::ClosingTimeout => self.outlet.kill(LeaveReason::SlowConsumer),
+        }
+        self.close_window();
+    }
+
+    /// The transport's own words at the end of the connection.
+    fn say_farewell(&self) {
+        if let Inbound::WebSocket(_) = self.inbound {
+            let (code, reason) = if self.service.is_closing() {
+                (CloseCode::Away, "the router shuts down")
+            } else {
+                (CloseCode::Normal, "")
+            };
+            self.outlet.enqueue_control(&close_frame(code, reason));
+        }
+    }
+
+    /// Lets the client read what was sent and close its side; without this, octets that the client
+    /// has sent meanwhile would make the kernel reset the connection and drop our last words.
+    async fn linger(&mut self) {
+        self.outlet.say_close();
+        let outlet = Arc::clone(&self.outlet);
+        let written = async {
+            loop {
+                self.flush();
+                if !outlet.is_blocked() {
+                    break;
+                }
+                outlet.writable().await;
+                outlet.unblock();
+            }
+        };
+        if timeout(LINGER, written).await.is_err() {
+            return;
+        }
+        outlet.shutdown_socket();
+        let reader = &mut self.reader;
+        let ended = poll_fn(|cx| {
+            Scratch::with(|scratch| {
+                let mut buffer = ReadBuf::new(&mut scratch.read);
+                reader.poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+            })
+        });
+        let ended = async {
+            tokio::pin!(ended);
+            while let Ok(1..) = (&mut ended).await {}
+        };
+        let _ = timeout(LINGER, ended).await;
+    }
+}
+
+/// Whether the connection goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    On,
+    Over,
+}
+
+/// What `wamp.session.get` says about a session's transport.
+fn describe(wire: &crate::frame::Wire, peer: &str, secure: bool) -> Value<'static> {
+    let kind = match wire.framing {
+        Framing::RawSocket => "rawsocket",
+        Framing::WebSocket => "websocket",
+    };
+    Value::dict([
+        ("type", Value::from(kind)),
+        ("protocol", Value::from(wire.serializer.subprotocol())),
+        ("peer", Value::from(peer.to_owned())),
+        ("secure", Value::from(secure)),
+    ])
+}

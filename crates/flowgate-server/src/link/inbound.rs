@@ -1,0 +1,269 @@
+//! From received octets to messages.
+
+use std::mem;
+
+use bytes::Bytes;
+use flowgate_event::LeaveReason;
+use flowgate_wire::{
+    Batching, batch,
+    rawsocket::{FrameHeader, FrameKind, HEADER_BYTES},
+};
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use super::{
+    Farewell, Inbound, Link, Phase,
+    websocket::{Received, close_frame},
+};
+use crate::{frame::ControlKind, realm::deliver, scratch::Scratch};
+
+/// Messages handled with the realm's lock taken once.
+pub(super) const BATCH: usize = 16;
+
+impl Link {
+    /// Handles what was read, and writes what comes of it.
+    pub(super) fn receive(&mut self, octets: &[u8], scratch: &mut Scratch) {
+        let mut plain = mem::take(&mut scratch.plain);
+        plain.clear();
+        match self.outlet.decrypt(octets, &mut plain) {
+            None => self.consume(octets, scratch),
+            Some(decrypted) => {
+                self.consume(&plain, scratch);
+                if let Err(error) = decrypted {
+                    tracing::info!(%error, "TLS failed");
+                    self.fail(LeaveReason::TransportLost, Vec::new());
+                }
+                scratch.dirty.push(self.outlet.clone());
+            }
+        }
+        scratch.plain = plain;
+        deliver(self.service.clock.now(), scratch);
+    }
+
+    /// Goes on with what was received before it could be handled.
+    pub(super) fn resume(&mut self) {
+        Scratch::with(|scratch| {
+            self.consume(&[], scratch);
+            deliver(self.service.clock.now(), scratch);
+        });
+    }
+
+    fn consume(&mut self, octets: &[u8], scratch: &mut Scratch) {
+        if self.partial.is_empty() {
+            let used = self.parse(octets, scratch);
+            self.partial.extend_from_slice(octets.get(used..).unwrap_or_default());
+        } else {
+            let mut partial = mem::take(&mut self.partial);
+            partial.extend_from_slice(octets);
+            let used = self.parse(&partial, scratch);
+            if used < partial.len() {
+                partial.drain(..used);
+                self.partial = partial;
+            }
+        }
+    }
+
+    /// Handles whole frames from the front; how many octets they had.
+    fn parse(&mut self, octets: &[u8], scratch: &mut Scratch) -> usize {
+        self.take_held(scratch);
+        if !self.held.is_empty() {
+            return 0;
+        }
+        match &self.inbound {
+            Inbound::RawSocket => self.parse_rawsocket(octets, scratch),
+            Inbound::WebSocket(_) => self.parse_websocket(octets, scratch),
+        }
+    }
+
+    /// Handles messages that came behind one that opened or ended a session.
+    fn take_held(&mut self, scratch: &mut Scratch) {
+        while self.may_receive()
+            && let Some(message) = self.held.pop_front()
+        {
+            self.handle(&[&message], scratch);
+        }
+        self.stalled |= !self.held.is_empty();
+    }
+
+    fn parse_rawsocket(&mut self, octets: &[u8], scratch: &mut Scratch) -> usize {
+        let mut used = 0;
+        loop {
+            if !self.may_receive() {
+                self.stalled |= used < octets.len();
+                return used;
+            }
+            let mut messages: [&[u8]; BATCH] = [&[]; BATCH];
+            let mut ends = [used; BATCH];
+            let mut count = 0;
+            let mut end = used;
+            let mut failure = None;
+            for (message, message_end) in messages.iter_mut().zip(&mut ends) {
+                match self.rawsocket_frame(octets.get(end..).unwrap_or_default()) {
+                    Ok(Some((body, len))) => {
+                        end += len;
+                        *message = body;
+                        *message_end = end;
+                        count += 1;
+                    }
+                    Ok(None) => break,
+                    Err(what) => {
+                        failure = Some(what);
+                        break;
+                    }
+                }
+            }
+            let handled = self.handle(messages.get(..count).unwrap_or_default(), scratch);
+            if handled < count {
+                self.stalled = true;
+                return handled
+                    .checked_sub(1)
+                    .and_then(|last| ends.get(last).copied())
+                    .unwrap_or(used);
+            }
+            // Control frames behind the last message are used up, too.
+            used = ends.get(count.wrapping_sub(1)).copied().unwrap_or(used);
+            if let Some(what) = failure {
+                self.violation(&what, scratch);
+                return octets.len();
+            }
+            if count < BATCH {
+                return used;
+            }
+        }
+    }
+
+    /// The next message in front of `octets`, answering control frames on the way; its body and
+    /// how many octets it took with all that came before it.
+    fn rawsocket_frame<'a>(&self, octets: &'a [u8]) -> Result<Option<(&'a [u8], usize)>, String> {
+        let mut at = 0;
+        while let Some(header) = octets.get(at..).and_then(<[u8]>::first_chunk::<HEADER_BYTES>) {
+            let header = FrameHeader::parse(*header).map_err(|error| error.to_string())?;
+            if header.len() > self.limits.message_bytes {
+                return Err(format!("frame of {} octets is too long", header.len()));
+            }
+            let start = at + HEADER_BYTES;
+            let end = start + header.len();
+            let Some(body) = octets.get(start..end) else { return Ok(None) };
+            match header.kind() {
+                FrameKind::Regular => return Ok(Some((body, end))),
+                FrameKind::Ping => {
+                    let pong = self.outlet.wire.control(ControlKind::Pong, body);
+                    self.outlet.enqueue_control(&pong);
+                }
+                FrameKind::Pong => {}
+            }
+            at = end;
+        }
+        Ok(None)
+    }
+
+    fn parse_websocket(&mut self, octets: &[u8], scratch: &mut Scratch) -> usize {
+        let mut input = octets;
+        let mut output = Vec::new();
+        while self.may_receive() {
+            let mut messages: [Bytes; BATCH] = Default::default();
+            let mut count = 0;
+            let mut over = None;
+            for message in &mut messages {
+                let Inbound::WebSocket(reader) = &mut self.inbound else { break };
+                match reader.next(&mut input, &mut output) {
+                    Ok(Received::Message(octets)) => {
+                        *message = octets;
+                        count += 1;
+                    }
+                    Ok(Received::Nothing) => break,
+                    Ok(Received::Close) => {
+                        over = Some(Farewell {
+                            reason: LeaveReason::TransportLost,
+                            frame: mem::take(&mut output),
+                        });
+                        break;
+                    }
+                    Err(failure) => {
+                        self.service.counts.violation();
+                        tracing::info!(what = failure.what, "WebSocket protocol violation");
+                        over = Some(Farewell {
+                            reason: LeaveReason::Violation,
+                            frame: failure.close,
+                        });
+                        break;
+                    }
+                }
+            }
+            if !output.is_empty() {
+                self.outlet.enqueue_control(&mem::take(&mut output));
+                scratch.dirty.push(self.outlet.clone());
+            }
+            self.handle_websocket(messages.get(..count).unwrap_or_default(), scratch);
+            if over.is_some() {
+                self.farewell = over;
+                return octets.len();
+            }
+            if count < BATCH {
+                return octets.len() - input.len();
+            }
+        }
+        self.stalled = true;
+        octets.len() - input.len()
+    }
+
+    fn handle_websocket(&mut self, frames: &[Bytes], scratch: &mut Scratch) {
+        match self.outlet.wire.serializer.batching {
+            Batching::Single => {
+                let mut messages: [&[u8]; BATCH] = [&[]; BATCH];
+                for (message, frame) in messages.iter_mut().zip(frames) {
+                    *message = frame;
+                }
+                let handled =
+                    self.handle(messages.get(..frames.len()).unwrap_or_default(), scratch);
+                self.hold(frames.get(handled..).unwrap_or_default().iter().cloned());
+            }
+            Batching::Batched => {
+                for frame in frames {
+                    self.handle_batch(frame, scratch);
+                }
+            }
+        }
+    }
+
+    /// Handles a transport message of several WAMP messages ("Message Batching").
+    fn handle_batch(&mut self, frame: &Bytes, scratch: &mut Scratch) {
+        let format = self.outlet.wire.serializer.format;
+        match batch::split(format, frame).collect::<Result<Vec<_>, _>>() {
+            Ok(messages) => {
+                let handled =
+                    if self.held.is_empty() { self.handle(&messages, scratch) } else { 0 };
+                let rest = messages.get(handled..).unwrap_or_default();
+                self.hold(rest.iter().map(|message| frame.slice_ref(message)));
+            }
+            Err(error) => self.violation(&error.to_string(), scratch),
+        }
+    }
+
+    fn hold(&mut self, messages: impl Iterator<Item = Bytes>) {
+        self.held.extend(messages);
+        self.stalled |= !self.held.is_empty();
+    }
+
+    /// Ends the transport after a fault on its own level.
+    pub(super) fn fail(&mut self, reason: LeaveReason, frame: Vec<u8>) {
+        if self.farewell.is_none() {
+            self.farewell = Some(Farewell { reason, frame });
+        }
+    }
+
+    /// Ends the connection after something that is no message: with ABORT if there is a session,
+    /// else on the level of the transport.
+    pub(super) fn violation(&mut self, what: &str, scratch: &mut Scratch) {
+        self.service.counts.violation();
+        if let Phase::Joined { .. } = self.phase {
+            self.abort_session(what, scratch);
+        } else {
+            tracing::info!(what, "protocol violation before a session");
+            let frame = match self.inbound {
+                Inbound::RawSocket => Vec::new(),
+                Inbound::WebSocket(_) => close_frame(CloseCode::Protocol, what),
+            };
+            self.fail(LeaveReason::Violation, frame);
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The sending side of a connection: a queue bounded in octets, and the socket behind it.
+//!
+//! Whoever has routed something to a session appends frames to its [`Outlet`] and flushes it once
+//! at the end of the batch, on the thread that it runs on: no task is woken to write.
+//! The connection's own task is woken only if the socket does not take everything at once.
+
+mod queue;
+mod sender;
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use flowgate_event::{LeaveReason, Report, Timestamp};
+use flowgate_meter::{Due, SessionMeter};
+use flowgate_router::{Close, SessionKey};
+use flowgate_wire::Message;
+use rustls::ServerConnection;
+use tokio::sync::Notify;
+
+use super::socket::WriteHalf;
+use crate::{frame::Wire, realm::RealmCell};
+
+pub(crate) use queue::Kind;
+use queue::{Mark, Queue};
+pub(crate) use sender::decrypt;
+use sender::Sender;
+
+/// Frames from this length on are shared between receivers instead of copied.
+pub(crate) const SHARED_FRAME_BYTES: usize = 4096;
+
+/// The sending side of one connection.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    /// How messages become octets.
+    pub(crate) wire: Wire,
+    /// The longest message that the client takes, in octets.
+    max_message_bytes: usize,
+    /// How much may wait for the client to read before it is cut off, in octets.
+    max_queued_bytes: u64,
+    socket: WriteHalf,
+    queue: Mutex<Queue>,
+    /// Held while octets are handed to the socket; never together with another lock but the two
+    /// short ones of this outlet.
+    sender: Mutex<Sender>,
+    /// Octets handed to the socket so far.
+    written: AtomicU64,
+    /// Whether the session's WELCOME has been handed to the socket.
+    welcomed: AtomicBool,
+    metering: Mutex<Option<Metering>>,
+    /// Wakes the connection's task.
+    pub(crate) woken: Notify,
+}
+
+/// The meter of the session that the connection has, and where its reports go.
+#[derive(Debug)]
+pub(crate) struct Metering {
+    /// The meter.
+    pub(crate) meter: SessionMeter,
+    /// Reports not yet published, oldest first.
+    ///
+    /// They are published with the realm's lock held before this one, so that they stay in order
+    /// and none comes after the session has left.
+    pub(crate) reports: VecDeque<Report>,
+    /// The realm.
+    pub(crate) realm: Arc<RealmCell>,
+    /// The session's place in it.
+    pub(crate) session: SessionKey,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enqueued {
+    /// It waits, and somebody is going to flush.
+    Queued,
+    /// It waits, and the caller has to flush.
+    Flush,
+    /// It is larger than the client takes, and dropped.
+    TooLarge,
+    /// The connection is ending, and takes no more.
+    Closed,
+}
+
+/// How the connection is to end, once everything queued is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The session ends after its closing handshake.
+    Close(Close),
+    /// The connection is of no use any more: nothing else is written.
+    Dead(LeaveReason),
+}
+
+/// What a flush has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// All there is to do.
+    Done,
+    /// And it has closed metering windows: call [`RealmCell::publish_reports`].
+    Reports,
+}
+
+/// Locks, and goes on after another thread's panic: the data are valid after each statement.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Outlet {
+    /// An outlet over a socket; `tls` encrypts what is written.
+    pub(crate) fn new(
+        wire: Wire,
+        socket: WriteHalf,
+        tls: Option<Box<ServerConnection>>,
+        max_message_bytes: usize,
+        max_queued_bytes: u64,
+    ) -> Self {
+        Self {
+            wire,
+            max_message_bytes,
+            max_queued_bytes,
+            socket,
+            queue: Mutex::default(),
+            sender: Mutex::new(Sender::new(tls)),
+            written: AtomicU64::new(0),
+            welcomed: AtomicBool::new(false),
+            metering: Mutex::default(),
+            woken: Notify::new(),
+        }
+    }
+
+    /// Appends a message, encoded in place.
+    pub(crate) fn enqueue(&self, message: &Message<'_>, kind: Kind) -> Enqueued {
+        let mut queue = lock(&self.queue);
+        if queue.ending.is_some() {
+            return Enqueued::Closed;
+        }
+        let wire = self.wire;
+        let (frame_bytes, message_bytes) = queue.write(|out| wire.encode(message, out));
+        if message_bytes > self.max_message_bytes {
+            queue.take_back(frame_bytes);
+            return Enqueued::TooLarge;
+        }
+        self.commit(&mut queue, message_bytes, kind)
+    }
+
+    /// Appends a frame that has been encoded for this outlet's wire, holding one message of
+    /// `message_bytes` octets.
+    pub(crate) fn enqueue_frame(
+        &self,
+        frame: &SharedFrame<'_>,
+        message_bytes: usize,
+        kind: Kind,
+    ) -> Enqueued {
+        if message_bytes > self.max_message_bytes {
+            return Enqueued::TooLarge;
+        }
+        let mut queue = lock(&self.queue);
+        if queue.ending.is_some() {
+            return Enqueued::Closed;
+        }
+        match frame {
+            SharedFrame::Copy(octets) => {
+                queue.write(|out| out.extend_from_slice(octets));
+            }
+            SharedFrame::Share(octets) => queue.share((*octets).clone()),
+        }
+        self.commit(&mut queue, message_bytes, kind)
+    }
+
+    /// Appends octets that are no WAMP message: a control frame of the transport.
+    pub(crate) fn enqueue_control(&self, octets: &[u8]) {
+        let mut queue = lock(&self.queue);
+        if !matches!(queue.ending, Some(Ending::Dead(_))) {
+            queue.write(|out| out.extend_from_slice(octets));
+        }
+    }
+
+    fn commit(&self, queue: &mut Queue, message_bytes: usize, kind: Kind) -> Enqueued {
+        queue.marks.push_back(Mark { end: queue.position, bytes: message_bytes, kind });
+        // What a client does not read may not grow without bound. One message always fits.
+        let waiting = queue.position.saturating_sub(self.written.load(Ordering::Acquire));
+        if waiting > self.max_queued_bytes.saturating_add(message_bytes as u64) {
+            self.die(queue, LeaveReason::SlowConsumer);
+            return Enqueued::Closed;
+        }
+        if std::mem::replace(&mut queue.flagged, true) {
+            Enqueued::Queued
+        } else {
+            Enqueued::Flush
+        }
+    }
+
+    fn die(&self, queue: &mut Queue, reason: LeaveReason) {
+        if !matches!(queue.ending, Some(Ending::Dead(_))) {
+            queue.ending = Some(Ending::Dead(reason));
+        }
+        queue.clear();
+        self.woken.notify_one();
+    }
+
+    /// Ends the session once everything queued is written.
+    pub(crate) fn close(&self, close: Close) {
+        let mut queue = lock(&self.queue);
+        if queue.ending.is_none() {
+            queue.ending = Some(Ending::Close(close));
+        }
+        self.woken.notify_one();
+    }
+
+    /// Ends the connection without writing anything else.
+    pub(crate) fn kill(&self, reason: LeaveReason) {
+        self.die(&mut lock(&self.queue), reason);
+    }
+
+    /// How the connection is to end, if it is.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        lock(&self.queue).ending
+    }
+
+    /// Makes a connection whose session has ended take messages again.
+    pub(crate) fn reopen(&self) {
+        self.welcomed.store(false, Ordering::Relaxed);
+        let mut queue = lock(&self.queue);
+        if matches!(queue.ending, Some(Ending::Close(Close::Session))) {
+            queue.ending = None;
+        }
+    }
+
+    /// Octets that wait for the client to read.
+    pub(crate) fn queued_bytes(&self) -> u64 {
+        lock(&self.queue).position.saturating_sub(self.written.load(Ordering::Acquire))
+    }
+
+    /// Whether the socket takes no more until it says so.
+    pub(crate) fn is_blocked(&self) -> bool {
+        lock(&self.queue).blocked
+    }
+
+    /// Whether the session's WELCOME has been handed to the socket.
+    pub(crate) fn is_welcomed(&self) -> bool {
+        self.welcomed.load(Ordering::Relaxed)
+    }
+
+    /// The session's meter.
+    pub(crate) fn metering(&self) -> MutexGuard<'_, Option<Metering>> {
+        lock(&self.metering)
+    }
+
+    /// Waits until the socket takes octets again. Cancellation loses nothing.
+    pub(crate) async fn writable(&self) {
+        if let Err(error) = self.socket.writable().await {
+            tracing::debug!(%error, "socket failed");
+            self.kill(LeaveReason::TransportLost);
+        }
+    }
+
+    /// Goes on after [`writable`](Self::writable).
+    pub(crate) fn unblock(&self) {
+        lock(&self.queue).blocked = false;
+    }
+
+    /// Decrypts what was read; whatever TLS wants to answer goes out at once.
+    ///
+    /// Without TLS, `None`: the octets are what they are.
+    pub(crate) fn decrypt(
+        &self,
+        octets: &[u8],
+        plain: &mut Vec<u8>,
+    ) -> Option<Result<(), rustls::Error>> {
+        let mut sender = lock(&self.sender);
+        let decrypted = sender.decrypt(octets, plain)?;
+        if sender.wants_write() {
+            lock(&self.queue).urge = true;
+        }
+        Some(decrypted)
+    }
+
+    /// Closes the socket's sending side; what was written still arrives.
+    pub(crate) fn shutdown_socket(&self) {
+        self.socket.shutdown();
+    }
+
+    /// Tells the client that nothing else comes: TLS `close_notify`, if there is TLS.
+    pub(crate) fn say_close(&self) {
+        lock(&self.sender).say_close();
+        lock(&self.queue).urge = true;
+    }
+
+    /// Writes as much as the socket takes, without waiting.
+    ///
+    /// If another thread is writing to the same socket already, it takes over what is queued.
+    pub(crate) fn flush(&self, now: Timestamp) -> Flushed {
+        let mut flushed = Flushed::Done;
+        loop {
+            let mut sender = match self.sender.try_lock() {
+                Ok(sender) => sender,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                // The holder looks at the queue again after it has let go.
+                Err(TryLockError::WouldBlock) => return flushed,
+            };
+            if self.drain(&mut sender, now) == Flushed::Reports {
+                flushed = Flushed::Reports;
+            }
+            drop(sender);
+            if !lock(&self.queue).wants_flush() {
+                return flushed;
+            }
+        }
+    }
+
+    fn drain(&self, sender: &mut Sender, now: Timestamp) -> Flushed {
+        let mut flushed = Flushed::Done;
+        loop {
+            {
+                let mut queue = lock(&self.queue);
+                if queue.blocked {
+                    return flushed;
+                }
+                queue.urge = false;
+                if !sender.refill(&mut queue) {
+                    return flushed;
+                }
+            }
+            match sender.write(&self.socket) {
+                Ok(()) => {
+                    if self.account(sender, now) == Flushed::Reports {
+                        flushed = Flushed::Reports;
+                    }
+                    // Whoever sees the outlet drained must find everything metered.
+                    self.written.store(sender.position(), Ordering::Release);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    lock(&self.queue).blocked = true;
+                    self.woken.notify_one();
+                    return flushed;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "write failed");
+                    sender.clear();
+                    self.die(&mut lock(&self.queue), LeaveReason::TransportLost);
+                    return flushed;
+                }
+            }
+        }
+    }
+
+    /// Meters the messages whose last octet has been handed to the socket.
+    fn account(&self, sender: &mut Sender, now: Timestamp) -> Flushed {
+        let mut metering = self.metering();
+        while let Some(mark) = sender.next_sent() {
+            let Some(metering) = metering.as_mut() else { continue };
+            let traffic = match mark.kind {
+                Kind::Statistics => flowgate_meter::Traffic::StatsEvent,
+                Kind::Ordinary | Kind::Welcome => flowgate_meter::Traffic::Ordinary,
+            };
+            let due = metering.meter.sent(mark.bytes, traffic);
+            if mark.kind == Kind::Welcome {
+                self.welcomed.store(true, Ordering::Relaxed);
+                metering.reports.extend(metering.meter.joined(now));
+                self.woken.notify_one();
+            }
+            if due == Due::Now {
+                metering.reports.extend(metering.meter.close(now));
+            }
+        }
+        match metering.as_ref() {
+            Some(metering) if !metering.reports.is_empty() => Flushed::Reports,
+            Some(_) | None => Flushed::Done,
+        }
+    }
+}
+
+/// A frame for several receivers.
+#[derive(Debug)]
+pub(crate) enum SharedFrame<'a> {
+    /// Short: copying is cheaper than counting references.
+    Copy(&'a [u8]),
+    /// Long: one buffer for all.
+    Share(&'a Bytes),
+}

@@ -1,0 +1,192 @@
+//! What is being handed to the socket.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice, Read, Write},
+    mem,
+};
+
+use rustls::ServerConnection;
+
+use super::queue::{Chunk, Mark, Queue, shrink};
+use crate::link::socket::WriteHalf;
+
+/// Slices in one system call.
+const SLICES: usize = 16;
+
+/// Chunks taken from the queue, and how far they are written.
+#[derive(Debug)]
+pub(super) struct Sender {
+    chunks: VecDeque<Chunk>,
+    /// Octets of the first chunk that are written (or, with TLS, encrypted) already.
+    offset: usize,
+    marks: VecDeque<Mark>,
+    /// Octets handed to the socket since the connection began, before encryption.
+    position: u64,
+    tls: Option<Box<ServerConnection>>,
+    /// Octets that TLS has encrypted and the socket has not yet taken all of.
+    encrypted: u64,
+}
+
+impl Sender {
+    pub(super) fn new(tls: Option<Box<ServerConnection>>) -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            offset: 0,
+            marks: VecDeque::new(),
+            position: 0,
+            tls,
+            encrypted: 0,
+        }
+    }
+
+    /// Takes what is queued if nothing is left of what was taken before; whether there is
+    /// something to write.
+    pub(super) fn refill(&mut self, queue: &mut Queue) -> bool {
+        if self.chunks.is_empty() {
+            shrink(&mut self.chunks);
+            queue.flagged = false;
+            mem::swap(&mut self.chunks, &mut queue.chunks);
+            if self.marks.is_empty() {
+                shrink(&mut self.marks);
+                mem::swap(&mut self.marks, &mut queue.marks);
+            } else {
+                self.marks.append(&mut queue.marks);
+            }
+        }
+        !self.chunks.is_empty() || self.wants_write()
+    }
+
+    /// One write to the socket.
+    pub(super) fn write(&mut self, socket: &WriteHalf) -> io::Result<()> {
+        if self.tls.is_some() {
+            return self.write_encrypted(socket);
+        }
+        let written = if self.chunks.len() == 1 {
+            let octets = self.chunks.front().map_or(&[][..], Chunk::octets);
+            socket.try_write(octets.get(self.offset..).unwrap_or_default())?
+        } else {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut skip = self.offset;
+            for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
+                *slice = IoSlice::new(chunk.octets().get(skip..).unwrap_or_default());
+                skip = 0;
+            }
+            socket.try_write_vectored(&slices)?
+        };
+        if written == 0 && !self.chunks.is_empty() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.consume(written);
+        self.position += written as u64;
+        Ok(())
+    }
+
+    /// Removes octets from the front.
+    fn consume(&mut self, mut octets: usize) {
+        octets += self.offset;
+        while let Some(chunk) = self.chunks.front() {
+            let len = chunk.octets().len();
+            if octets < len {
+                break;
+            }
+            octets -= len;
+            if let Some(chunk) = self.chunks.pop_front() {
+                chunk.recycle();
+            }
+        }
+        self.offset = octets;
+    }
+
+    fn write_encrypted(&mut self, socket: &WriteHalf) -> io::Result<()> {
+        let Some(tls) = self.tls.as_mut() else { return Ok(()) };
+        if !tls.wants_write() {
+            let octets = self.chunks.front().map_or(&[][..], Chunk::octets);
+            let plain = tls.writer().write(octets.get(self.offset..).unwrap_or_default())?;
+            self.consume(plain);
+            self.encrypted += plain as u64;
+        }
+        let Some(tls) = self.tls.as_mut() else { return Ok(()) };
+        while tls.wants_write() {
+            if tls.write_tls(&mut Direct(socket))? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        self.position += mem::take(&mut self.encrypted);
+        Ok(())
+    }
+
+    /// The next message that has been handed to the socket completely.
+    pub(super) fn next_sent(&mut self) -> Option<Mark> {
+        let mark = *self.marks.front()?;
+        if mark.end > self.position {
+            return None;
+        }
+        self.marks.pop_front()
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.chunks.clear();
+        self.marks.clear();
+        self.offset = 0;
+    }
+
+    pub(super) fn wants_write(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    pub(super) fn say_close(&mut self) {
+        if let Some(tls) = self.tls.as_mut() {
+            tls.send_close_notify();
+        }
+    }
+
+    /// Decrypts what was read; `None` without TLS.
+    pub(super) fn decrypt(
+        &mut self,
+        octets: &[u8],
+        plain: &mut Vec<u8>,
+    ) -> Option<Result<(), rustls::Error>> {
+        self.tls.as_mut().map(|tls| decrypt(tls, octets, plain))
+    }
+}
+
+/// Feeds received octets to TLS and appends what they decrypt to.
+pub(crate) fn decrypt(
+    tls: &mut ServerConnection,
+    mut octets: &[u8],
+    plain: &mut Vec<u8>,
+) -> Result<(), rustls::Error> {
+    while !octets.is_empty() {
+        // Reading from memory fails only when the buffer inside is full, which the calls below
+        // empty.
+        if tls.read_tls(&mut octets).is_err() {
+            return Err(rustls::Error::General("record buffer full".into()));
+        }
+        tls.process_new_packets()?;
+        // `WouldBlock` says that all there was has been read.
+        let _ = tls.reader().read_to_end(plain);
+    }
+    Ok(())
+}
+
+/// Writes straight to the socket.
+struct Direct<'a>(&'a WriteHalf);
+
+impl Write for Direct<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.try_write(octets)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

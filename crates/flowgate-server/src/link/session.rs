@@ -1,0 +1,232 @@
+//! A connection's session: joining, messages, leaving.
+
+use std::sync::Arc;
+
+use flowgate_event::LeaveReason;
+use flowgate_meter::{Due, SessionMeter};
+use flowgate_router::{Close, HandshakeStep, Input, Join, Refusal};
+use flowgate_wire::{
+    Abort, DecodeError, Dict, Message, MessageType, Payload, Value, uris,
+};
+
+use super::{
+    Enqueued, Kind, Link, Phase,
+    inbound::BATCH,
+    outlet::Metering,
+};
+use crate::{realm::{Turn, deliver}, scratch::Scratch};
+
+impl Link {
+    /// Handles messages in order, until one opens or ends a session; how many it has handled.
+    pub(super) fn handle(&mut self, messages: &[&[u8]], scratch: &mut Scratch) -> usize {
+        let mut handled = 0;
+        while let Some(rest) = messages.get(handled..)
+            && !rest.is_empty()
+            && self.may_receive()
+        {
+            handled += match self.phase {
+                Phase::Opening => {
+                    rest.first().inspect(|message| self.open(message, scratch));
+                    1
+                }
+                Phase::Joined { .. } => {
+                    self.route(rest.get(..BATCH).unwrap_or(rest), scratch)
+                }
+            };
+        }
+        handled
+    }
+
+    /// Handles the first message of a session.
+    fn open(&mut self, octets: &[u8], scratch: &mut Scratch) {
+        let format = self.outlet.wire.serializer.format;
+        let step = match Message::decode(format, octets, &self.limits) {
+            Ok(message) => self.auth.judge(&message),
+            Err(error) => HandshakeStep::Refuse(Refusal {
+                reason: uris::error::PROTOCOL_VIOLATION,
+                message: error.to_string(),
+            }),
+        };
+        match step {
+            HandshakeStep::Join(accepted) => {
+                if self.service.is_closing() {
+                    let message = "the router shuts down".to_owned();
+                    return self
+                        .refuse(Refusal { reason: uris::close::SYSTEM_SHUTDOWN, message }, scratch);
+                }
+                let Some(realm) = self.service.realms.get(&accepted.realm).cloned() else {
+                    return self.refuse(Refusal::no_such_realm(&accepted.realm), scratch);
+                };
+                let now = self.service.clock.now();
+                let mut meter = SessionMeter::new(realm.stats(), now);
+                // No window is due before WELCOME.
+                let _ = meter.received(octets.len());
+                let (outlet, transport) = (&self.outlet, &self.transport);
+                let session = realm.turn(now, scratch, |turn| {
+                    turn.join(outlet, |session| {
+                        *outlet.metering() = Some(Metering {
+                            meter,
+                            reports: Default::default(),
+                            realm: Arc::clone(&realm),
+                            session,
+                        });
+                        Join {
+                            session,
+                            authid: accepted.authid,
+                            authrole: accepted.authrole,
+                            authmethod: accepted.authmethod,
+                            authprovider: accepted.authprovider,
+                            features: accepted.features,
+                            serializer: serializer_name(outlet.wire.serializer),
+                            transport: transport.clone(),
+                        }
+                    })
+                });
+                self.phase = Phase::Joined { realm, session };
+                self.timers.opened();
+                self.window_armed = false;
+                self.last_words = None;
+                deliver(now, scratch);
+            }
+            HandshakeStep::Refuse(refusal) => self.refuse(refusal, scratch),
+            HandshakeStep::Close => self.outlet.close(Close::Connection),
+        }
+    }
+
+    /// Says ABORT to a client that does not get a session.
+    fn refuse(&self, refusal: Refusal, scratch: &mut Scratch) {
+        self.service.counts.refused();
+        tracing::info!(reason = refusal.reason, message = refusal.message, "session refused");
+        let details = [("message".into(), Value::from(refusal.message))];
+        let abort = Message::Abort(Abort {
+            details: Dict::from_entries(&details),
+            reason: refusal.reason.into(),
+            payload: Payload::EMPTY,
+        });
+        if self.outlet.enqueue(&abort, Kind::Ordinary) == Enqueued::Flush {
+            scratch.dirty.push(Arc::clone(&self.outlet));
+        }
+        self.outlet.close(Close::Connection);
+    }
+
+    /// Hands a batch of messages to the realm, which it locks once.
+    fn route(&mut self, batch: &[&[u8]], scratch: &mut Scratch) -> usize {
+        let Phase::Joined { realm, session } = &self.phase else { return batch.len() };
+        let format = self.outlet.wire.serializer.format;
+        let mut decoded: [Option<Result<Message<'_>, DecodeError>>; BATCH] =
+            [const { None }; BATCH];
+        for (slot, octets) in decoded.iter_mut().zip(batch) {
+            *slot = Some(Message::decode(format, octets, &self.limits));
+        }
+        let now = self.service.clock.now();
+        let (session, outlet) = (*session, &self.outlet);
+        let mut handled = 0;
+        let mut last_words = None;
+        let mut violated = false;
+        realm.turn(now, scratch, |turn| {
+            let mut metering = outlet.metering();
+            for (octets, message) in batch.iter().zip(decoded.into_iter().flatten()) {
+                handled += 1;
+                let message = match message {
+                    Ok(message) => message,
+                    Err(error) => {
+                        violated = true;
+                        turn.handle(Input::Violation { session, what: &error.to_string() });
+                        return;
+                    }
+                };
+                let due =
+                    metering.as_mut().map(|metering| metering.meter.received(octets.len()));
+                last_words = match message.message_type() {
+                    MessageType::Goodbye => Some(LeaveReason::Goodbye),
+                    MessageType::Abort => Some(LeaveReason::Aborted),
+                    _ => None,
+                };
+                turn.handle(Input::Message { session, message });
+                if due == Some(Due::Now)
+                    && let Some(metering) = metering.as_mut()
+                {
+                    metering.reports.extend(metering.meter.close(now));
+                    publish(turn, metering);
+                }
+                if last_words.is_some() {
+                    return;
+                }
+            }
+        });
+        self.last_words = self.last_words.or(last_words);
+        if violated {
+            self.service.counts.violation();
+        }
+        handled
+    }
+
+    /// Lets the realm abort the session after something that is no message.
+    pub(super) fn abort_session(&mut self, what: &str, scratch: &mut Scratch) {
+        if let Phase::Joined { realm, session } = &self.phase {
+            let session = *session;
+            realm.turn(self.service.clock.now(), scratch, |turn| {
+                turn.handle(Input::Violation { session, what });
+            });
+        }
+    }
+
+    /// Ends the session, if there is one: its last window, then its leave.
+    pub(super) fn leave(&mut self, reason: LeaveReason) {
+        if let Phase::Joined { realm, .. } = std::mem::replace(&mut self.phase, Phase::Opening) {
+            let now = self.service.clock.now();
+            Scratch::with(|scratch| {
+                realm.turn(now, scratch, |turn| turn.leave(&self.outlet, reason));
+                deliver(now, scratch);
+            });
+        }
+    }
+
+    /// Closes the metering window if its time is over, and sets the timer for the next.
+    pub(super) fn close_window(&mut self) {
+        let Phase::Joined { realm, .. } = &self.phase else { return };
+        let now = self.service.clock.now();
+        let mut due = false;
+        let mut deadline = None;
+        if let Some(metering) = self.outlet.metering().as_mut() {
+            metering.reports.extend(metering.meter.tick(now));
+            due = !metering.reports.is_empty();
+            deadline = metering.meter.deadline();
+        }
+        self.timers.window_ends(deadline.map(|at| self.service.clock.instant(at)));
+        if due {
+            Scratch::with(|scratch| {
+                realm.publish_reports(&self.outlet, now, scratch);
+                deliver(now, scratch);
+            });
+        }
+    }
+
+    /// Sets the timer of the first window once WELCOME is out.
+    pub(super) fn arm_window(&mut self) {
+        if !self.window_armed && self.outlet.is_welcomed() {
+            self.window_armed = true;
+            self.close_window();
+        }
+    }
+}
+
+/// Publishes waiting reports, oldest first.
+fn publish(turn: &mut Turn<'_>, metering: &mut Metering) {
+    let session = metering.session;
+    while let Some(report) = metering.reports.pop_front() {
+        turn.handle(Input::Stats { session, report });
+    }
+}
+
+/// What statistics call a serializer: the seed's names for single messages, the subprotocol's for
+/// batches.
+fn serializer_name(serializer: flowgate_wire::Serializer) -> &'static str {
+    use flowgate_wire::{Batching, Format};
+    match (serializer.batching, serializer.format) {
+        (Batching::Single, format) => format.name(),
+        (Batching::Batched, Format::Json) => "json.batched",
+        (Batching::Batched, Format::MessagePack) => "msgpack.batched",
+        (Batching::Batched, Format::Cbor) => "cbor.batched",
+    }
+}

@@ -1,0 +1,41 @@
+//! What the router does, in the log.
+
+use flowgate_event::{Event, Observer, Timestamp};
+
+/// Writes the events of one realm to the log.
+#[derive(Debug)]
+pub(crate) struct LogObserver {
+    realm: String,
+}
+
+impl LogObserver {
+    /// An observer of the realm with this name.
+    pub(crate) fn new(realm: impl Into<String>) -> Self {
+        Self { realm: realm.into() }
+    }
+}
+
+impl Observer for LogObserver {
+    fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
+        let realm = self.realm.as_str();
+        match *event {
+            Event::SessionJoined { session, authid, authrole, authmethod } => {
+                tracing::info!(%session, realm, authid, authrole, authmethod, "session joined");
+            }
+            Event::SessionLeft { session, reason } => {
+                tracing::info!(%session, realm, reason = reason.name(), "session left");
+            }
+            Event::Violation { session, what } => {
+                tracing::warn!(%session, realm, what, "protocol violation");
+            }
+            Event::Denied { session, action, uri } => {
+                tracing::warn!(%session, realm, action = action.name(), uri, "not authorized");
+            }
+            Event::Undeliverable { session, message } => {
+                let message = message.name();
+                tracing::warn!(%session, realm, message, "message exceeds what its receiver takes");
+            }
+            _ => {}
+        }
+    }
+}

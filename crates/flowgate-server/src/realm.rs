@@ -1,0 +1,196 @@
+//! A realm behind a lock, with the outlets of its sessions.
+//!
+//! The connection that has received a batch of messages takes the lock once, hands them to the
+//! core, and has the resulting frames appended to the outlets before it lets go, so that the order
+//! of frames is the order of the core's decisions.
+//! Writing to sockets happens after the lock is released ([`deliver`]).
+
+mod delivery;
+
+pub(crate) use delivery::{FanOutFrame, Undeliverable};
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use flowgate_event::{LeaveReason, Timestamp};
+use flowgate_meter::StatsConfig;
+use flowgate_router::{Input, Join, Realm, SessionKey};
+
+use crate::{
+    link::{Flushed, Outlet, lock},
+    observer::LogObserver,
+    scratch::Scratch,
+};
+use delivery::Delivery;
+
+/// A realm and the outlets of its sessions.
+pub(crate) struct RealmCell {
+    name: String,
+    stats: Option<StatsConfig>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    realm: Realm<LogObserver>,
+    seats: Seats,
+}
+
+/// The outlets of a realm's sessions, by [`SessionKey`].
+#[derive(Default)]
+pub(crate) struct Seats {
+    outlets: Vec<Option<Arc<Outlet>>>,
+    free: Vec<SessionKey>,
+}
+
+/// The realm while its lock is held.
+pub(crate) struct Turn<'a> {
+    realm: &'a mut Realm<LogObserver>,
+    seats: &'a mut Seats,
+    scratch: &'a mut Scratch,
+    now: Timestamp,
+}
+
+impl fmt::Debug for RealmCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RealmCell").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl RealmCell {
+    /// A realm without sessions.
+    pub(crate) fn new(name: String, stats: Option<StatsConfig>, realm: Realm<LogObserver>) -> Self {
+        Self { name, stats, inner: Mutex::new(Inner { realm, seats: Seats::default() }) }
+    }
+
+    /// The realm's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the meters of its sessions report.
+    pub(crate) fn stats(&self) -> Option<StatsConfig> {
+        self.stats
+    }
+
+    /// How many connections have a session here, closing ones included.
+    pub(crate) fn seat_count(&self) -> usize {
+        let inner = lock(&self.inner);
+        inner.seats.outlets.len() - inner.seats.free.len()
+    }
+
+    /// Takes the lock for one batch of inputs; [`deliver`] has to follow.
+    pub(crate) fn turn<R>(
+        &self,
+        now: Timestamp,
+        scratch: &mut Scratch,
+        batch: impl FnOnce(&mut Turn<'_>) -> R,
+    ) -> R {
+        let mut inner = lock(&self.inner);
+        let Inner { realm, seats } = &mut *inner;
+        batch(&mut Turn { realm, seats, scratch, now })
+    }
+
+    /// Publishes the reports that wait in an outlet's meter; [`deliver`] has to follow.
+    pub(crate) fn publish_reports(&self, outlet: &Outlet, now: Timestamp, scratch: &mut Scratch) {
+        self.turn(now, scratch, |turn| turn.publish_reports(outlet));
+    }
+
+    /// Says GOODBYE to every session; [`deliver`] has to follow.
+    pub(crate) fn shutdown(&self, now: Timestamp, scratch: &mut Scratch) {
+        self.turn(now, scratch, |turn| turn.handle(Input::Shutdown));
+    }
+
+    /// Ends every connection without further ado.
+    pub(crate) fn kill_all(&self, reason: LeaveReason) {
+        for outlet in lock(&self.inner).seats.outlets.iter().flatten() {
+            outlet.kill(reason);
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Gives a connection a place and lets its session join.
+    pub(crate) fn join(
+        &mut self,
+        outlet: &Arc<Outlet>,
+        join: impl FnOnce(SessionKey) -> Join,
+    ) -> SessionKey {
+        let session = self.seats.take(outlet);
+        self.handle(Input::Join(join(session)));
+        session
+    }
+
+    /// Hands one input to the core and appends what comes of it to the outlets.
+    pub(crate) fn handle(&mut self, input: Input<'_>) {
+        let mut delivery = Delivery { seats: self.seats, scratch: self.scratch };
+        self.realm.handle(self.now, input, &mut delivery);
+        while let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
+            self.realm.handle(self.now, undeliverable.into(), &mut delivery);
+        }
+    }
+
+    /// Publishes the reports that wait in an outlet's meter, oldest first.
+    pub(crate) fn publish_reports(&mut self, outlet: &Outlet) {
+        let mut metering = outlet.metering();
+        let Some(metering) = metering.as_mut() else { return };
+        let session = metering.session;
+        while let Some(report) = metering.reports.pop_front() {
+            self.handle(Input::Stats { session, report });
+        }
+    }
+
+    /// Ends a session, publishes its last reports, and frees its place.
+    pub(crate) fn leave(&mut self, outlet: &Outlet, reason: LeaveReason) {
+        let Some(mut metering) = outlet.metering().take() else { return };
+        let session = metering.session;
+        while let Some(report) = metering.reports.pop_front() {
+            self.handle(Input::Stats { session, report });
+        }
+        let report = metering.meter.leave(self.now);
+        self.handle(Input::Leave { session, reason, report });
+        self.seats.give_back(session);
+    }
+}
+
+impl Seats {
+    fn take(&mut self, outlet: &Arc<Outlet>) -> SessionKey {
+        if let Some(session) = self.free.pop()
+            && let Some(seat) = self.outlets.get_mut(session.0 as usize)
+        {
+            *seat = Some(Arc::clone(outlet));
+            return session;
+        }
+        // Connections are bounded far below 2^32.
+        let session = SessionKey(u32::try_from(self.outlets.len()).unwrap_or(u32::MAX));
+        self.outlets.push(Some(Arc::clone(outlet)));
+        session
+    }
+
+    fn give_back(&mut self, session: SessionKey) {
+        if let Some(seat) = self.outlets.get_mut(session.0 as usize)
+            && seat.take().is_some()
+        {
+            self.free.push(session);
+        }
+    }
+
+    fn get(&self, session: SessionKey) -> Option<&Arc<Outlet>> {
+        self.outlets.get(session.0 as usize)?.as_ref()
+    }
+}
+
+/// Writes what a batch has queued, each destination once, and publishes what their meters report.
+///
+/// Terminates: deliveries of reports never make a meter due.
+pub(crate) fn deliver(now: Timestamp, scratch: &mut Scratch) {
+    while let Some(outlet) = scratch.dirty.pop() {
+        if outlet.flush(now) == Flushed::Reports {
+            let realm = outlet.metering().as_ref().map(|metering| Arc::clone(&metering.realm));
+            if let Some(realm) = realm {
+                realm.publish_reports(&outlet, now, scratch);
+            }
+        }
+    }
+}

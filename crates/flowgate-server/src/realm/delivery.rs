@@ -1,0 +1,142 @@
+//! From the core's actions to frames in outlets.
+
+use bytes::Bytes;
+use flowgate_event::LeaveReason;
+use flowgate_router::{Action, Outbox, SessionKey, Traffic};
+use flowgate_wire::{Message, MessageType, RequestId};
+
+use super::Seats;
+use crate::{
+    link::{Enqueued, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame},
+    scratch::Scratch,
+};
+use std::sync::Arc;
+
+/// Appends frames to the outlets of a realm.
+pub(super) struct Delivery<'a> {
+    pub(super) seats: &'a Seats,
+    pub(super) scratch: &'a mut Scratch,
+}
+
+/// A message that its receiver's transport does not take.
+#[derive(Debug)]
+pub(crate) struct Undeliverable {
+    session: SessionKey,
+    message: MessageType,
+    request: Option<RequestId>,
+}
+
+impl From<Undeliverable> for flowgate_router::Input<'_> {
+    fn from(undeliverable: Undeliverable) -> Self {
+        let Undeliverable { session, message, request } = undeliverable;
+        Self::Undeliverable { session, message, request }
+    }
+}
+
+/// A frame that is encoded once for all receivers of one wire.
+#[derive(Debug, Default)]
+pub(crate) struct FanOutFrame {
+    octets: Vec<u8>,
+    /// The same, if it is long enough to share.
+    shared: Option<Bytes>,
+    /// Octets of the message in it; zero before it is encoded.
+    message_bytes: usize,
+}
+
+impl Outbox for Delivery<'_> {
+    fn push(&mut self, action: Action<'_>) {
+        match action {
+            Action::Send { to, message } => self.send(to, &message),
+            Action::FanOut { to, message, traffic } => self.fan_out(to, &message, traffic),
+            Action::Close { session, how } => {
+                if let Some(outlet) = self.seats.get(session) {
+                    outlet.close(how);
+                }
+            }
+        }
+    }
+}
+
+impl Delivery<'_> {
+    fn send(&mut self, to: SessionKey, message: &Message<'_>) {
+        let Some(outlet) = self.seats.get(to) else { return };
+        let kind =
+            if matches!(message, Message::Welcome(_)) { Kind::Welcome } else { Kind::Ordinary };
+        let enqueued = outlet.enqueue(message, kind);
+        self.after(to, outlet, message, enqueued);
+    }
+
+    fn fan_out(&mut self, to: &[SessionKey], message: &Message<'_>, traffic: Traffic) {
+        let kind = match traffic {
+            Traffic::Ordinary => Kind::Ordinary,
+            Traffic::Statistics => Kind::Statistics,
+        };
+        if let [only] = to {
+            let Some(outlet) = self.seats.get(*only) else { return };
+            let enqueued = outlet.enqueue(message, kind);
+            return self.after(*only, outlet, message, enqueued);
+        }
+        for session in to {
+            let Some(outlet) = self.seats.get(*session) else { continue };
+            let Some(frame) = self.scratch.frames.get_mut(outlet.wire.index()) else { continue };
+            if frame.message_bytes == 0 {
+                frame.encode(outlet, message);
+            }
+            let shared = frame
+                .shared
+                .as_ref()
+                .map_or(SharedFrame::Copy(&frame.octets), SharedFrame::Share);
+            let enqueued = outlet.enqueue_frame(&shared, frame.message_bytes, kind);
+            self.after(*session, outlet, message, enqueued);
+        }
+        for frame in &mut self.scratch.frames {
+            frame.clear();
+        }
+    }
+
+    fn after(
+        &mut self,
+        to: SessionKey,
+        outlet: &Arc<Outlet>,
+        message: &Message<'_>,
+        enqueued: Enqueued,
+    ) {
+        match enqueued {
+            Enqueued::Queued | Enqueued::Closed => {}
+            Enqueued::Flush => self.scratch.dirty.push(Arc::clone(outlet)),
+            Enqueued::TooLarge => {
+                let request = match message {
+                    Message::Invocation(invocation) => Some(invocation.request),
+                    Message::Result(result) => Some(result.request),
+                    Message::Welcome(_) => {
+                        // Nothing that the client takes could tell it so.
+                        outlet.kill(LeaveReason::Violation);
+                        return;
+                    }
+                    _ => None,
+                };
+                let message = message.message_type();
+                self.scratch.undeliverable.push_back(Undeliverable {
+                    session: to,
+                    message,
+                    request,
+                });
+            }
+        }
+    }
+}
+
+impl FanOutFrame {
+    fn encode(&mut self, outlet: &Outlet, message: &Message<'_>) {
+        self.message_bytes = outlet.wire.encode(message, &mut self.octets);
+        if self.octets.len() >= SHARED_FRAME_BYTES {
+            self.shared = Some(Bytes::from(std::mem::take(&mut self.octets)));
+        }
+    }
+
+    fn clear(&mut self) {
+        self.octets.clear();
+        self.shared = None;
+        self.message_bytes = 0;
+    }
+}

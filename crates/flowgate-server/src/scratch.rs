@@ -1,0 +1,55 @@
+//! Memory that a thread uses while it handles a batch, so that no connection holds any of it.
+
+use std::{
+    cell::Cell,
+    collections::VecDeque,
+    sync::Arc,
+};
+
+use crate::{
+    frame::Wire,
+    link::Outlet,
+    realm::{FanOutFrame, Undeliverable},
+};
+
+/// Octets read at once.
+pub(crate) const READ_BYTES: usize = 64 << 10;
+
+/// The memory of one thread; empty between batches, except for its capacity.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    /// Where sockets are read to.
+    pub(crate) read: Vec<u8>,
+    /// Where TLS decrypts to.
+    pub(crate) plain: Vec<u8>,
+    /// Outlets that have to be flushed.
+    pub(crate) dirty: Vec<Arc<Outlet>>,
+    /// Messages that were too large for their receivers.
+    pub(crate) undeliverable: VecDeque<Undeliverable>,
+    /// Frames of a message for many, by [`Wire::index`].
+    pub(crate) frames: [FanOutFrame; Wire::COUNT],
+}
+
+thread_local! {
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+impl Scratch {
+    /// Lends the thread's memory.
+    pub(crate) fn with<R>(work: impl FnOnce(&mut Self) -> R) -> R {
+        let mut scratch = SCRATCH.take().unwrap_or_else(|| Box::new(Self::new()));
+        let result = work(&mut scratch);
+        SCRATCH.set(Some(scratch));
+        result
+    }
+
+    fn new() -> Self {
+        Self {
+            read: vec![0; READ_BYTES],
+            plain: Vec::new(),
+            dirty: Vec::new(),
+            undeliverable: VecDeque::new(),
+            frames: Default::default(),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The composition root: from a configuration to a running router.
+
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use flowgate_event::{LeaveReason, Timestamp};
+use flowgate_router::{MetaApi, Realm, RealmConfig, RequestIds, Role};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinSet,
+    time::{interval, timeout},
+};
+
+use crate::{
+    admin::{self, Admin},
+    clock::Clock,
+    config::{self, Endpoint, ListenerConfig, NodeConfig},
+    gate,
+    listener::{BindError, Bound, Stop},
+    observer::LogObserver,
+    realm::{RealmCell, deliver},
+    scratch::Scratch,
+    service::{Counts, Realms, Service},
+    tls::{self, TlsError},
+};
+
+/// What WELCOME says as `agent`.
+const AGENT: &str = concat!("Flowgate/", env!("CARGO_PKG_VERSION"));
+
+/// How often the shutdown looks whether the sessions are gone.
+const SHUTDOWN_POLL: Duration = Duration::from_millis(5);
+
+/// How long connections get to close after their sessions have ended.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
+
+/// A router whose sockets are bound; [`run`](Self::run) serves them.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<(Bound, Arc<Service>)>,
+    admin: Option<(TcpListener, Arc<Admin>)>,
+    realms: Realms,
+    counts: Arc<Counts>,
+    clock: Clock,
+    shutdown_timeout: Duration,
+}
+
+/// The router cannot start. The operator's fault, or another program has the port.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener's socket.
+    #[error("listener {id}: {source}")]
+    Listener {
+        /// The listener.
+        id: String,
+        /// What is wrong.
+        source: BindError,
+    },
+    /// A listener's TLS files.
+    #[error("listener {id}: {source}")]
+    Tls {
+        /// The listener.
+        id: String,
+        /// What is wrong.
+        source: TlsError,
+    },
+    /// The administration interface's socket.
+    #[error("administration interface: cannot listen on {address}: {source}")]
+    Admin {
+        /// Where.
+        address: SocketAddr,
+        /// What is wrong.
+        source: io::Error,
+    },
+}
+
+impl Server {
+    /// Binds every socket of a configuration. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// A socket cannot be bound, or TLS files cannot be used; nothing is served then.
+    pub fn bind(config: NodeConfig) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let counts = Arc::new(Counts::default());
+        let flowgate = Arc::new(config.flowgate);
+        let realms: Realms = config
+            .realms
+            .into_iter()
+            .map(|realm| (realm.name.clone(), Arc::new(new_realm(realm, flowgate.request_ids, clock.now()))))
+            .collect();
+        let mut listeners = Vec::new();
+        for listener in config.listeners {
+            let bound = Bound::bind(&listener.endpoint)
+                .map_err(|source| StartError::Listener { id: listener.id.clone(), source })?;
+            let tls = load_tls(&listener)?;
+            let service = Service::new(
+                listener,
+                Arc::clone(&flowgate),
+                tls,
+                &realms,
+                clock,
+                Arc::clone(&counts),
+            );
+            listeners.push((bound, Arc::new(service)));
+        }
+        let admin = flowgate
+            .admin
+            .map(|address| {
+                let listener =
+                    admin::bind(address).map_err(|source| StartError::Admin { address, source })?;
+                let admin = Admin { counts: Arc::clone(&counts), realms: realms.clone() };
+                Ok((listener, Arc::new(admin)))
+            })
+            .transpose()?;
+        let shutdown_timeout = flowgate.shutdown_timeout;
+        Ok(Self { listeners, admin, realms, counts, clock, shutdown_timeout })
+    }
+
+    /// Where clients can connect, as URLs, in the order of the configuration.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.listeners.iter().flat_map(|(bound, service)| urls(bound, &service.listener)).collect()
+    }
+
+    /// Where the administration interface listens.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+    }
+
+    /// Serves until `shutdown` is ready, then says GOODBYE to every session, gives the clients
+    /// time to answer, and ends.
+    ///
+    /// Not cancellation safe: dropping the future ends every connection without notice.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let (stop, stopped) = watch::channel(Stop::Never);
+        let mut tasks = JoinSet::new();
+        for (bound, service) in self.listeners {
+            tasks.spawn(bound.run(service, stopped.clone()));
+        }
+        let mut admin_task = JoinSet::new();
+        if let Some((listener, admin)) = self.admin {
+            admin_task.spawn(admin::run(listener, admin, stopped.clone()));
+        }
+        drop(stopped);
+        shutdown.await;
+        tracing::info!("shutting down");
+        self.counts.start_closing();
+        stop.send_replace(Stop::Accepting);
+        for realm in self.realms.values() {
+            let now = self.clock.now();
+            Scratch::with(|scratch| {
+                realm.shutdown(now, scratch);
+                deliver(now, scratch);
+            });
+        }
+        if timeout(self.shutdown_timeout, emptied(&self.realms)).await.is_err() {
+            tracing::warn!("some clients did not answer GOODBYE in time");
+            for realm in self.realms.values() {
+                realm.kill_all(LeaveReason::Shutdown);
+            }
+            let _ = timeout(SHUTDOWN_GRACE, emptied(&self.realms)).await;
+        }
+        let _ = timeout(SHUTDOWN_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+        stop.send_replace(Stop::Now);
+        while tasks.join_next().await.is_some() {}
+        while admin_task.join_next().await.is_some() {}
+        tracing::info!("stopped");
+    }
+}
+
+/// Waits until no connection has a session.
+async fn emptied(realms: &Realms) {
+    let mut poll = interval(SHUTDOWN_POLL);
+    while realms.values().any(|realm| realm.seat_count() > 0) {
+        poll.tick().await;
+    }
+}
+
+fn load_tls(listener: &ListenerConfig) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+    listener
+        .tls
+        .as_ref()
+        .map(tls::load)
+        .transpose()
+        .map_err(|source| StartError::Tls { id: listener.id.clone(), source })
+}
+
+/// Checks what can be checked of a configuration without binding anything: its TLS files.
+///
+/// # Errors
+/// A file that a listener names cannot be used.
+pub fn check_files(config: &NodeConfig) -> Result<(), StartError> {
+    config.listeners.iter().try_for_each(|listener| load_tls(listener).map(drop))
+}
+
+fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp) -> RealmCell {
+    let config = RealmConfig {
+        name: realm.name.clone(),
+        uri_check: realm.uri_check,
+        meta_api: if realm.enable_meta_api { MetaApi::Enabled } else { MetaApi::Disabled },
+        request_ids: match ids {
+            config::RequestIds::Tolerant => RequestIds::Tolerant,
+            config::RequestIds::Strict => RequestIds::Sequential,
+        },
+        roles: realm
+            .roles
+            .into_iter()
+            .map(|role| Role { name: role.name, gate: gate::build(role.permissions) })
+            .collect(),
+        agent: AGENT.to_owned(),
+    };
+    // Unpredictable enough for identifiers, which are no secrets: the operating system's entropy
+    // by way of the generator's own seeding, mixed with the time of the start.
+    let seed = fastrand::u64(..) ^ now.as_nanos();
+    let observer = LogObserver::new(realm.name.clone());
+    RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer))
+}
+
+/// The URLs of a listener.
+fn urls(bound: &Bound, listener: &ListenerConfig) -> Vec<String> {
+    let secure = listener.tls.is_some();
+    let place = bound.place();
+    let mut urls = Vec::new();
+    match listener.endpoint {
+        Endpoint::Tcp(_) => {
+            let (websocket, rawsocket) = if secure { ("wss", "rss") } else { ("ws", "rs") };
+            for section in &listener.websocket {
+                let path = match &section.path {
+                    config::PathPattern::Any | config::PathPattern::Root => "/".to_owned(),
+                    config::PathPattern::Segment(name) => format!("/{name}"),
+                };
+                urls.push(format!("{websocket}://{place}{path}"));
+            }
+            if listener.rawsocket.is_some() {
+                urls.push(format!("{rawsocket}://{place}"));
+            }
+        }
+        Endpoint::Unix(_) => urls.push(format!("unix:{place}")),
+    }
+    urls
+}

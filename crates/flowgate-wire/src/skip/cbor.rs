@@ -1,0 +1,100 @@
+//! CBOR.
+
+use super::{INDEFINITE, Keys, Nesting, Next};
+use crate::DecodeError;
+use crate::budget::Budget;
+use crate::head::check_utf8;
+use crate::head::cbor::{Chunks, Head, head, malformed};
+
+/// The offset after the value that begins at `pos`, and what it is without its tags.
+///
+/// Counts nested values, not the value itself.
+pub(crate) fn skip(
+    bytes: &[u8],
+    mut pos: usize,
+    budget: &mut Budget,
+) -> Result<usize, DecodeError> {
+    let mut nesting = Nesting::new();
+    let mut tags = 0;
+    loop {
+        let start = pos;
+        let item;
+        (item, pos) = head(bytes, pos)?;
+        let next = nesting.current.next;
+        match item {
+            Head::Text(Some(text)) => check_utf8(text, pos)?,
+            Head::Text(None) => {
+                let mut chunks = Chunks::text(bytes, pos);
+                while let Some(chunk) = chunks.next()? {
+                    check_utf8(chunk, chunks.pos())?;
+                }
+                pos = chunks.pos();
+            }
+            Head::Binary(_)
+            | Head::Unsigned(_)
+            | Head::Negative(_)
+            | Head::Float(_)
+            | Head::Bool(_)
+            | Head::Null
+            | Head::Undefined
+            | Head::Simple => {
+                if next == Next::Key(Keys::Strings) {
+                    return Err(DecodeError::WrongKey { offset: start });
+                }
+                if matches!(item, Head::Binary(None)) {
+                    let mut chunks = Chunks::binary(bytes, pos);
+                    while chunks.next()?.is_some() {}
+                    pos = chunks.pos();
+                }
+            }
+            Head::List(count) | Head::Dict(count) => {
+                if matches!(next, Next::Key(_)) {
+                    return Err(DecodeError::WrongKey { offset: start });
+                }
+                budget.check_depth(nesting.depth + 1 + tags, start)?;
+                let dict = matches!(item, Head::Dict(_));
+                let next = if dict { Next::Key(nesting.keys()) } else { Next::Item };
+                let Some(count) = count else {
+                    nesting.enter(INDEFINITE, next, tags);
+                    tags = 0;
+                    continue;
+                };
+                // Each value takes an octet at least.
+                let values = count.saturating_mul(1 + u64::from(dict));
+                if values > (bytes.len() - pos) as u64 {
+                    return Err(DecodeError::UnexpectedEnd { offset: start });
+                }
+                budget.take_values(count, start)?;
+                if count != 0 {
+                    nesting.enter(values, next, tags);
+                    tags = 0;
+                    continue;
+                }
+            }
+            Head::Tag(_) => {
+                // Decoders recurse for tags as they do for lists.
+                tags += 1;
+                budget.check_depth(nesting.depth + tags, start)?;
+                continue;
+            }
+            Head::Break => {
+                let complete = matches!(next, Next::Item | Next::Key(_));
+                if tags != 0 || !complete || nesting.current.remaining != INDEFINITE {
+                    return Err(malformed(start));
+                }
+                // The outermost level is definite, so there is a parent.
+                if !nesting.leave() || nesting.end_value() {
+                    return Ok(pos);
+                }
+                continue;
+            }
+        }
+        tags = 0;
+        if nesting.current.remaining == INDEFINITE && !matches!(next, Next::Key(_)) {
+            budget.take_value(start)?;
+        }
+        if nesting.end_value() {
+            return Ok(pos);
+        }
+    }
+}

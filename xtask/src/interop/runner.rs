@@ -1,0 +1,113 @@
+//! Running cases one by one, and saying how each went.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+
+use super::cases::{Argument, Case, Script};
+use super::clients::Clients;
+use super::router::Endpoints;
+use crate::process::{self, Ended};
+use crate::tally::Tally;
+use crate::workspace;
+
+/// Longer than the watchdogs within the scripts, which know better what they wait for.
+const CASE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How much of a log is shown when its case fails.
+const SHOWN_LINES_COUNT: usize = 60;
+
+/// The clients, and where their output goes.
+#[derive(Debug)]
+pub(super) struct Runner {
+    clients: Clients,
+    logs: PathBuf,
+}
+
+impl Runner {
+    pub(super) fn new(clients: Clients, directory: &Path) -> Self {
+        Self { clients, logs: directory.join("logs") }
+    }
+
+    pub(super) fn logs(&self) -> &Path {
+        &self.logs
+    }
+
+    /// Runs cases one after the other, since some count the sessions of the router.
+    pub(super) fn run(
+        &self,
+        cases: &[Case],
+        endpoints: &Endpoints,
+        router_pid: Option<u32>,
+    ) -> Result<Tally> {
+        let mut tally = Tally::default();
+        for case in cases {
+            if let Some(reason) = self.clients.missing(case) {
+                println!("skip  {}", case.name);
+                tally.skip(1, format!("{}: {reason}", case.name));
+                continue;
+            }
+            let log = self.logs.join(case.name.replace('/', "-") + ".log");
+            let mut command = self.command(case, endpoints, router_pid)?;
+            let result = match process::run(&mut command, &log, CASE_LIMIT)? {
+                Ended::Exited(status) if status.success() => Ok(()),
+                Ended::Exited(status) => Err(anyhow!("{status}")),
+                Ended::TimedOut => Err(anyhow!("not done after {} s", CASE_LIMIT.as_secs())),
+            };
+            tally += report(&case.name, &result, &log);
+        }
+        Ok(tally)
+    }
+
+    fn command(
+        &self,
+        case: &Case,
+        endpoints: &Endpoints,
+        router_pid: Option<u32>,
+    ) -> Result<Command> {
+        let scripts = workspace::root().join("interop");
+        let (program, script) = match case.script {
+            Script::Python(name) => (self.clients.python()?, scripts.join("python").join(name)),
+            Script::Node(name) => (self.clients.node()?, scripts.join("node").join(name)),
+        };
+        let mut command = Command::new(program);
+        command.arg(script).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
+        command.env("NODE_PATH", self.clients.node_modules());
+        for argument in &case.arguments {
+            match argument {
+                Argument::Text(text) => command.arg(text),
+                Argument::WebSocket => {
+                    command.arg(endpoints.websocket.as_ref().context("no WebSocket address")?)
+                }
+                Argument::RawSocket => {
+                    command.arg(endpoints.rawsocket.as_ref().context("no RawSocket address")?)
+                }
+                Argument::RouterPid => {
+                    command.arg(router_pid.context("the router is not ours")?.to_string())
+                }
+                Argument::Node => command.arg(self.clients.node()?),
+                Argument::NodeScript(name) => command.arg(scripts.join("node").join(name)),
+            };
+        }
+        Ok(command)
+    }
+}
+
+/// Prints the line of a case, and for one that failed the end of its log.
+pub(super) fn report(name: &str, result: &Result<()>, log: &Path) -> Tally {
+    match result {
+        Ok(()) => println!("ok    {name}"),
+        Err(error) => {
+            println!("FAIL  {name}: {error:#}");
+            let text = fs::read(log).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let skipped_count = text.lines().count().saturating_sub(SHOWN_LINES_COUNT);
+            text.lines().skip(skipped_count).for_each(|line| println!("      | {line}"));
+            println!("      all of it: {}", log.display());
+        }
+    }
+    Tally::one(result.is_ok())
+}

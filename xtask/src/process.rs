@@ -1,0 +1,73 @@
+//! Running other programs: with their output in a file and a limit on their time.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+/// How often a child is looked at: short beside anything that is waited for.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The end of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Exited(ExitStatus),
+    /// It took too long, and was killed.
+    TimedOut,
+}
+
+/// Starts a program without an input, its output and errors in the file `log`.
+pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
+    if let Some(directory) = log.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let file = File::create(log).with_context(|| log.display().to_string())?;
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))
+}
+
+/// Runs a program to its end, or kills it after `limit`.
+pub(crate) fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<Ended> {
+    let mut child = spawn(command, log)?;
+    wait(&mut child, limit)
+}
+
+/// Waits for a child, and kills it after `limit`.
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Ended> {
+    let mut status = None;
+    poll(limit, || {
+        status = child.try_wait()?;
+        Ok(status.is_some())
+    })?;
+    if let Some(status) = status {
+        return Ok(Ended::Exited(status));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(Ended::TimedOut)
+}
+
+/// Asks until the answer is yes; false if it is not yes after `limit`.
+pub(crate) fn poll(limit: Duration, mut ask: impl FnMut() -> Result<bool>) -> Result<bool> {
+    #[allow(clippy::disallowed_methods, reason = "a limit on real time, outside the router")]
+    let now = std::time::Instant::now;
+    let start = now();
+    while !ask()? {
+        if now().duration_since(start) > limit {
+            return Ok(false);
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+    Ok(true)
+}
+
+/// Asks a child to end, as a service manager does.
+pub(crate) fn terminate(child: &Child) -> Result<()> {
+    let pid = child.id().to_string();
+    let status = Command::new("kill").args(["-TERM", &pid]).stdin(Stdio::null()).status()?;
+    ensure!(status.success(), "cannot signal process {pid}");
+    Ok(())
+}
