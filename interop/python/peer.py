@@ -72,10 +72,8 @@ class Framework:
         self._runner = ApplicationRunner
         self._session = ApplicationSession
 
-    def run(self, scenario, watchdog_seconds):
+    def run(self, scenario):
         """Runs the coroutine function `scenario` to its end; its exception ends the process."""
-        if watchdog_seconds is not None:
-            faulthandler.dump_traceback_later(watchdog_seconds, exit=True)
         if self.name == "asyncio":
             import asyncio
 
@@ -202,6 +200,9 @@ def main(description, scenario, *arguments, watchdog_seconds=WATCHDOG_SECONDS):
 
     `arguments` name further required options; without a watchdog it may run for ever.
     """
+    if watchdog_seconds is not None:
+        # Before autobahn is imported, so that a hang in there is shown too.
+        faulthandler.dump_traceback_later(watchdog_seconds, exit=True)
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--framework", choices=["asyncio", "twisted"], required=True)
     parser.add_argument("--url", required=True, help="ws://host:port/ws or rs://host:port")
@@ -209,4 +210,4 @@ def main(description, scenario, *arguments, watchdog_seconds=WATCHDOG_SECONDS):
         parser.add_argument(argument, required=True)
     options = parser.parse_args()
     framework = Framework(options.framework)
-    framework.run(lambda: scenario(framework, options), watchdog_seconds)
+    framework.run(lambda: scenario(framework, options))

@@ -11,6 +11,9 @@ use anyhow::{Context, Result, ensure};
 /// How often a child is looked at: short beside anything that is waited for.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
+/// How long a program may take to write where it hangs.
+const ABORT_LIMIT: Duration = Duration::from_secs(2);
+
 /// The end of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -35,7 +38,7 @@ pub(crate) fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<
     wait(&mut child, limit)
 }
 
-/// Waits for a child, and kills it after `limit`.
+/// Waits for a child, and kills it after `limit`: first by SIGABRT, on which Python says where it hangs.
 pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Ended> {
     let mut status = None;
     poll(limit, || {
@@ -45,8 +48,11 @@ pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Ended> {
     if let Some(status) = status {
         return Ok(Ended::Exited(status));
     }
-    child.kill()?;
-    child.wait()?;
+    signal(child, "-ABRT")?;
+    if !poll(ABORT_LIMIT, || Ok(child.try_wait()?.is_some()))? {
+        child.kill()?;
+        child.wait()?;
+    }
     Ok(Ended::TimedOut)
 }
 
@@ -66,8 +72,38 @@ pub(crate) fn poll(limit: Duration, mut ask: impl FnMut() -> Result<bool>) -> Re
 
 /// Asks a child to end, as a service manager does.
 pub(crate) fn terminate(child: &Child) -> Result<()> {
+    signal(child, "-TERM")
+}
+
+fn signal(child: &Child, name: &str) -> Result<()> {
     let pid = child.id().to_string();
-    let status = Command::new("kill").args(["-TERM", &pid]).stdin(Stdio::null()).status()?;
+    let status = Command::new("kill").args([name, &pid]).stdin(Stdio::null()).status()?;
     ensure!(status.success(), "cannot signal process {pid}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_does_not_end_is_killed() {
+        let log = std::env::temp_dir().join(format!("xtask-{}-endless.log", std::process::id()));
+        let ended = run(Command::new("tail").args(["-f", "/dev/null"]), &log, Duration::ZERO);
+        fs::remove_file(&log).unwrap();
+        assert_eq!(ended.unwrap(), Ended::TimedOut);
+    }
+
+    #[test]
+    fn output_and_errors_go_to_the_log() {
+        let log = std::env::temp_dir().join(format!("xtask-{}-output.log", std::process::id()));
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo out; echo err >&2; exit 3"]);
+        let ended = run(&mut command, &log, Duration::from_secs(60)).unwrap();
+        let text = fs::read_to_string(&log).unwrap();
+        fs::remove_file(&log).unwrap();
+        assert_eq!(text, "out\nerr\n");
+        let Ended::Exited(status) = ended else { panic!("it ended by itself") };
+        assert_eq!(status.code(), Some(3));
+    }
 }

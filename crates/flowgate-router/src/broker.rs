@@ -154,6 +154,11 @@ impl Broker {
         });
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty() && self.by_id.is_empty() && self.members.len() == 0
+    }
+
     /// Proves the invariants. Cost: O(subscribers of all subscriptions).
     pub(crate) fn check(&self, is_open: impl Fn(SessionKey) -> bool) -> Result<(), String> {
         self.table.check_invariants()?;

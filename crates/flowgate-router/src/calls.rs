@@ -283,6 +283,11 @@ impl Calls {
         self.sessions.clear();
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.iter().all(Option::is_none)
+    }
+
     /// Proves the invariants. Cost: O(pending calls + highest session key).
     pub(crate) fn check(&self, is_open: impl Fn(SessionKey) -> bool) -> Result<(), String> {
         let mut count = 0;

@@ -104,6 +104,11 @@ impl Dealer {
         Some(Route { registration, callee, policy })
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty() && self.by_id.is_empty() && self.members.len() == 0
+    }
+
     /// Proves the invariants. Cost: O(registrations).
     pub(crate) fn check(&self, is_open: impl Fn(SessionKey) -> bool) -> Result<(), String> {
         self.table.check_invariants()?;

@@ -36,3 +36,6 @@ pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeS
 pub use input::{ClientFeatures, Input, Join};
 pub use realm::Realm;
 pub use uri_table::{EntryKey, InsertError, UriTable};
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,19 @@ impl<O> Realm<O> {
     }
 }
 
+#[cfg(test)]
+impl<O> Realm<O> {
+    pub(crate) fn observer_mut(&mut self) -> &mut O {
+        &mut self.observer
+    }
+
+    /// Whether nothing is subscribed, registered or called.
+    pub(crate) fn holds_nothing(&self) -> bool {
+        let State { broker, dealer, calls, .. } = &self.state;
+        broker.is_empty() && dealer.is_empty() && calls.is_empty()
+    }
+}
+
 impl<O: Observer> Realm<O> {
     /// Handles one input; what is to be done about it goes to `out`, in order.
     ///

@@ -23,11 +23,7 @@ pub(crate) struct Admin {
 }
 
 /// Serves the interface until `stop` says so for good; during shutdown it says "not ready".
-pub(crate) async fn run(
-    listener: TcpListener,
-    admin: Arc<Admin>,
-    mut stop: watch::Receiver<Stop>,
-) {
+pub(crate) async fn run(listener: TcpListener, admin: Arc<Admin>, mut stop: watch::Receiver<Stop>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

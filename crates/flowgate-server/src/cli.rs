@@ -188,10 +188,11 @@ fn override_addresses(config: &mut NodeConfig, options: &Run) -> Result<(), Stri
         config.flowgate.admin = Some(admin);
     }
     let Some(listen) = options.listen else { return Ok(()) };
-    let mut endpoints = config.listeners.iter_mut().filter_map(|listener| match &mut listener.endpoint {
-        Endpoint::Tcp(endpoint) => Some(endpoint),
-        Endpoint::Unix(_) => None,
-    });
+    let mut endpoints =
+        config.listeners.iter_mut().filter_map(|listener| match &mut listener.endpoint {
+            Endpoint::Tcp(endpoint) => Some(endpoint),
+            Endpoint::Unix(_) => None,
+        });
     match (endpoints.next(), endpoints.next()) {
         (Some(endpoint), None) => {
             endpoint.address = listen;
@@ -213,8 +214,9 @@ fn start_log(log: LogConfig) {
         LogLevel::Trace => "trace",
     };
     // `RUST_LOG` is for looking closer without touching the configuration.
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,flowgate={level},flowgate_server={level}")));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        EnvFilter::new(format!("warn,flowgate={level},flowgate_server={level}"))
+    });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

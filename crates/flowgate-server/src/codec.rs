@@ -57,7 +57,8 @@ pub fn run(input: impl BufRead, mut output: impl Write) -> io::Result<()> {
 }
 
 fn answer(line: &[u8]) -> Answer {
-    let refused = |id, error| Answer { id, ok: false, message: None, hex: None, error: Some(error) };
+    let refused =
+        |id, error| Answer { id, ok: false, message: None, hex: None, error: Some(error) };
     match serde_json::from_slice::<Query<'_>>(line) {
         Err(error) => {
             // The line may be JSON all the same: then its answer can be told from others.
@@ -90,8 +91,8 @@ fn convert(query: &Query<'_>) -> Result<(Box<RawValue>, String), String> {
             return Err("give either `hex` or `message`".to_owned());
         }
     };
-    let message = Message::decode(source, &octets, &Limits::default())
-        .map_err(|error| error.to_string())?;
+    let message =
+        Message::decode(source, &octets, &Limits::default()).map_err(|error| error.to_string())?;
     let mut json = Vec::new();
     message.encode(Format::Json, &mut json);
     let json = String::from_utf8(json).map_err(|error| error.to_string())?;

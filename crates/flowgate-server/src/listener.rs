@@ -23,11 +23,7 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) enum Bound {
     /// A TCP port.
-    Tcp {
-        listener: TcpListener,
-        address: SocketAddr,
-        user_timeout: Option<Duration>,
-    },
+    Tcp { listener: TcpListener, address: SocketAddr, user_timeout: Option<Duration> },
     /// A Unix domain socket; its file is removed in the end.
     Unix { listener: UnixListener, path: PathBuf },
 }
@@ -44,14 +40,10 @@ impl Bound {
     /// Binds an endpoint.
     pub(crate) fn bind(endpoint: &Endpoint) -> Result<Self, BindError> {
         match endpoint {
-            Endpoint::Tcp(endpoint) => bind_tcp(endpoint).map_err(|source| BindError {
-                place: endpoint.address.to_string(),
-                source,
-            }),
-            Endpoint::Unix(endpoint) => bind_unix(endpoint).map_err(|source| BindError {
-                place: endpoint.path.display().to_string(),
-                source,
-            }),
+            Endpoint::Tcp(endpoint) => bind_tcp(endpoint)
+                .map_err(|source| BindError { place: endpoint.address.to_string(), source }),
+            Endpoint::Unix(endpoint) => bind_unix(endpoint)
+                .map_err(|source| BindError { place: endpoint.path.display().to_string(), source }),
         }
     }
 

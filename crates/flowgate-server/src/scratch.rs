@@ -1,10 +1,6 @@
 //! Memory that a thread uses while it handles a batch, so that no connection holds any of it.
 
-use std::{
-    cell::Cell,
-    collections::VecDeque,
-    sync::Arc,
-};
+use std::{cell::Cell, collections::VecDeque, sync::Arc};
 
 use crate::{
     frame::Wire,

@@ -1,12 +1,6 @@
 //! The composition root: from a configuration to a running router.
 
-use std::{
-    future::Future,
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_router::{MetaApi, Realm, RealmConfig, RequestIds, Role};
@@ -91,7 +85,9 @@ impl Server {
         let realms: Realms = config
             .realms
             .into_iter()
-            .map(|realm| (realm.name.clone(), Arc::new(new_realm(realm, flowgate.request_ids, clock.now()))))
+            .map(|realm| {
+                (realm.name.clone(), Arc::new(new_realm(realm, flowgate.request_ids, clock.now())))
+            })
             .collect();
         let mut listeners = Vec::new();
         for listener in config.listeners {

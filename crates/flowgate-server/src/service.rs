@@ -66,7 +66,8 @@ impl Service {
             .collect();
         let policy = |auth| Arc::new(auth_policy(auth));
         let rawsocket_auth = listener.rawsocket.as_ref().map(|section| policy(&section.auth));
-        let websocket_auth = listener.websocket.iter().map(|section| policy(&section.auth)).collect();
+        let websocket_auth =
+            listener.websocket.iter().map(|section| policy(&section.auth)).collect();
         Self { listener, flowgate, tls, realms, clock, counts, rawsocket_auth, websocket_auth }
     }
 

@@ -30,8 +30,7 @@ impl Budget {
 
     /// Takes the values that a list or dictionary declares.
     pub(crate) fn take_values(&mut self, count: u64, offset: usize) -> Result<(), DecodeError> {
-        let rest =
-            usize::try_from(count).ok().and_then(|count| self.elements.checked_sub(count));
+        let rest = usize::try_from(count).ok().and_then(|count| self.elements.checked_sub(count));
         match rest {
             Some(rest) => {
                 self.elements = rest;

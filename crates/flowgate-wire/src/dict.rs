@@ -81,7 +81,9 @@ impl<'d> Iterator for Entries<'d> {
     fn next(&mut self) -> Option<Entry<'d>> {
         match self {
             Self::Raw(entries) => entries.next(),
-            Self::Values(entries) => entries.next().map(|(key, value)| (Cow::Borrowed(key.as_ref()), value.clone())),
+            Self::Values(entries) => {
+                entries.next().map(|(key, value)| (Cow::Borrowed(key.as_ref()), value.clone()))
+            }
         }
     }
 }

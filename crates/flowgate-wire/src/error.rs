@@ -71,7 +71,7 @@ pub enum DecodeError {
         /// Where they begin.
         offset: usize,
     },
-    /// The bytes are well-formed but no list, or the list does not begin with an integer.
+    /// The bytes do not begin with a list, or the list does not begin with a non-negative integer.
     #[error("not a WAMP message: no list that begins with a message type")]
     NotAMessage,
     /// No message has this type code.

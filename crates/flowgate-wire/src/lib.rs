@@ -8,8 +8,8 @@
 //!
 //! This crate never does I/O, and never turns a client's payload into values.
 
-pub mod batch;
 mod base64;
+pub mod batch;
 mod budget;
 mod codec;
 mod dict;
@@ -21,13 +21,13 @@ mod ids;
 mod limits;
 mod message;
 mod payload;
+pub mod rawsocket;
 mod read;
 mod scan;
 mod skip;
 mod stack;
 mod token;
 mod transcode;
-pub mod rawsocket;
 mod uri;
 pub mod uris;
 mod value;

@@ -97,9 +97,7 @@ impl<'a> Token<'a> {
             Self::Float(number) if number.is_nan() => Cow::Borrowed("NaN"),
             Self::Float(f64::INFINITY) => Cow::Borrowed("Infinity"),
             Self::Float(f64::NEG_INFINITY) => Cow::Borrowed("-Infinity"),
-            Self::Float(number) => {
-                Cow::Owned(ryu::Buffer::new().format_finite(number).to_owned())
-            }
+            Self::Float(number) => Cow::Owned(ryu::Buffer::new().format_finite(number).to_owned()),
             Self::Binary(octets) => Cow::Owned(base64::to_text(&octets)),
             // The decoder refuses lists and dictionaries as keys.
             Self::Null | Self::Undefined | Self::List(_) | Self::Dict(_) | Self::End => {

@@ -75,6 +75,7 @@ impl Runner {
         };
         let mut command = Command::new(program);
         command.arg(script).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
+        command.env("PYTHONFAULTHANDLER", "1");
         command.env("NODE_PATH", self.clients.node_modules());
         for argument in &case.arguments {
             match argument {

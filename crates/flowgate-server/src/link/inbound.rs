@@ -181,10 +181,8 @@ impl Link {
                     Err(failure) => {
                         self.service.counts.violation();
                         tracing::info!(what = failure.what, "WebSocket protocol violation");
-                        over = Some(Farewell {
-                            reason: LeaveReason::Violation,
-                            frame: failure.close,
-                        });
+                        over =
+                            Some(Farewell { reason: LeaveReason::Violation, frame: failure.close });
                         break;
                     }
                 }

@@ -28,8 +28,8 @@ use crate::{frame::Wire, realm::RealmCell};
 
 pub(crate) use queue::Kind;
 use queue::{Mark, Queue};
-pub(crate) use sender::decrypt;
 use sender::Sender;
+pub(crate) use sender::decrypt;
 
 /// Frames from this length on are shared between receivers instead of copied.
 pub(crate) const SHARED_FRAME_BYTES: usize = 4096;
@@ -187,11 +187,7 @@ impl Outlet {
             self.die(queue, LeaveReason::SlowConsumer);
             return Enqueued::Closed;
         }
-        if std::mem::replace(&mut queue.flagged, true) {
-            Enqueued::Queued
-        } else {
-            Enqueued::Flush
-        }
+        if std::mem::replace(&mut queue.flagged, true) { Enqueued::Queued } else { Enqueued::Flush }
     }
 
     fn die(&self, queue: &mut Queue, reason: LeaveReason) {

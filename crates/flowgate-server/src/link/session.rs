@@ -5,16 +5,13 @@ use std::sync::Arc;
 use flowgate_event::LeaveReason;
 use flowgate_meter::{Due, SessionMeter};
 use flowgate_router::{Close, HandshakeStep, Input, Join, Refusal};
-use flowgate_wire::{
-    Abort, DecodeError, Dict, Message, MessageType, Payload, Value, uris,
-};
+use flowgate_wire::{Abort, DecodeError, Dict, Message, MessageType, Payload, Value, uris};
 
-use super::{
-    Enqueued, Kind, Link, Phase,
-    inbound::BATCH,
-    outlet::Metering,
+use super::{Enqueued, Kind, Link, Phase, inbound::BATCH, outlet::Metering};
+use crate::{
+    realm::{Turn, deliver},
+    scratch::Scratch,
 };
-use crate::{realm::{Turn, deliver}, scratch::Scratch};
 
 impl Link {
     /// Handles messages in order, until one opens or ends a session; how many it has handled.
@@ -29,9 +26,7 @@ impl Link {
                     rest.first().inspect(|message| self.open(message, scratch));
                     1
                 }
-                Phase::Joined { .. } => {
-                    self.route(rest.get(..BATCH).unwrap_or(rest), scratch)
-                }
+                Phase::Joined { .. } => self.route(rest.get(..BATCH).unwrap_or(rest), scratch),
             };
         }
         handled
@@ -51,8 +46,10 @@ impl Link {
             HandshakeStep::Join(accepted) => {
                 if self.service.is_closing() {
                     let message = "the router shuts down".to_owned();
-                    return self
-                        .refuse(Refusal { reason: uris::close::SYSTEM_SHUTDOWN, message }, scratch);
+                    return self.refuse(
+                        Refusal { reason: uris::close::SYSTEM_SHUTDOWN, message },
+                        scratch,
+                    );
                 }
                 let Some(realm) = self.service.realms.get(&accepted.realm).cloned() else {
                     return self.refuse(Refusal::no_such_realm(&accepted.realm), scratch);
@@ -86,7 +83,8 @@ impl Link {
                 self.timers.opened();
                 self.window_armed = false;
                 self.last_words = None;
-                deliver(now, scratch);
+                // WELCOME goes out later than HELLO came in: the window between has a length.
+                deliver(self.service.clock.now(), scratch);
             }
             HandshakeStep::Refuse(refusal) => self.refuse(refusal, scratch),
             HandshakeStep::Close => self.outlet.close(Close::Connection),
@@ -135,8 +133,7 @@ impl Link {
                         return;
                     }
                 };
-                let due =
-                    metering.as_mut().map(|metering| metering.meter.received(octets.len()));
+                let due = metering.as_mut().map(|metering| metering.meter.received(octets.len()));
                 last_words = match message.message_type() {
                     MessageType::Goodbye => Some(LeaveReason::Goodbye),
                     MessageType::Abort => Some(LeaveReason::Aborted),

@@ -82,10 +82,8 @@ impl Delivery<'_> {
             if frame.message_bytes == 0 {
                 frame.encode(outlet, message);
             }
-            let shared = frame
-                .shared
-                .as_ref()
-                .map_or(SharedFrame::Copy(&frame.octets), SharedFrame::Share);
+            let shared =
+                frame.shared.as_ref().map_or(SharedFrame::Copy(&frame.octets), SharedFrame::Share);
             let enqueued = outlet.enqueue_frame(&shared, frame.message_bytes, kind);
             self.after(*session, outlet, message, enqueued);
         }

@@ -109,12 +109,7 @@ fn length(bytes: &[u8], pos: usize, width: u8) -> Result<(u32, usize), DecodeErr
     }
 }
 
-fn ext(
-    bytes: &[u8],
-    pos: usize,
-    len: u32,
-    start: usize,
-) -> Result<(Head<'_>, usize), DecodeError> {
+fn ext(bytes: &[u8], pos: usize, len: u32, start: usize) -> Result<(Head<'_>, usize), DecodeError> {
     let (kind, next) = fixed(bytes, pos)?;
     let (octets, next) = take(bytes, next, u64::from(len), start)?;
     Ok((Head::Ext(i8::from_be_bytes(kind), octets), next))

@@ -3,8 +3,8 @@
 use super::{INDEFINITE, Keys, Nesting, Next};
 use crate::DecodeError;
 use crate::budget::Budget;
-use crate::head::check_utf8;
 use crate::head::cbor::{Chunks, Head, head, malformed};
+use crate::head::check_utf8;
 
 /// The offset after the value that begins at `pos`, and what it is without its tags.
 ///

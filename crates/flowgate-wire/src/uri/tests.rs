@@ -2,7 +2,11 @@ use super::{MatchPolicy, Uri, UriCheck};
 
 fn check(uri: &str, policy: MatchPolicy, loose: bool, strict: bool) {
     assert_eq!(Uri::from(uri).is_valid(UriCheck::Loose, policy), loose, "loose {policy:?} {uri:?}");
-    assert_eq!(Uri::from(uri).is_valid(UriCheck::Strict, policy), strict, "strict {policy:?} {uri:?}");
+    assert_eq!(
+        Uri::from(uri).is_valid(UriCheck::Strict, policy),
+        strict,
+        "strict {policy:?} {uri:?}"
+    );
 }
 
 #[test]
@@ -11,7 +15,8 @@ fn an_exact_uri_has_no_empty_component() {
     check("com.Example.topic", MatchPolicy::Exact, true, false);
     check("com.exämple", MatchPolicy::Exact, true, false);
     check("wamp", MatchPolicy::Exact, true, true);
-    for bad in ["", ".", "com.", ".com", "com..x", "com.a b", "com.a#", "com.a\tb", "com.a\u{a0}b"] {
+    for bad in ["", ".", "com.", ".com", "com..x", "com.a b", "com.a#", "com.a\tb", "com.a\u{a0}b"]
+    {
         check(bad, MatchPolicy::Exact, false, false);
     }
 }

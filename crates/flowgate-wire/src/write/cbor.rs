@@ -25,9 +25,7 @@ impl<'o> CborWriter<'o> {
     /// Makes room for the counts that came late.
     pub(crate) fn finish(mut self) {
         if !self.wide.is_empty() {
-            widen(self.out, &mut self.wide, |wide| {
-                header(major(wide.shape), wide.count as u64)
-            });
+            widen(self.out, &mut self.wide, |wide| header(major(wide.shape), wide.count as u64));
         }
     }
 

@@ -13,10 +13,7 @@ use crate::{
     service::Service,
 };
 
-pub(super) async fn agree(
-    opening: &mut Opening,
-    service: &Service,
-) -> Result<Terms, OpeningError> {
+pub(super) async fn agree(opening: &mut Opening, service: &Service) -> Result<Terms, OpeningError> {
     let request = loop {
         if let Some(octets) = opening.buffer.first_chunk::<HANDSHAKE_BYTES>() {
             break *octets;

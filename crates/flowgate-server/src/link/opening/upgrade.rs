@@ -25,10 +25,7 @@ struct Denial {
     text: String,
 }
 
-pub(super) async fn agree(
-    opening: &mut Opening,
-    service: &Service,
-) -> Result<Terms, OpeningError> {
+pub(super) async fn agree(opening: &mut Opening, service: &Service) -> Result<Terms, OpeningError> {
     let request = loop {
         match Request::try_parse(&opening.buffer) {
             Ok(Some((len, request))) => {
@@ -67,7 +64,10 @@ fn judge<'a>(
 ) -> Result<(&'a WebSocketPath, &'a Arc<AuthPolicy>, Serializer, Vec<u8>), Denial> {
     let target = request.uri().path();
     let Some((path, auth)) = service.websocket_at(target) else {
-        return Err(Denial { status: "404 Not Found", text: format!("nothing is served at {target}") });
+        return Err(Denial {
+            status: "404 Not Found",
+            text: format!("nothing is served at {target}"),
+        });
     };
     let mut response = create_response(request).map_err(|error| Denial {
         status: "426 Upgrade Required",

@@ -95,7 +95,8 @@ pub(super) struct Queue {
 impl Queue {
     /// Lets `write` append to the last chunk; returns how many octets it appended, and its result.
     pub(super) fn write<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> (usize, R) {
-        let room = matches!(self.chunks.back(), Some(Chunk::Own(buffer)) if buffer.len() < CHUNK_BYTES);
+        let room =
+            matches!(self.chunks.back(), Some(Chunk::Own(buffer)) if buffer.len() < CHUNK_BYTES);
         if !room {
             let buffer = BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
             self.chunks.push_back(Chunk::Own(buffer));

@@ -155,7 +155,28 @@ fn findings_of_endpoints() {
 }
 
 #[test]
+fn findings_of_shared_addresses() {
+    let endpoint = "endpoint: {type: tcp, port: 1, interface: 127.0.0.1}\n  - type: rawsocket\n    \
+                    endpoint: {type: tcp, port: 1, interface: 127.0.0.1, shared: true}";
+    check(
+        &File { endpoint, ..FILE },
+        &[
+            "14:5: workers[0].transports[1]: listens on the same address as the transport in line 12",
+        ],
+    );
+    let endpoint = "endpoint: {type: tcp, port: 1, interface: 127.0.0.1}\n  - type: rawsocket\n    \
+                    endpoint: {type: tcp, port: 1, interface: 127.0.0.2}";
+    check(&File { endpoint, ..FILE }, &[]);
+}
+
+#[test]
 fn findings_of_authentication() {
+    check_text(
+        "version: 2\nworkers:\n- type: router\n  realms: [{name: realm1, roles: [{name: user}]}, \
+         {name: realm2, roles: [{name: guest}]}]\n  transports:\n  - {type: rawsocket, endpoint: \
+         {type: tcp, port: 1}, auth: {anonymous: {type: static, realm: realm1, role: guest}}}",
+        &["6:109: workers[0].transports[0].auth.anonymous.role: the realm has no role `guest`"],
+    );
     check(
         &File { transport: "type: rawsocket\n    auth: {}", ..FILE },
         &[

@@ -5,6 +5,12 @@ use crate::config::tests::{FILE, File};
 
 #[test]
 fn findings_of_transports() {
+    let message = "an id has 3 to 64 characters: a lower-case letter, then lower-case letters, \
+                   digits or `_`";
+    let expected = format!("13:9: workers[0].transports[0].id: {message}");
+    for transport in ["type: rawsocket\n    id: ab", "type: rawsocket\n    id: _ab"] {
+        check(&File { transport, ..FILE }, &[&expected]);
+    }
     check(
         &File { transport: "type: mqtt", ..FILE },
         &["12:11: workers[0].transports[0].type: `mqtt` is refused: MQTT is not supported"],

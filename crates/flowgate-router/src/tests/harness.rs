@@ -1,0 +1,353 @@
+//! Runs a script against a realm and compares the whole transcript.
+//!
+//! A script is a list of lines. Lines with inputs are run; the lines that follow are everything
+//! that the realm does about them, in order. See [`run_input`] and [`Transcript`] for the notation.
+//! `$a` is the identifier of session `a`; `$p1`, `$p2` … are publications in order of appearance.
+//! An expected line that ends in `*` matches what begins like it.
+
+use std::{fmt::Write as _, time::Duration};
+
+use flowgate_event::{
+    Account, Disclosure, Event, EventKind, Gate, GateRequest, LeaveReason, Observer, Report,
+    Timestamp, Verdict,
+};
+use flowgate_wire::{
+    Format, Limits, Message, MessageType, PublicationId, RequestId, SessionId, UriCheck, Value,
+};
+
+use crate::{
+    Action, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds,
+    Role, SessionKey, Traffic,
+};
+
+/// The realm that a script runs against.
+#[derive(Default)]
+pub(super) struct Setup {
+    pub(super) uri_check: UriCheck,
+    pub(super) meta_api: MetaApi,
+    pub(super) request_ids: RequestIds,
+}
+
+/// Denies what has `secret` in it, and discloses for what has `disclosed` in it.
+struct TestGate;
+
+impl Gate for TestGate {
+    fn admit(&self, request: &GateRequest<'_>) -> Verdict {
+        if request.uri.contains("secret") {
+            Verdict::Deny
+        } else if request.uri.contains("disclosed") {
+            Verdict::Admit(Disclosure::Always)
+        } else {
+            Verdict::Admit(Disclosure::OnRequest)
+        }
+    }
+}
+
+/// Everything that the realm did, as text.
+///
+/// `a< [...]` is a message to `a`; a fan-out is one line for each receiver, `a<stats` if its
+/// traffic is statistics. `a closed session` and `a closed connection` end a session.
+/// `! ...` is an event that the observer was told.
+#[derive(Default)]
+struct Transcript {
+    names: Vec<Named>,
+    publications: Vec<PublicationId>,
+    lines: Vec<String>,
+}
+
+struct Named {
+    name: String,
+    key: SessionKey,
+    id: Option<SessionId>,
+}
+
+impl Transcript {
+    fn name(&self, key: SessionKey) -> String {
+        // Names are used again, and so are keys: the latest counts.
+        let named = self.names.iter().rev().find(|named| named.key == key);
+        named.expect("the realm names a session that has joined").name.clone()
+    }
+
+    fn key(&self, name: &str) -> SessionKey {
+        let named = self.names.iter().rev().find(|named| named.name == name);
+        named.unwrap_or_else(|| panic!("{name} has not joined")).key
+    }
+
+    fn message(&mut self, to: SessionKey, message: &Message<'_>, traffic: Traffic) {
+        let name = self.name(to);
+        let mut text = message.to_json();
+        if let Message::Welcome(welcome) = message {
+            let named = self.names.iter_mut().rev().find(|named| named.key == to);
+            named.expect("only sessions that join are welcomed").id = Some(welcome.session);
+        }
+        let publication = match message {
+            Message::Published(published) => Some(published.publication),
+            Message::Event(event) => Some(event.publication),
+            _ => None,
+        };
+        if let Some(publication) = publication.filter(|id| !self.publications.contains(id)) {
+            self.publications.push(publication);
+        }
+        for (place, publication) in self.publications.iter().enumerate() {
+            text = text.replace(&publication.to_string(), &format!("$p{}", place + 1));
+        }
+        text = self.with_names(text);
+        let arrow = if traffic == Traffic::Statistics { "<stats" } else { "<" };
+        self.lines.push(format!("{name}{arrow} {text}"));
+    }
+
+    fn with_names(&self, mut text: String) -> String {
+        for named in &self.names {
+            if let Some(id) = named.id {
+                text = text.replace(&id.to_string(), &format!("${}", named.name));
+            }
+        }
+        text
+    }
+
+    fn with_ids(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for named in self.names.iter().rev() {
+            if let Some(id) = named.id {
+                text = text.replace(&format!("${}", named.name), &id.to_string());
+            }
+        }
+        text
+    }
+}
+
+impl Outbox for Transcript {
+    fn push(&mut self, action: Action<'_>) {
+        match action {
+            Action::Send { to, message } => self.message(to, &message, Traffic::Ordinary),
+            Action::FanOut { to, message, traffic } => {
+                assert!(!to.is_empty(), "a fan-out has receivers");
+                for (place, receiver) in to.iter().enumerate() {
+                    assert!(!to[..place].contains(receiver), "a receiver is listed once");
+                    self.message(*receiver, &message, traffic);
+                }
+            }
+            Action::Close { session, how } => {
+                let what = match how {
+                    Close::Session => "session",
+                    Close::Connection => "connection",
+                };
+                let line = format!("{} closed {what}", self.name(session));
+                self.lines.push(line);
+            }
+        }
+    }
+}
+
+/// Events as text, until they are moved to the transcript.
+#[derive(Default)]
+struct Log {
+    lines: Vec<String>,
+    wants_sessions: bool,
+}
+
+impl Observer for Log {
+    fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
+        self.lines.push(match event {
+            Event::SessionJoined { session, authid, authrole, authmethod } => {
+                format!("! joined {session} {authid} {authrole} {authmethod}")
+            }
+            Event::SessionLeft { session, reason } => format!("! left {session} {}", reason.name()),
+            Event::Violation { session, what } => format!("! violation {session} {what}"),
+            Event::Denied { session, action, uri } => {
+                format!("! denied {session} {} {uri}", action.name())
+            }
+            Event::Dropped { session, message, error } => {
+                format!("! dropped {session} {} {error}", message.name())
+            }
+            Event::Undeliverable { session, message } => {
+                format!("! undeliverable {session} {}", message.name())
+            }
+            other => panic!("unknown event {other:?}"),
+        });
+    }
+
+    fn wants(&self, kind: EventKind) -> bool {
+        self.wants_sessions || !matches!(kind, EventKind::SessionJoined | EventKind::SessionLeft)
+    }
+}
+
+struct World {
+    realm: Realm<Log>,
+    transcript: Transcript,
+    joined: Vec<SessionKey>,
+    next_key: u32,
+}
+
+impl World {
+    fn new(setup: Setup) -> Self {
+        let role = |name: &str| Role { name: name.to_owned(), gate: Box::new(TestGate) };
+        let config = RealmConfig {
+            name: "realm1".to_owned(),
+            uri_check: setup.uri_check,
+            meta_api: setup.meta_api,
+            request_ids: setup.request_ids,
+            roles: vec![role("anonymous"), role("backend")],
+            agent: "Flowgate".to_owned(),
+        };
+        Self {
+            realm: Realm::new(config, 1, Log::default()),
+            transcript: Transcript::default(),
+            joined: Vec::new(),
+            next_key: 0,
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        self.realm.handle(Timestamp::from_nanos(1_000), input, &mut self.transcript);
+        for event in std::mem::take(&mut self.realm.observer_mut().lines) {
+            let line = self.transcript.with_names(event);
+            self.transcript.lines.push(line);
+        }
+        self.realm.check_invariants().expect("all indexes agree");
+    }
+
+    fn join(&mut self, words: &[&str]) {
+        let (name, properties) = words.split_first().expect("join has a name");
+        let session = SessionKey(self.next_key);
+        self.next_key += 1;
+        self.joined.push(session);
+        self.transcript.names.push(Named { name: (*name).to_owned(), key: session, id: None });
+        let mut join = Join {
+            session,
+            authid: Some((*name).to_owned()),
+            authrole: "anonymous".to_owned(),
+            authmethod: "anonymous",
+            authprovider: "static",
+            features: ClientFeatures::default(),
+            serializer: "json",
+            transport: Value::dict([("peer", Value::from("test"))]),
+        };
+        for property in properties {
+            match *property {
+                "canceling" => join.features.callee_call_canceling = true,
+                "progress" => join.features.callee_progressive_call_results = true,
+                "nameless" => join.authid = None,
+                role => join.authrole = role.to_owned(),
+            }
+        }
+        self.handle(Input::Join(join));
+    }
+
+    fn leave(&mut self, session: SessionKey, reason: LeaveReason, report: Option<Report>) {
+        self.joined.retain(|joined| *joined != session);
+        self.handle(Input::Leave { session, reason, report });
+    }
+
+    fn message(&mut self, from: &str, text: &str) {
+        let text = self.transcript.with_ids(text);
+        let message = Message::decode(Format::Json, text.as_bytes(), &Limits::default());
+        let message = message.unwrap_or_else(|error| panic!("{text}: {error}"));
+        self.handle(Input::Message { session: self.transcript.key(from), message });
+    }
+}
+
+/// A window with figures that can be told apart.
+pub(super) fn report(last: bool) -> Report {
+    Report {
+        cycle: 3,
+        start: Timestamp::from_nanos(500),
+        duration: Duration::from_nanos(400),
+        first: false,
+        last,
+        received: Account { bytes: 10, messages: 2, rated_messages: 3 },
+        sent: Account { bytes: 20, messages: 4, rated_messages: 5 },
+    }
+}
+
+/// Runs a line if it is an input.
+///
+/// `join a [canceling] [progress] [nameless] [ROLE]` · `a> [...]` is a message from `a` ·
+/// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST]` is a message
+/// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
+/// the last window · `shutdown` · `observe sessions` shows joining and leaving as events.
+fn run_input(world: &mut World, line: &str) -> bool {
+    if let Some((from, text)) = line.split_once("> ").filter(|(from, _)| !from.contains(' ')) {
+        world.message(from, text);
+        return true;
+    }
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match *words.as_slice() {
+        ["join", ref words @ ..] => world.join(words),
+        ["garbage", name] => {
+            let session = world.transcript.key(name);
+            world.handle(Input::Violation { session, what: "not a message" });
+        }
+        ["toolarge", name, message, ref request @ ..] => {
+            let session = world.transcript.key(name);
+            let types = MessageType::ALL.iter().copied();
+            let message = types.clone().find(|of| of.name() == message).expect("a message type");
+            let request = request.first().map(|id| id.parse::<u64>().expect("a number"));
+            let request = request.map(|id| RequestId::new(id).expect("a request identifier"));
+            world.handle(Input::Undeliverable { session, message, request });
+        }
+        ["stats", name] => {
+            let session = world.transcript.key(name);
+            world.handle(Input::Stats { session, report: report(false) });
+        }
+        ["leave", name, ref stats @ ..] => {
+            let report = (*stats == ["stats"]).then(|| report(true));
+            world.leave(world.transcript.key(name), LeaveReason::TransportLost, report);
+        }
+        ["shutdown"] => world.handle(Input::Shutdown),
+        ["observe", "sessions"] => world.realm.observer_mut().wants_sessions = true,
+        _ => return false,
+    }
+    true
+}
+
+/// Runs a script against the default realm.
+pub(super) fn check(script: &str) {
+    check_with(Setup::default(), script);
+}
+
+/// Runs a script: its inputs must give its transcript. In the end everybody leaves, and nothing
+/// may be left.
+pub(super) fn check_with(setup: Setup, script: &str) {
+    let mut world = World::new(setup);
+    let expected: Vec<&str> = script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    for line in &expected {
+        world.transcript.lines.push((*line).to_owned());
+        let place = world.transcript.lines.len();
+        if !run_input(&mut world, line) {
+            world.transcript.lines.remove(place - 1);
+        }
+    }
+    compare(&expected, &world.transcript.lines);
+    for session in world.joined.clone() {
+        world.leave(session, LeaveReason::TransportLost, None);
+    }
+    assert_eq!(world.realm.session_count(), 0);
+    assert!(world.realm.holds_nothing(), "everybody has left, and something is still there");
+}
+
+fn compare(expected: &[&str], actual: &[String]) {
+    let same = expected.len() == actual.len()
+        && expected.iter().zip(actual).all(|(expected, actual)| matches(expected, actual));
+    if same {
+        return;
+    }
+    let mut shown = String::new();
+    for line in 0..expected.len().max(actual.len()) {
+        let expected = expected.get(line).copied().unwrap_or("(nothing)");
+        let actual = actual.get(line).map_or("(nothing)", String::as_str);
+        if matches(expected, actual) {
+            let _ = writeln!(shown, "    {actual}");
+        } else {
+            let _ = writeln!(shown, "  - {expected}\n  + {actual}");
+        }
+    }
+    panic!("the transcript differs (- expected, + actual):\n{shown}");
+}
+
+fn matches(expected: &str, actual: &str) -> bool {
+    match expected.strip_suffix('*') {
+        Some(beginning) => actual.starts_with(beginning),
+        None => expected == actual,
+    }
+}

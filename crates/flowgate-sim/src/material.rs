@@ -1,0 +1,81 @@
+//! Random URIs, patterns and payloads: few enough that they meet.
+
+use fastrand::Rng;
+use flowgate_wire::{Entry, MatchPolicy, Payload, Value};
+
+const COMPONENTS: [&str; 4] = ["a", "b", "ab", "é"];
+
+/// Octets of a payload that exceeds the smallest transport of the simulation.
+const LARGE_BYTES: usize = 3000;
+
+/// A URI, seldom an invalid one or one of the router's.
+pub(crate) fn uri(random: &mut Rng) -> String {
+    match random.u8(..40) {
+        0 => "com..a".to_owned(),
+        1 => "com.a#".to_owned(),
+        2 => "wamp.nothing.here".to_owned(),
+        3 => String::new(),
+        _ => components(random, false).join("."),
+    }
+}
+
+/// A policy, and a pattern for it.
+pub(crate) fn pattern(random: &mut Rng) -> (MatchPolicy, String) {
+    match random.u8(..10) {
+        0..=3 => (MatchPolicy::Exact, uri(random)),
+        4..=6 => {
+            let mut prefix = uri(random);
+            while random.bool() && prefix.pop().is_some() {}
+            (MatchPolicy::Prefix, prefix)
+        }
+        _ => (MatchPolicy::Wildcard, components(random, true).join(".")),
+    }
+}
+
+fn components(random: &mut Rng, with_wildcards: bool) -> Vec<&'static str> {
+    let count = random.usize(1..=3);
+    let first = if with_wildcards && random.u8(..4) == 0 { "" } else { "com" };
+    let mut all = vec![first];
+    for _ in 1..count {
+        let is_wildcard = with_wildcards && random.bool();
+        all.push(if is_wildcard { "" } else { COMPONENTS[random.usize(..COMPONENTS.len())] });
+    }
+    all
+}
+
+/// A payload that begins with who sends it and a number that grows with each of its messages.
+pub(crate) fn payload(random: &mut Rng, sender: u64, sequence: u64) -> Payload<'static> {
+    let mut args = vec![Value::from(sender), Value::from(sequence)];
+    for _ in 0..random.usize(..3) {
+        args.push(value(random, 3));
+    }
+    if random.u8(..30) == 0 {
+        args.push(Value::from("x".repeat(LARGE_BYTES)));
+    }
+    let kwargs = if random.u8(..3) == 0 { entries(random, 2) } else { Vec::new() };
+    Payload::from_vecs(args, kwargs)
+}
+
+fn value(random: &mut Rng, depth: u8) -> Value<'static> {
+    match random.u8(..if depth == 0 { 7 } else { 9 }) {
+        0 => Value::Null,
+        1 => Value::from(random.bool()),
+        2 => Value::from(random.u64(..1 << random.u8(1..53))),
+        3 => Value::from(-random.i64(1..1 << random.u8(1..53))),
+        // Halves: exact in every format, and never mistaken for an integer.
+        4 => Value::from(f64::from(random.i32(-1000..1000)) + 0.5),
+        5 => Value::from(["", "text", "\"quoted\" \\ \n", "ünï→𝄞"][random.usize(..4)]),
+        6 => Value::Binary((0..random.u8(..40)).collect::<Vec<_>>().into()),
+        7 => Value::List((0..random.u8(..3)).map(|_| value(random, depth - 1)).collect()),
+        _ => Value::Dict(entries(random, depth - 1)),
+    }
+}
+
+fn entries(random: &mut Rng, depth: u8) -> Vec<Entry<'static>> {
+    let count = random.usize(..3);
+    let keys = ["key", "clé", "k\"y"];
+    keys.iter()
+        .take(count)
+        .map(|key| ((*key).into(), value(random, depth)))
+        .collect()
+}

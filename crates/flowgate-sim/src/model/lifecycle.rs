@@ -1,0 +1,120 @@
+//! How sessions begin and end in the model.
+
+use flowgate_router::{Join, SessionKey};
+use flowgate_wire::{MessageType, uris};
+
+use super::{Heard, Model, Pending, Phase, Seat};
+use crate::said::Said;
+
+impl Model {
+    pub(super) fn join(&mut self, join: &Join) {
+        let key = join.session;
+        let role = self.settings.roles.iter().position(|(name, _)| *name == join.authrole);
+        let refusal = if self.is_shutting_down {
+            Some(uris::close::SYSTEM_SHUTDOWN)
+        } else if role.is_none() {
+            Some(uris::error::NO_SUCH_ROLE)
+        } else {
+            None
+        };
+        let seat = Seat {
+            phase: if refusal.is_some() { Phase::Refused } else { Phase::Open },
+            role: role.unwrap_or_default(),
+            features: join.features,
+            last_request: 0,
+            issued: 0,
+            id: 0,
+            heard: Heard::default(),
+        };
+        match refusal {
+            Some(reason) => {
+                self.expect(key, Said::Abort { reason: reason.to_owned() });
+                self.expect(key, Said::Close { connection: true });
+            }
+            None => {
+                self.expect(key, Said::Welcome);
+                self.meta_event("wamp.session.on_join");
+            }
+        }
+        self.sessions.insert(key, seat);
+    }
+
+    /// A session has sent what is no message.
+    pub(super) fn malformed(&mut self, from: SessionKey) {
+        match self.phase(from) {
+            Some(Phase::Open) => self.violate(from),
+            Some(Phase::ShuttingDown) => self.close(from),
+            Some(Phase::Closed | Phase::Refused) | None => {}
+        }
+    }
+
+    pub(super) fn violate(&mut self, from: SessionKey) {
+        let reason = uris::error::PROTOCOL_VIOLATION.to_owned();
+        self.expect(from, Said::Abort { reason });
+        self.close(from);
+    }
+
+    /// Ends a session without a word.
+    pub(super) fn close(&mut self, from: SessionKey) {
+        self.expect(from, Said::Close { connection: true });
+        self.end(from, Phase::Closed);
+    }
+
+    pub(super) fn shut_down(&mut self) {
+        self.is_shutting_down = true;
+        for Pending { caller, request, .. } in std::mem::take(&mut self.calls) {
+            self.refuse(caller, MessageType::Call, request, uris::error::CANCELED);
+        }
+        let open = self.sessions.iter().filter(|(_, seat)| seat.phase == Phase::Open);
+        let open: Vec<_> = open.map(|(key, _)| *key).collect();
+        for key in open {
+            let reason = uris::close::SYSTEM_SHUTDOWN.to_owned();
+            self.expect(key, Said::Goodbye { reason });
+            self.end(key, Phase::ShuttingDown);
+        }
+    }
+
+    pub(super) fn leave(&mut self, key: SessionKey, is_reported: bool) {
+        self.end(key, Phase::Closed);
+        let seat = self.sessions.remove(&key);
+        if seat.is_none_or(|seat| seat.phase == Phase::Refused) {
+            return;
+        }
+        if is_reported {
+            self.meta_event("wamp.session.on_stats");
+        }
+        self.meta_event("wamp.session.on_leave");
+    }
+
+    pub(super) fn stats(&mut self, key: SessionKey) {
+        if self.phase(key).is_some_and(|phase| phase != Phase::Refused) {
+            self.meta_event("wamp.session.on_stats");
+        }
+    }
+
+    /// Takes everything from an open session; others get what it owes them.
+    pub(super) fn end(&mut self, key: SessionKey, phase: Phase) {
+        let Some(seat) = self.sessions.get_mut(&key) else { return };
+        if seat.phase == Phase::Refused {
+            return;
+        }
+        if std::mem::replace(&mut seat.phase, phase) != Phase::Open {
+            return;
+        }
+        for subscription in self.subscriptions.values_mut() {
+            subscription.subscribers.remove(&key);
+        }
+        self.subscriptions.retain(|_, subscription| !subscription.subscribers.is_empty());
+        self.registrations.retain(|_, registration| registration.callee != key);
+        let ends = |call: &Pending| call.caller == key || call.callee == key;
+        let (ended, calls) = std::mem::take(&mut self.calls).into_iter().partition(ends);
+        self.calls = calls;
+        for call in ended {
+            if call.caller != key {
+                self.refuse(call.caller, MessageType::Call, call.request, uris::error::CANCELED);
+            } else if call.callee != key {
+                self.give_up(&call);
+            }
+        }
+    }
+}
