@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use self::cases::{Argument, Case};
 use self::clients::Clients;
-use self::router::{Endpoints, Router, Setup};
+use self::router::{Endpoints, Router, Setup, Signal};
 use self::runner::{Runner, report};
 use crate::tally::{Skips, Summary, Tally};
 use crate::workspace;
@@ -123,8 +123,10 @@ fn against_own(cases: Vec<Case>, binary: &Path, runner: &Runner) -> Result<Tally
             }
         };
         tally += runner.run(&cases, router.endpoints(), Some(router.pid()))?;
+        let sent = cases.iter().any(|case| case.arguments.contains(&Argument::RouterPid));
+        let signal = if sent { Signal::SentByCase } else { Signal::NotSent };
         let name = format!("{setup}/router/ends with 0 on SIGTERM");
-        tally += report(&name, &router.stop(), &log);
+        tally += report(&name, &router.stop(signal), &log);
     }
     Ok(tally)
 }

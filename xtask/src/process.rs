@@ -38,7 +38,9 @@ pub(crate) fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<
     wait(&mut child, limit)
 }
 
-/// Waits for a child, and kills it after `limit`: first by SIGABRT, on which Python says where it hangs.
+/// Waits for a child, and kills it after `limit`.
+///
+/// First by SIGABRT, on which Python says where it hangs.
 pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Ended> {
     let mut status = None;
     poll(limit, || {

@@ -69,7 +69,7 @@ struct Run {
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command.unwrap_or_else(|| Command::Run(Run::default())) {
-        Command::Run(options) => run(options),
+        Command::Run(options) => run(&options),
         Command::Check { file } => check(&file),
         Command::Init { file } => init(&file),
         Command::Codec => match codec::run(io::stdin().lock(), io::stdout().lock()) {
@@ -120,7 +120,7 @@ fn init(file: &Path) -> ExitCode {
     }
 }
 
-fn run(options: Run) -> ExitCode {
+fn run(options: &Run) -> ExitCode {
     let loaded = match &options.config {
         Some(path) => load(path),
         None => NodeConfig::built_in(),
@@ -129,7 +129,7 @@ fn run(options: Run) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(USAGE, &error),
     };
-    if let Err(error) = override_addresses(&mut config, &options) {
+    if let Err(error) = override_addresses(&mut config, options) {
         return fail(USAGE, &error);
     }
     start_log(config.flowgate.log);

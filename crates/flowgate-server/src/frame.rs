@@ -169,13 +169,19 @@ fn move_body(out: &mut Vec<u8>, from: usize, to: usize) {
 /// About how long the serialized message is: its payload and a usual head.
 fn estimate(message: &Message<'_>) -> usize {
     const HEAD: usize = 40;
-    let payload = match message {
-        Message::Event(event) => event.payload.encoded_len_hint(),
-        Message::Invocation(invocation) => invocation.payload.encoded_len_hint(),
-        Message::Result(result) => result.payload.encoded_len_hint(),
-        Message::Error(error) => error.payload.encoded_len_hint(),
-        Message::Welcome(_) => 400,
-        _ => 0,
+    const WELCOME: usize = 400;
+    let payload = if let Message::Event(event) = message {
+        event.payload.encoded_len_hint()
+    } else if let Message::Invocation(invocation) = message {
+        invocation.payload.encoded_len_hint()
+    } else if let Message::Result(result) = message {
+        result.payload.encoded_len_hint()
+    } else if let Message::Error(error) = message {
+        error.payload.encoded_len_hint()
+    } else if let Message::Welcome(_) = message {
+        WELCOME
+    } else {
+        0
     };
     HEAD + payload
 }

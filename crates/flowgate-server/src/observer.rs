@@ -16,24 +16,32 @@ impl LogObserver {
 }
 
 impl Observer for LogObserver {
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the enum grows; new events need no line here"
+    )]
     fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
         let realm = self.realm.as_str();
         match *event {
             Event::SessionJoined { session, authid, authrole, authmethod } => {
-                tracing::info!(%session, realm, authid, authrole, authmethod, "session joined");
+                tracing::debug!(%session, realm, authid, authrole, authmethod, "session joined");
             }
             Event::SessionLeft { session, reason } => {
-                tracing::info!(%session, realm, reason = reason.name(), "session left");
+                tracing::debug!(%session, realm, reason = reason.name(), "session left");
             }
             Event::Violation { session, what } => {
                 tracing::warn!(%session, realm, what, "protocol violation");
             }
+            // What one session can make happen at any rate is logged for those who look closer.
             Event::Denied { session, action, uri } => {
-                tracing::warn!(%session, realm, action = action.name(), uri, "not authorized");
+                tracing::debug!(%session, realm, action = action.name(), uri, "not authorized");
+            }
+            Event::Dropped { session, message } => {
+                tracing::debug!(%session, realm, message = message.name(), "message dropped");
             }
             Event::Undeliverable { session, message } => {
                 let message = message.name();
-                tracing::warn!(%session, realm, message, "message exceeds what its receiver takes");
+                tracing::debug!(%session, realm, message, "message exceeds what its receiver takes");
             }
             _ => {}
         }

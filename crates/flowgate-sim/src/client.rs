@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 use flowgate_router::{ClientFeatures, RequestIds};
 use flowgate_wire::{
-    Abort, Call, Cancel, Dict, Error, EventReceived, Format, Goodbye, Hello, MatchPolicy, Message, MessageType,
-    Payload, PublicationId, Publish, Published, Register, RegistrationId, RequestId, Subscribe,
-    SubscriptionId, Unregister, Unsubscribe, Uri, Value, Yield, uris,
+    Abort, Call, Cancel, Dict, Error, EventReceived, Format, Goodbye, Hello, MatchPolicy, Message,
+    MessageType, Payload, PublicationId, Publish, Published, Register, RegistrationId, RequestId,
+    Subscribe, SubscriptionId, Unregister, Unsubscribe, Uri, Value, Yield, uris,
 };
 
 use crate::{
@@ -230,7 +230,8 @@ impl Client {
             options.push(("disclose_me".into(), random.bool().into()));
         }
         let procedure = if random.u8(..8) == 0 {
-            ["wamp.session.count", "wamp.session.list", "wamp.session.get"][random.usize(..3)].into()
+            ["wamp.session.count", "wamp.session.list", "wamp.session.get"][random.usize(..3)]
+                .into()
         } else {
             material::uri(random).into()
         };

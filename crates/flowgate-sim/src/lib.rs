@@ -1,1 +1,120 @@
-//! A seeded world of model clients, faults and invariant checks over the router core.
+//! A seeded world of model clients and faults over the router's pure core.
+//!
+//! Start with [`run`]: it plays one seed and says what it did, or which step broke which promise.
+//! Random clients join, subscribe, publish, register, call, answer late or twice or never, cancel,
+//! break the protocol, vanish at any message and shut down with the router.
+//! Every message passes the codec in its client's own format, so that callers and callees of
+//! different formats are transcoded between.
+//! Everything random comes from the seed, so the same seed gives the same transcript.
+//!
+//! # What must hold, after every step
+//! - The realm's own invariants ([`Realm::check_invariants`](flowgate_router::Realm)).
+//! - Each session is told exactly what a second, naive router predicts (the `model` module): every
+//!   event, invocation and reply, with its payload, and nothing else.
+//!   In particular a CALL gets exactly one final reply.
+//! - Nothing comes before WELCOME or after GOODBYE or ABORT, no EVENT before its SUBSCRIBED, no
+//!   INVOCATION before its REGISTERED, and events and invocations keep the order of their sender
+//!   across topics and procedures.
+//!
+//! In the end, when all callees have answered, no call waits; and when all have left, nothing is
+//! left.
+//!
+//! This crate is for development only and is part of no program that users run.
+//! It must never do I/O or read a clock: its binary prints, the library does not.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "for development only: a fault in the simulation itself may stop it, and its clients \
+              care for few messages"
+)]
+
+mod client;
+mod material;
+mod model;
+mod said;
+mod shell;
+mod transcript;
+mod world;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use world::World;
+
+/// How much a simulation does.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Random steps before everything is brought to its end.
+    pub step_count: u32,
+    /// The most clients at a time; the seed chooses a number from 2 to this.
+    pub client_count_max: u32,
+}
+
+/// What a simulation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Inputs that the realm has handled.
+    pub input_count: u64,
+    /// Messages, by their name and direction, and other inputs and actions, by theirs.
+    pub counts: BTreeMap<String, u64>,
+    /// A hash of everything that happened, in order.
+    pub transcript_hash: u64,
+}
+
+/// A promise that the router has broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The seed that shows it.
+    pub seed: u64,
+    /// The number of the input at which it shows.
+    pub step: u64,
+    /// What is wrong.
+    pub what: String,
+    /// The end of the transcript, the last line last.
+    pub tail: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { step_count: 600, client_count_max: 8 }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.tail {
+            writeln!(f, "  {line}")?;
+        }
+        writeln!(f, "seed {}, input {}: {}", self.seed, self.step, self.what)?;
+        write!(f, "replay with: cargo run -p flowgate-sim --release -- --seed {}", self.seed)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Plays one seed.
+///
+/// # Errors
+/// The first broken promise; a panic of the router is one.
+pub fn run(seed: u64, options: &Options) -> Result<Summary, Failure> {
+    let mut world = World::new(seed, options);
+    let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let outcome = outcome.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("panic: {}", text.unwrap_or("without a message")))
+    });
+    match outcome {
+        Ok(()) => Ok(world.into_summary()),
+        Err(what) => {
+            let (step, tail) = world.into_tail();
+            Err(Failure { seed, step, what, tail })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

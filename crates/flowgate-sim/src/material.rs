@@ -74,8 +74,5 @@ fn value(random: &mut Rng, depth: u8) -> Value<'static> {
 fn entries(random: &mut Rng, depth: u8) -> Vec<Entry<'static>> {
     let count = random.usize(..3);
     let keys = ["key", "clé", "k\"y"];
-    keys.iter()
-        .take(count)
-        .map(|key| ((*key).into(), value(random, depth)))
-        .collect()
+    keys.iter().take(count).map(|key| ((*key).into(), value(random, depth))).collect()
 }

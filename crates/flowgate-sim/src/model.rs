@@ -12,9 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Verdict};
 use flowgate_router::{ClientFeatures, Input, MetaApi, Permissions, RequestIds, SessionKey};
-use flowgate_wire::{
-    MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris,
-};
+use flowgate_wire::{MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris};
 
 use crate::said::Said;
 

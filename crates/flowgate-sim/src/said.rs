@@ -9,17 +9,46 @@ use flowgate_wire::{Dict, Message, MessageType, Payload, Value};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Said {
     Welcome,
-    Abort { reason: String },
-    Goodbye { reason: String },
-    Error { request_type: MessageType, request: u64, error: String },
+    Abort {
+        reason: String,
+    },
+    Goodbye {
+        reason: String,
+    },
+    Error {
+        request_type: MessageType,
+        request: u64,
+        error: String,
+    },
     /// An ERROR that a callee gave, with its payload.
-    Failed { request: u64, error: String, payload: String },
-    Published { request: u64 },
-    Subscribed { request: u64, subscription: u64 },
-    Unsubscribed { request: u64 },
-    Event { subscription: u64, topic: Option<String>, publisher: Option<u64>, payload: String },
-    Registered { request: u64, registration: u64 },
-    Unregistered { request: u64 },
+    Failed {
+        request: u64,
+        error: String,
+        payload: String,
+    },
+    Published {
+        request: u64,
+    },
+    Subscribed {
+        request: u64,
+        subscription: u64,
+    },
+    Unsubscribed {
+        request: u64,
+    },
+    Event {
+        subscription: u64,
+        topic: Option<String>,
+        publisher: Option<u64>,
+        payload: String,
+    },
+    Registered {
+        request: u64,
+        registration: u64,
+    },
+    Unregistered {
+        request: u64,
+    },
     Invocation {
         request: u64,
         registration: u64,
@@ -28,9 +57,18 @@ pub(crate) enum Said {
         receive_progress: bool,
         payload: String,
     },
-    Interrupt { request: u64, mode: String },
-    Result { request: u64, progress: bool, payload: String },
-    Close { connection: bool },
+    Interrupt {
+        request: u64,
+        mode: String,
+    },
+    Result {
+        request: u64,
+        progress: bool,
+        payload: String,
+    },
+    Close {
+        connection: bool,
+    },
     /// A message that a router never sends.
     Nonsense(MessageType),
 }

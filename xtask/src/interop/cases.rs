@@ -20,7 +20,7 @@ pub(super) enum Script {
 }
 
 /// An argument, or what stands for one that is known only when the case runs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Argument {
     Text(String),
     /// The router's address for WebSocket.
@@ -90,7 +90,7 @@ fn autobahn_python(cases: &mut Vec<Case>) {
                 );
             }
         }
-        // No batched JSON: autobahn separates messages by the octet 0x18, the specification by 0x1e.
+        // No batched JSON: autobahn separates by the octet 0x18, the specification by 0x1e.
         for format in ["msgpack.batched", "cbor.batched"] {
             cases.push(
                 case(&format!("basic/ws/{format}"), "basic.py")
@@ -226,7 +226,7 @@ mod tests {
     fn the_case_that_ends_a_router_is_its_last() {
         for setup in [Setup::Embedded, Setup::Metered] {
             let cases: Vec<_> = all().into_iter().filter(|case| case.setup == setup).collect();
-            let ends = |case: &Case| case.arguments.iter().any(|a| matches!(a, RouterPid));
+            let ends = |case: &Case| case.arguments.contains(&RouterPid);
             assert_eq!(cases.iter().position(ends), Some(cases.len() - 1));
         }
     }

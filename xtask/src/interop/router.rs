@@ -88,6 +88,14 @@ pub(super) fn build() -> Result<PathBuf> {
     Ok(workspace::target_directory()?.join("debug/flowgate"))
 }
 
+/// Who sends the router its SIGTERM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    NotSent,
+    /// A case was to send it, as its last act.
+    SentByCase,
+}
+
 /// A running router, ended at the latest when this is dropped.
 #[derive(Debug)]
 pub(super) struct Router {
@@ -130,9 +138,16 @@ impl Router {
         &self.endpoints
     }
 
-    /// Ends the router by SIGTERM, unless a case has done so; it must exit with 0.
-    pub(super) fn stop(&mut self) -> Result<()> {
-        if self.child.try_wait()?.is_none() {
+    /// Ends the router by SIGTERM; it must exit with 0.
+    pub(super) fn stop(&mut self, signal: Signal) -> Result<()> {
+        // A second signal while it drains would be another test.
+        let ended = match signal {
+            Signal::NotSent => self.child.try_wait()?.is_some(),
+            Signal::SentByCase => {
+                process::poll(STOP_LIMIT, || Ok(self.child.try_wait()?.is_some()))?
+            }
+        };
+        if !ended {
             process::terminate(&self.child)?;
         }
         match process::wait(&mut self.child, STOP_LIMIT)? {

@@ -180,18 +180,9 @@ struct World {
 }
 
 impl World {
-    fn new(setup: Setup) -> Self {
-        let role = |name: &str| Role { name: name.to_owned(), gate: Box::new(TestGate) };
-        let config = RealmConfig {
-            name: "realm1".to_owned(),
-            uri_check: setup.uri_check,
-            meta_api: setup.meta_api,
-            request_ids: setup.request_ids,
-            roles: vec![role("anonymous"), role("backend")],
-            agent: "Flowgate".to_owned(),
-        };
+    fn new(setup: &Setup) -> Self {
         Self {
-            realm: Realm::new(config, 1, Log::default()),
+            realm: Realm::new(config(setup), 1, Log::default()),
             transcript: Transcript::default(),
             joined: Vec::new(),
             next_key: 0,
@@ -209,25 +200,18 @@ impl World {
 
     fn join(&mut self, words: &[&str]) {
         let (name, properties) = words.split_first().expect("join has a name");
-        let session = SessionKey(self.next_key);
-        self.next_key += 1;
+        let (session, properties) = match properties {
+            ["at", key] => (SessionKey(key.parse().expect("a key")), &[][..]),
+            _ => (SessionKey(self.next_key), properties),
+        };
+        self.next_key = self.next_key.max(session.0 + 1);
         self.joined.push(session);
         self.transcript.names.push(Named { name: (*name).to_owned(), key: session, id: None });
-        let mut join = Join {
-            session,
-            authid: Some((*name).to_owned()),
-            authrole: "anonymous".to_owned(),
-            authmethod: "anonymous",
-            authprovider: "static",
-            features: ClientFeatures::default(),
-            serializer: "json",
-            transport: Value::dict([("peer", Value::from("test"))]),
-        };
+        let mut join = join(session, Some((*name).to_owned()));
         for property in properties {
             match *property {
                 "canceling" => join.features.callee_call_canceling = true,
                 "progress" => join.features.callee_progressive_call_results = true,
-                "nameless" => join.authid = None,
                 role => join.authrole = role.to_owned(),
             }
         }
@@ -247,6 +231,66 @@ impl World {
     }
 }
 
+pub(super) fn config(setup: &Setup) -> RealmConfig {
+    let role = |name: &str| Role { name: name.to_owned(), gate: Box::new(TestGate) };
+    RealmConfig {
+        name: "realm1".to_owned(),
+        uri_check: setup.uri_check,
+        meta_api: setup.meta_api,
+        request_ids: setup.request_ids,
+        roles: vec![role("anonymous"), role("backend")],
+        agent: "Flowgate".to_owned(),
+    }
+}
+
+pub(super) fn join(session: SessionKey, authid: Option<String>) -> Join {
+    Join {
+        session,
+        authid,
+        authrole: "anonymous".to_owned(),
+        authmethod: "anonymous",
+        authprovider: "static",
+        features: ClientFeatures::default(),
+        serializer: "json",
+        transport: Value::dict([("peer", Value::from("test"))]),
+    }
+}
+
+/// Keeps the only message, a WELCOME.
+#[derive(Default)]
+struct Welcomed(Option<(SessionId, Value<'static>)>);
+
+impl Outbox for Welcomed {
+    fn push(&mut self, action: Action<'_>) {
+        let Action::Send { message: Message::Welcome(welcome), .. } = action else {
+            panic!("{action:?} instead of WELCOME");
+        };
+        let details = welcome.details.entries().map(|(key, value)| {
+            (key.into_owned(), value.into_owned())
+        });
+        self.0 = Some((welcome.session, Value::dict(details)));
+    }
+}
+
+fn welcome(setup: &Setup, seed: u64, authid: Option<String>) -> (SessionId, Value<'static>) {
+    let mut realm = Realm::new(config(setup), seed, ());
+    let mut welcomed = Welcomed::default();
+    realm.handle(Timestamp::EPOCH, Input::Join(join(SessionKey(0), authid)), &mut welcomed);
+    welcomed.0.expect("the session is welcomed")
+}
+
+/// The details of the WELCOME that `a` gets.
+pub(super) fn welcome_details(setup: &Setup) -> Value<'static> {
+    welcome(setup, 1, Some("a".to_owned())).1
+}
+
+/// The session and the name that a realm with a seed draws.
+pub(super) fn join_random(seed: u64) -> (SessionId, String) {
+    let (session, details) = welcome(&Setup::default(), seed, None);
+    let authid = details.get("authid").and_then(Value::as_str);
+    (session, authid.expect("every session has a name").to_owned())
+}
+
 /// A window with figures that can be told apart.
 pub(super) fn report(last: bool) -> Report {
     Report {
@@ -262,7 +306,7 @@ pub(super) fn report(last: bool) -> Report {
 
 /// Runs a line if it is an input.
 ///
-/// `join a [canceling] [progress] [nameless] [ROLE]` · `a> [...]` is a message from `a` ·
+/// `join a [canceling] [progress] [ROLE]` or `join a at KEY` · `a> [...]` is a message from `a` ·
 /// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST]` is a message
 /// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
 /// the last window · `shutdown` · `observe sessions` shows joining and leaving as events.
@@ -309,7 +353,7 @@ pub(super) fn check(script: &str) {
 /// Runs a script: its inputs must give its transcript. In the end everybody leaves, and nothing
 /// may be left.
 pub(super) fn check_with(setup: Setup, script: &str) {
-    let mut world = World::new(setup);
+    let mut world = World::new(&setup);
     let expected: Vec<&str> = script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     for line in &expected {
         world.transcript.lines.push((*line).to_owned());

@@ -36,9 +36,9 @@ fn welcome_says_who_the_session_is_and_what_works() {
             ("roles", roles),
         ])
     };
-    let details = welcome_details(Setup::default());
+    let details = welcome_details(&Setup::default());
     assert_eq!(details, expected(roles(&["session_meta_api"])));
-    let details = welcome_details(Setup { meta_api: MetaApi::Disabled, ..Setup::default() });
+    let details = welcome_details(&Setup { meta_api: MetaApi::Disabled, ..Setup::default() });
     assert_eq!(details, expected(roles(&[])));
 }
 
@@ -106,7 +106,7 @@ fn goodbye_detaches_at_once_and_is_answered() {
         w> [48,4,{},"wamp.session.count"]
         w< [50,4,{},[1]]
         leave a
-        w< [36,1,$p2,{},[$a,"a","anonymous"]]
+        w< [36,1,$p1,{},[$a,"a","anonymous"]]
         "#,
     );
 }

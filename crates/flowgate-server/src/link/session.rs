@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flowgate_event::LeaveReason;
 use flowgate_meter::{Due, SessionMeter};
 use flowgate_router::{Close, HandshakeStep, Input, Join, Refusal};
-use flowgate_wire::{Abort, DecodeError, Dict, Message, MessageType, Payload, Value, uris};
+use flowgate_wire::{Abort, DecodeError, Dict, Message, Payload, Value, uris};
 
 use super::{Enqueued, Kind, Link, Phase, inbound::BATCH, outlet::Metering};
 use crate::{
@@ -134,11 +134,11 @@ impl Link {
                     }
                 };
                 let due = metering.as_mut().map(|metering| metering.meter.received(octets.len()));
-                last_words = match message.message_type() {
-                    MessageType::Goodbye => Some(LeaveReason::Goodbye),
-                    MessageType::Abort => Some(LeaveReason::Aborted),
-                    _ => None,
-                };
+                if let Message::Goodbye(_) = message {
+                    last_words = Some(LeaveReason::Goodbye);
+                } else if let Message::Abort(_) = message {
+                    last_words = Some(LeaveReason::Aborted);
+                }
                 turn.handle(Input::Message { session, message });
                 if due == Some(Due::Now)
                     && let Some(metering) = metering.as_mut()

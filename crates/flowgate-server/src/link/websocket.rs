@@ -108,10 +108,12 @@ impl Failure {
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
-        let code = match error {
-            Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseCode::Size,
-            Error::Utf8(_) => CloseCode::Invalid,
-            _ => CloseCode::Protocol,
+        let code = if let Error::Capacity(CapacityError::MessageTooLong { .. }) = error {
+            CloseCode::Size
+        } else if let Error::Utf8(_) = error {
+            CloseCode::Invalid
+        } else {
+            CloseCode::Protocol
         };
         Self::new(code, &error.to_string())
     }

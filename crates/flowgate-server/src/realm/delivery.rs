@@ -103,15 +103,16 @@ impl Delivery<'_> {
             Enqueued::Queued | Enqueued::Closed => {}
             Enqueued::Flush => self.scratch.dirty.push(Arc::clone(outlet)),
             Enqueued::TooLarge => {
-                let request = match message {
-                    Message::Invocation(invocation) => Some(invocation.request),
-                    Message::Result(result) => Some(result.request),
-                    Message::Welcome(_) => {
-                        // Nothing that the client takes could tell it so.
-                        outlet.kill(LeaveReason::Violation);
-                        return;
-                    }
-                    _ => None,
+                if let Message::Welcome(_) = message {
+                    // Nothing that the client takes could tell it so.
+                    return outlet.kill(LeaveReason::Violation);
+                }
+                let request = if let Message::Invocation(invocation) = message {
+                    Some(invocation.request)
+                } else if let Message::Result(result) = message {
+                    Some(result.request)
+                } else {
+                    None
                 };
                 let message = message.message_type();
                 self.scratch.undeliverable.push_back(Undeliverable {

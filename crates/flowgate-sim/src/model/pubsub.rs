@@ -2,9 +2,7 @@
 
 use flowgate_event::{Disclosure, GateAction};
 use flowgate_router::{MetaApi, SessionKey};
-use flowgate_wire::{
-    Dict, MatchPolicy, MessageType, Publish, Subscribe, Unsubscribe, Value, uris,
-};
+use flowgate_wire::{Dict, MatchPolicy, MessageType, Publish, Subscribe, Unsubscribe, Value, uris};
 
 use super::{Model, Subscription};
 use crate::said::{self, Said, is_true};
@@ -45,7 +43,8 @@ impl Model {
     pub(super) fn publish(&mut self, from: SessionKey, message: &Publish<'_>) {
         let request = message.request.get();
         let is_acknowledged = is_true(&message.options, "acknowledge");
-        let options = check_booleans(&message.options, &["acknowledge", "exclude_me", "disclose_me"]);
+        let options =
+            check_booleans(&message.options, &["acknowledge", "exclude_me", "disclose_me"]);
         let admitted = options.and_then(|()| {
             self.admit(from, GateAction::Publish, MatchPolicy::Exact, &message.topic)
         });
@@ -60,8 +59,8 @@ impl Model {
                 }
                 let includes_me = message.options.get("exclude_me") == Some(Value::Bool(false));
                 let exclude = (!includes_me).then_some(from);
-                let is_disclosed = disclosure == Disclosure::Always
-                    || is_true(&message.options, "disclose_me");
+                let is_disclosed =
+                    disclosure == Disclosure::Always || is_true(&message.options, "disclose_me");
                 let publisher = self.sessions.get(&from).map(|seat| seat.id);
                 let publisher = publisher.filter(|_| is_disclosed);
                 let payload = said::payload(&message.payload);

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use flowgate_event::{Disclosure, GateAction};
 use flowgate_router::{MetaApi, SessionKey};
 use flowgate_wire::{
-    Call, Cancel, Error, MatchPolicy, MessageType, Payload, Register, Unregister, Value, Yield, uris,
+    Call, Cancel, Error, MatchPolicy, MessageType, Payload, Register, Unregister, Value, Yield,
+    uris,
 };
 
 use super::{
@@ -38,9 +39,8 @@ impl Model {
     pub(super) fn unregister(&mut self, from: SessionKey, message: &Unregister) {
         let (request, id) = (message.request.get(), message.registration.get());
         let before = self.registrations.len();
-        self.registrations.retain(|_, registration| {
-            registration.id != id || registration.callee != from
-        });
+        self.registrations
+            .retain(|_, registration| registration.id != id || registration.callee != from);
         if self.registrations.len() < before {
             self.expect(from, Said::Unregistered { request });
         } else {
@@ -97,7 +97,14 @@ impl Model {
         }
         self.expect(callee, said);
         let (caller, request, is_killed) = (from, message.request.get(), false);
-        self.calls.push(Pending { caller, request, callee, invocation, receive_progress, is_killed });
+        self.calls.push(Pending {
+            caller,
+            request,
+            callee,
+            invocation,
+            receive_progress,
+            is_killed,
+        });
         Ok(())
     }
 

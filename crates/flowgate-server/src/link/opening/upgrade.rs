@@ -40,7 +40,7 @@ pub(super) async fn agree(opening: &mut Opening, service: &Service) -> Result<Te
         }
     };
     match judge(&request, service) {
-        Ok((path, auth, serializer, response)) => {
+        Ok(Upgrade { path, auth, serializer, response }) => {
             opening.write(&response).await?;
             let options = &path.options;
             Ok(Terms {
@@ -57,11 +57,17 @@ pub(super) async fn agree(opening: &mut Opening, service: &Service) -> Result<Te
     }
 }
 
-/// Decides about a request: the section that serves it, the serializer, and the response.
-fn judge<'a>(
-    request: &Request,
-    service: &'a Service,
-) -> Result<(&'a WebSocketPath, &'a Arc<AuthPolicy>, Serializer, Vec<u8>), Denial> {
+/// What a request is upgraded to.
+struct Upgrade<'a> {
+    path: &'a WebSocketPath,
+    auth: &'a Arc<AuthPolicy>,
+    serializer: Serializer,
+    /// The response, as octets.
+    response: Vec<u8>,
+}
+
+/// Decides about a request.
+fn judge<'a>(request: &Request, service: &'a Service) -> Result<Upgrade<'a>, Denial> {
     let target = request.uri().path();
     let Some((path, auth)) = service.websocket_at(target) else {
         return Err(Denial {
@@ -91,7 +97,7 @@ fn judge<'a>(
         status: "500 Internal Server Error",
         text: format!("no response: {error}"),
     })?;
-    Ok((path, auth, serializer, octets))
+    Ok(Upgrade { path, auth, serializer, response: octets })
 }
 
 /// The first subprotocol of the client's list that the section serves.

@@ -1,0 +1,61 @@
+use std::collections::BTreeMap;
+
+use flowgate_wire::MessageType;
+
+use super::*;
+
+#[test]
+fn the_router_keeps_its_promises_for_many_seeds() {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for seed in 0..500 {
+        match run(seed, &Options::default()) {
+            Ok(summary) => {
+                for (name, count) in summary.counts {
+                    *counts.entry(name).or_default() += count;
+                }
+            }
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+    // A simulation in which something never happens says nothing about it.
+    let sent = MessageType::ALL.iter().filter(|kind| {
+        !matches!(
+            kind,
+            MessageType::Hello
+                | MessageType::Challenge
+                | MessageType::Authenticate
+                | MessageType::Publish
+                | MessageType::Subscribe
+                | MessageType::Unsubscribe
+                | MessageType::Call
+                | MessageType::Cancel
+                | MessageType::Register
+                | MessageType::Unregister
+                | MessageType::Yield
+                | MessageType::EventReceived
+        )
+    });
+    let others = ["join", "violation", "undeliverable", "stats", "leave", "shutdown"];
+    let closes = ["close session", "close connection"];
+    let names = sent.map(|kind| format!("{} sent", kind.name()));
+    for name in names.chain(others.iter().chain(&closes).map(ToString::to_string)) {
+        assert!(counts.get(&name).is_some_and(|count| *count > 20), "{name} of {counts:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_transcript() {
+    let options = Options::default();
+    for seed in 0..5 {
+        assert_eq!(run(seed, &options), run(seed, &options));
+    }
+    let hash = |seed| run(seed, &options).unwrap().transcript_hash;
+    assert_ne!(hash(1), hash(2));
+}
+
+#[test]
+fn a_failure_says_how_to_replay_it() {
+    let (what, tail) = ("something".to_owned(), vec!["line".to_owned()]);
+    let text = Failure { seed: 7, step: 3, what, tail }.to_string();
+    assert!(text.contains("seed 7, input 3: something") && text.contains("--seed 7"), "{text}");
+}

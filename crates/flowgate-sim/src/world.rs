@@ -1,0 +1,371 @@
+//! The world: connections, the realm, the model, and what happens next.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fastrand::Rng;
+use flowgate_event::{Account, LeaveReason, Report, Timestamp};
+use flowgate_router::{
+    Allow, Close, Disclose, Input, Join, MetaApi, Permissions, Realm, RealmConfig, RequestIds,
+    Role, Rule, SessionKey,
+};
+use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
+
+use crate::{
+    Options, Summary,
+    client::Client,
+    model::{Model, Settings},
+    shell::{Connection, Encoder, Sent, What, decode, dropped, encode},
+    transcript::Transcript,
+};
+
+/// Octets that are a message in none of the formats.
+const GARBAGE: &str = "not a message";
+
+/// The role of which the realm knows nothing.
+const UNKNOWN_ROLE: &str = "stranger";
+
+/// Everything there is in one simulation.
+pub(crate) struct World {
+    random: Rng,
+    now: Timestamp,
+    realm: Realm,
+    model: Model,
+    seats: Vec<Option<Connection>>,
+    request_ids: RequestIds,
+    step_count: u32,
+    client_count: u64,
+    input_count: u64,
+    counts: BTreeMap<String, u64>,
+    transcript: Transcript,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, options: &Options) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let request_ids = if random.bool() { RequestIds::Tolerant } else { RequestIds::Sequential };
+        let meta_api = if random.u8(..5) > 0 { MetaApi::Enabled } else { MetaApi::Disabled };
+        let uri_check = UriCheck::Loose;
+        let config = RealmConfig {
+            name: "realm1".to_owned(),
+            uri_check,
+            meta_api,
+            request_ids,
+            roles: roles()
+                .into_iter()
+                .map(|(name, gate)| Role { name, gate: Box::new(gate) })
+                .collect(),
+            agent: "simulation".to_owned(),
+        };
+        let seat_count = random.u32(2..=options.client_count_max.max(2));
+        Self {
+            realm: Realm::new(config, random.u64(..), ()),
+            model: Model::new(Settings { uri_check, meta_api, request_ids, roles: roles() }),
+            seats: (0..seat_count).map(|_| None).collect(),
+            now: Timestamp::from_nanos(1_700_000_000_000_000_000),
+            request_ids,
+            step_count: options.step_count,
+            client_count: 0,
+            input_count: 0,
+            counts: BTreeMap::new(),
+            transcript: Transcript::new(),
+            random,
+        }
+    }
+
+    /// Random steps, then an end in which everything is answered, and then everybody leaves.
+    pub(crate) fn run(&mut self) -> Result<(), String> {
+        let shuts_down = self.random.u8(..4) == 0;
+        for step in 0..self.step_count {
+            if shuts_down && step == self.step_count / 10 * 9 {
+                self.handle(Input::Shutdown)?;
+            }
+            self.step()?;
+        }
+        self.settle()?;
+        if let Some(what) = self.model.unanswered() {
+            return Err(what);
+        }
+        for index in 0..self.seats.len() {
+            let Some(connection) = &mut self.seats[index] else { continue };
+            if connection.client.is_active() && self.random.bool() {
+                let goodbye = connection.client.goodbye();
+                connection.send(&goodbye);
+                self.settle()?;
+            } else {
+                self.leave(index, LeaveReason::TransportLost)?;
+            }
+        }
+        self.settle()?;
+        match self.model.remains() {
+            Some(what) => Err(what),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn into_summary(self) -> Summary {
+        Summary {
+            input_count: self.input_count,
+            counts: self.counts,
+            transcript_hash: self.transcript.hash(),
+        }
+    }
+
+    pub(crate) fn into_tail(self) -> (u64, Vec<String>) {
+        (self.input_count, self.transcript.into_tail())
+    }
+
+    /// One random thing, at a random place.
+    fn step(&mut self) -> Result<(), String> {
+        self.now = self.now.after(Duration::from_micros(self.random.u64(..1000)));
+        let index = self.random.usize(..self.seats.len());
+        let Some(connection) = &mut self.seats[index] else {
+            return if self.random.u8(..4) == 0 { self.join(index) } else { Ok(()) };
+        };
+        match self.random.u16(..1000) {
+            0..420 => {
+                if connection.client.is_active() {
+                    let message = connection.client.act(&mut self.random);
+                    connection.send(&message);
+                }
+                Ok(())
+            }
+            420..700 => self.receive(index),
+            700..970 => self.deliver(index),
+            970..976 => {
+                connection.inbound.push_back(None);
+                Ok(())
+            }
+            976..986 => {
+                let (session, report) = (key(index), self.report());
+                self.handle(Input::Stats { session, report })
+            }
+            986..992 => self.leave(index, LeaveReason::TransportLost),
+            _ if connection.closing.is_some() && connection.outbound.is_empty() => {
+                self.leave(index, LeaveReason::Goodbye)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Delivers everything, answers every invocation, and closes what is to be closed.
+    fn settle(&mut self) -> Result<(), String> {
+        loop {
+            let mut is_idle = true;
+            for index in 0..self.seats.len() {
+                while let Some(connection) = &self.seats[index] {
+                    if connection.inbound.is_empty() && connection.outbound.is_empty() {
+                        break;
+                    }
+                    is_idle = false;
+                    self.receive(index)?;
+                    self.deliver(index)?;
+                }
+                let Some(connection) = &mut self.seats[index] else { continue };
+                if connection.closing.is_some() {
+                    is_idle = false;
+                    self.leave(index, LeaveReason::Goodbye)?;
+                } else if connection.client.is_active() {
+                    while let Some(answer) = connection.client.settle(&mut self.random) {
+                        is_idle = false;
+                        connection.send(&answer);
+                    }
+                }
+            }
+            if is_idle {
+                return Ok(());
+            }
+        }
+    }
+
+    fn join(&mut self, index: usize) -> Result<(), String> {
+        self.client_count += 1;
+        let client = Client::new(&mut self.random, self.client_count, self.request_ids);
+        let authrole = match self.random.u8(..12) {
+            0 => UNKNOWN_ROLE,
+            1..=4 => "limited",
+            _ => "all",
+        };
+        let join = Join {
+            session: key(index),
+            authid: self.random.bool().then(|| format!("client{}", self.client_count)),
+            authrole: authrole.to_owned(),
+            authmethod: "anonymous",
+            authprovider: "static",
+            features: client.features,
+            serializer: client.format.name(),
+            transport: Value::dict([("type", Value::from("simulation"))]),
+        };
+        self.seats[index] = Some(Connection::new(client));
+        self.handle(Input::Join(join))
+    }
+
+    /// The realm handles the next message of a client.
+    fn receive(&mut self, index: usize) -> Result<(), String> {
+        let session = key(index);
+        let Some(connection) = &mut self.seats[index] else { return Ok(()) };
+        let format = connection.client.format;
+        match connection.inbound.pop_front() {
+            None => Ok(()),
+            Some(None) => self.handle(Input::Violation { session, what: GARBAGE }),
+            Some(Some(bytes)) => {
+                let message = decode(format, &bytes)?;
+                self.handle(Input::Message { session, message })
+            }
+        }
+    }
+
+    /// A client gets the next message of the realm.
+    fn deliver(&mut self, index: usize) -> Result<(), String> {
+        let Some(connection) = &mut self.seats[index] else { return Ok(()) };
+        let Some(bytes) = connection.outbound.pop_front() else { return Ok(()) };
+        let message = decode(connection.client.format, &bytes)?;
+        let was_silent = connection.client.is_silent;
+        connection.client.receive(&message)?;
+        // The closing handshake: the client answers the router's GOODBYE unless it said its own.
+        if matches!(message, Message::Goodbye(_)) && !was_silent {
+            let goodbye = connection.client.goodbye();
+            connection.send(&goodbye);
+        }
+        Ok(())
+    }
+
+    /// A connection ends; what is on the way in either direction is lost.
+    fn leave(&mut self, index: usize, reason: LeaveReason) -> Result<(), String> {
+        let report = self.random.bool().then(|| self.report());
+        let handled = self.handle(Input::Leave { session: key(index), reason, report });
+        self.seats[index] = None;
+        handled
+    }
+
+    /// The realm handles one input and those that follow from it at once.
+    fn handle(&mut self, input: Input<'_>) -> Result<(), String> {
+        let mut lost = self.handle_one(input)?;
+        // Dropped messages are told in their order, before anything else is handled.
+        while !lost.is_empty() {
+            let (session, bytes) = lost.remove(0);
+            let format = self.format(session);
+            let message = decode(format, &bytes)?;
+            let (message, request) = dropped(&message);
+            lost.extend(self.handle_one(Input::Undeliverable { session, message, request })?);
+        }
+        Ok(())
+    }
+
+    /// The realm handles one input; what is said must be what the model predicts.
+    fn handle_one(&mut self, input: Input<'_>) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
+        self.input_count += 1;
+        self.note_input(&input);
+        self.model.predict(&input);
+        let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None };
+        self.realm.handle(self.now, input, &mut encoder);
+        let Encoder { sent, fault, .. } = encoder;
+        let mut said = Vec::new();
+        for sent in &sent {
+            let one = sent.said(self.format(sent.to))?;
+            self.transcript.line(&format!("  -> {} {one:?}", sent.to.0));
+            said.push((sent.to, one));
+        }
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        self.model.judge(said)?;
+        let lost = self.enqueue(sent)?;
+        self.realm.check_invariants()?;
+        if self.realm.session_count() != self.model.open_count() {
+            return Err(format!("{} open sessions", self.realm.session_count()));
+        }
+        Ok(lost)
+    }
+
+    /// Puts what was sent on its way, and returns what no transport takes.
+    fn enqueue(&mut self, sent: Vec<Sent>) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
+        let mut lost = Vec::new();
+        for Sent { to, what } in sent {
+            let Some(connection) = &mut self.seats[to.0 as usize] else { continue };
+            match what {
+                What::Close(how) => {
+                    connection.closing = Some(how);
+                    let kind = if how == Close::Session { "session" } else { "connection" };
+                    *self.counts.entry(format!("close {kind}")).or_default() += 1;
+                }
+                What::Message { bytes, is_too_large } => {
+                    let message = decode(connection.client.format, &bytes)?;
+                    let name = message.message_type().name();
+                    *self.counts.entry(format!("{name} sent")).or_default() += 1;
+                    if let Message::Welcome(welcome) = &message {
+                        self.model.welcome(to, welcome.session)?;
+                    }
+                    if is_too_large {
+                        lost.push((to, bytes));
+                    } else {
+                        connection.outbound.push_back(bytes);
+                    }
+                }
+            }
+        }
+        Ok(lost)
+    }
+
+    fn note_input(&mut self, input: &Input<'_>) {
+        let (name, text) = match input {
+            Input::Join(join) => ("join".to_owned(), format!("{join:?}")),
+            Input::Message { session, message } => {
+                let json = encode(Format::Json, message);
+                let name = format!("{} received", message.message_type().name());
+                (name, format!("{} {}", session.0, String::from_utf8_lossy(&json)))
+            }
+            Input::Violation { session, .. } => ("violation".to_owned(), session.0.to_string()),
+            Input::Undeliverable { session, message, request } => {
+                let text = format!("{} {} {request:?}", session.0, message.name());
+                ("undeliverable".to_owned(), text)
+            }
+            Input::Stats { session, .. } => ("stats".to_owned(), session.0.to_string()),
+            Input::Leave { session, reason, .. } => {
+                ("leave".to_owned(), format!("{} {}", session.0, reason.name()))
+            }
+            Input::Shutdown => ("shutdown".to_owned(), String::new()),
+        };
+        self.transcript.line(&format!("{} {name} {text}", self.input_count));
+        *self.counts.entry(name).or_default() += 1;
+    }
+
+    fn format(&self, session: SessionKey) -> Format {
+        let seat = self.seats.get(session.0 as usize).and_then(Option::as_ref);
+        seat.map_or(Format::Json, |connection| connection.client.format)
+    }
+
+    fn report(&mut self) -> Report {
+        let messages = self.random.u64(1..100);
+        let account = Account { bytes: messages * 50, messages, rated_messages: messages };
+        Report {
+            cycle: 1,
+            start: self.now,
+            duration: Duration::from_secs(1),
+            first: true,
+            last: false,
+            received: account,
+            sent: account,
+        }
+    }
+}
+
+fn key(index: usize) -> SessionKey {
+    SessionKey(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// A role that may do everything, and one with rules of all kinds.
+fn roles() -> Vec<(String, Permissions)> {
+    let rule = |policy, pattern: &str, allow, publisher| Rule {
+        pattern: pattern.to_owned(),
+        policy,
+        allow,
+        disclose: Disclose { caller: !publisher, publisher },
+    };
+    let limited = Permissions::new([
+        rule(MatchPolicy::Prefix, "com.", Allow { register: false, ..Allow::ALL }, false),
+        rule(MatchPolicy::Wildcard, "com.a.", Allow::ALL, true),
+        rule(MatchPolicy::Exact, "com.ab", Allow { subscribe: true, ..Allow::default() }, false),
+    ]);
+    let all = Permissions::allow_all(Disclose::default());
+    vec![("all".to_owned(), all), ("limited".to_owned(), limited)]
+}
