@@ -36,8 +36,8 @@ impl Observer for LogObserver {
             Event::Denied { session, action, uri } => {
                 tracing::debug!(%session, realm, action = action.name(), uri, "not authorized");
             }
-            Event::Dropped { session, message } => {
-                tracing::debug!(%session, realm, message = message.name(), "message dropped");
+            Event::Dropped { session, message, error } => {
+                tracing::debug!(%session, realm, message = message.name(), error, "message dropped");
             }
             Event::Undeliverable { session, message } => {
                 let message = message.name();
