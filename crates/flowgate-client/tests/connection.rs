@@ -150,6 +150,18 @@ async fn a_pong_passes_a_writer_that_waits() {
 }
 
 #[tokio::test]
+async fn a_long_pong_needs_no_writer() {
+    let (mut connection, mut peer) =
+        pair_with(Transport::RawSocket, JSON, 64, MaxLength::MAX).await;
+    let reading = tokio::spawn(async move { connection.recv().await });
+    let ping = vec![b'x'; 1000];
+    peer.send_frame(FrameKind::Ping, &ping).await;
+    assert_eq!(peer.recv_frame().await, (FrameKind::Pong, ping));
+    peer.send(EVENT).await;
+    reading.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn the_websocket_close_code_is_told() {
     let (mut connection, mut peer) = pair(Transport::WebSocket, JSON).await;
     let frame = CloseFrame { code: 1002.into(), reason: "broken".into() };

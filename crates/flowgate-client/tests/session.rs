@@ -64,7 +64,8 @@ async fn a_session_joins_and_leaves_on_every_link_and_counts_all_of_it() {
         assert_eq!(session.serializer(), serializer);
         let leaving = async {
             peer.expect(r#"[6,{},"wamp.close.close_realm"]"#).await;
-            peer.send(r#"[36,5,9,{}]"#).await;
+            // What crosses the GOODBYE is counted and ignored.
+            peer.send("[68,1,6,{}]").await;
             peer.send(r#"[6,{},"wamp.close.goodbye_and_out"]"#).await;
             peer.expect_close().await;
         };

@@ -54,11 +54,6 @@ impl Wire {
         }
     }
 
-    /// A PING frame of the transport.
-    pub(crate) fn ping(self) -> Vec<u8> {
-        self.control(ControlKind::Ping, &[])
-    }
-
     /// A control frame of the transport.
     pub(crate) fn control(self, kind: ControlKind, payload: &[u8]) -> Vec<u8> {
         match self.framing {

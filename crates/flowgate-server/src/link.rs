@@ -28,7 +28,7 @@ use tokio::{
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::{
-    frame::Framing,
+    frame::{ControlKind, Framing},
     realm::{RealmCell, deliver},
     scratch::Scratch,
     service::Service,
@@ -46,8 +46,8 @@ pub(crate) use socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 const PAUSE_BYTES: u64 = 256 << 10;
 
 /// How long a client gets to read what was sent before its connection is closed, and to close its
-/// own side.
-const LINGER: Duration = Duration::from_secs(2);
+/// own side, unless configured otherwise.
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
 /// The connection's task.
 pub(crate) struct Link {
@@ -59,6 +59,10 @@ pub(crate) struct Link {
     limits: Limits,
     phase: Phase,
     timers: Timers,
+    /// The length of a ping's payload.
+    ping_payload_bytes: usize,
+    /// How long the client may take to read our last words and to close its side.
+    closing_timeout: Duration,
     /// What the session meta API says about the transport.
     transport: Value<'static>,
     /// Received octets that do not make a whole frame yet, or may not be handled yet.
@@ -152,6 +156,8 @@ impl Link {
         Self {
             limits: Limits { message_bytes: terms.max_received_bytes, ..Limits::default() },
             timers: Timers::new(terms.keepalive, terms.handshake_timeout),
+            ping_payload_bytes: terms.ping_payload_bytes,
+            closing_timeout: terms.closing_timeout,
             transport: describe(&terms.wire, peer, secure),
             outlet: Arc::new(outlet),
             service,
@@ -220,7 +226,7 @@ impl Link {
                     return Course::Over;
                 }
                 Some(Ending::Close(_)) if self.outlet.queued_bytes() > 0 => {
-                    self.timers.start_closing(LINGER);
+                    self.timers.start_closing(self.closing_timeout);
                     return Course::On;
                 }
                 Some(Ending::Close(Close::Session)) => {
@@ -290,7 +296,8 @@ impl Link {
         match self.timers.fire(Instant::now()) {
             timers::Fired::Nothing => {}
             timers::Fired::Ping => {
-                let ping = self.outlet.wire.ping();
+                let payload = vec![0; self.ping_payload_bytes];
+                let ping = self.outlet.wire.control(ControlKind::Ping, &payload);
                 self.outlet.enqueue_control(&ping);
                 self.flush();
             }
@@ -336,10 +343,11 @@ impl Link {
                 outlet.unblock();
             }
         };
-        if timeout(LINGER, written).await.is_err() {
+        if timeout(self.closing_timeout, written).await.is_err() {
             return;
         }
         outlet.shutdown_socket();
+        let limit = self.closing_timeout;
         let reader = &mut self.reader;
         let ended = poll_fn(|cx| {
             Scratch::with(|scratch| {
@@ -351,7 +359,7 @@ impl Link {
             tokio::pin!(ended);
             while let Ok(1..) = (&mut ended).await {}
         };
-        let _ = timeout(LINGER, ended).await;
+        let _ = timeout(limit, ended).await;
     }
 }
 

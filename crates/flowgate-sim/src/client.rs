@@ -83,13 +83,13 @@ impl Client {
             480..510 => self.unregister(random),
             510..700 => self.call(random),
             700..760 => self.cancel(random),
-            760..970 => match self.answer(random) {
+            760..980 => match self.answer(random) {
                 Some(message) => message,
                 None => self.publish(random),
             },
-            970..980 => EventReceived { publication: PublicationId::MIN }.into(),
-            980..987 => self.goodbye(),
-            987..990 => self.abort(),
+            980..990 => EventReceived { publication: PublicationId::MIN }.into(),
+            990..994 => self.goodbye(),
+            994..996 => self.abort(),
             _ => self.break_the_protocol(random),
         }
     }
@@ -310,7 +310,7 @@ impl Client {
     fn request(&mut self, random: &mut Rng) -> RequestId {
         let gap = match self.request_ids {
             RequestIds::Tolerant => random.u64(..3),
-            RequestIds::Sequential => u64::from(random.u8(..200) == 0),
+            RequestIds::Sequential => u64::from(random.u16(..1000) == 0),
         };
         self.requests += 1 + gap;
         RequestId::new(self.requests).unwrap_or(RequestId::MIN)

@@ -57,11 +57,12 @@ pub(crate) fn payload(random: &mut Rng, sender: u64, sequence: u64) -> Payload<'
 }
 
 fn value(random: &mut Rng, depth: u8) -> Value<'static> {
+    let width = random.u8(..53);
     match random.u8(..if depth == 0 { 7 } else { 9 }) {
         0 => Value::Null,
         1 => Value::from(random.bool()),
-        2 => Value::from(random.u64(..1 << random.u8(1..53))),
-        3 => Value::from(-random.i64(1..1 << random.u8(1..53))),
+        2 => Value::from(random.u64(..1 << 53) >> width),
+        3 => Value::from(-1 - (random.i64(0..1 << 53) >> width)),
         // Halves: exact in every format, and never mistaken for an integer.
         4 => Value::from(f64::from(random.i32(-1000..1000)) + 0.5),
         5 => Value::from(["", "text", "\"quoted\" \\ \n", "ünï→𝄞"][random.usize(..4)]),

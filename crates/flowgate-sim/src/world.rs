@@ -131,15 +131,15 @@ impl World {
             }
             420..700 => self.receive(index),
             700..970 => self.deliver(index),
-            970..976 => {
+            970..972 => {
                 connection.inbound.push_back(None);
                 Ok(())
             }
-            976..986 => {
+            972..982 => {
                 let (session, report) = (key(index), self.report());
                 self.handle(Input::Stats { session, report })
             }
-            986..992 => self.leave(index, LeaveReason::TransportLost),
+            982..986 => self.leave(index, LeaveReason::TransportLost),
             _ if connection.closing.is_some() && connection.outbound.is_empty() => {
                 self.leave(index, LeaveReason::Goodbye)
             }
@@ -355,7 +355,7 @@ fn key(index: usize) -> SessionKey {
 
 /// A role that may do everything, and one with rules of all kinds.
 fn roles() -> Vec<(String, Permissions)> {
-    let rule = |policy, pattern: &str, allow, publisher| Rule {
+    let rule = |policy, pattern: &str, allow, publisher: bool| Rule {
         pattern: pattern.to_owned(),
         policy,
         allow,

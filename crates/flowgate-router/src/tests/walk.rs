@@ -101,19 +101,22 @@ impl Walk {
 
     fn step(&mut self) {
         let session = SessionKey(self.rng.u32(0..SESSION_COUNT));
-        if !self.clients.sessions.contains_key(&session) {
-            return self.join(session);
+        match self.clients.sessions.get(&session) {
+            None => return self.join(session),
+            // A session that is over still sends a little before its connection is gone.
+            Some(Receives::No) if self.rng.u32(0..3) == 0 => return self.leave(session),
+            Some(Receives::Yes | Receives::No) => {}
         }
-        match self.rng.u32(0..40) {
+        match self.rng.u32(0..80) {
             0 => self.leave(session),
             1 => self.goodbye(session),
             2 => self.handle(Input::Violation { session, what: "noise" }),
             3 => self.handle(Input::Stats { session, report: report(false) }),
             4 => self.undeliverable(session),
-            5..15 => self.pubsub(session),
-            15..19 => self.register(session),
-            19..27 => self.call(session),
-            27..30 => self.cancel(session),
+            5..25 => self.pubsub(session),
+            25..35 => self.register(session),
+            35..50 => self.call(session),
+            50..58 => self.cancel(session),
             _ => self.answer(session),
         }
     }

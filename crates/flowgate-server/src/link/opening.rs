@@ -63,6 +63,10 @@ pub(crate) struct Terms {
     pub(crate) keepalive: Option<Keepalive>,
     /// How long the client may take to open a session.
     pub(crate) handshake_timeout: Duration,
+    /// The length of a ping's payload.
+    pub(crate) ping_payload_bytes: usize,
+    /// How long the client may take to close its side once we have closed ours.
+    pub(crate) closing_timeout: Duration,
     pub(crate) auth: Arc<AuthPolicy>,
 }
 

@@ -74,6 +74,14 @@ impl WriteHalf {
         }
     }
 
+    /// Whether small segments go out at once; Unix streams always do.
+    pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(half) => half.as_ref().set_nodelay(nodelay),
+            Self::Unix(_) => Ok(()),
+        }
+    }
+
     /// Sends the end of the stream.
     pub(crate) fn shutdown(&self) {
         // A socket that is gone already needs no end.

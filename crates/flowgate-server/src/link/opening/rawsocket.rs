@@ -10,6 +10,7 @@ use flowgate_wire::{
 use super::{Opening, OpeningError, Terms};
 use crate::{
     frame::{Framing, Wire},
+    link::LINGER,
     service::Service,
 };
 
@@ -42,6 +43,8 @@ pub(super) async fn agree(opening: &mut Opening, service: &Service) -> Result<Te
         max_sent_bytes: request.max_length.bytes(),
         keepalive: config.keepalive,
         handshake_timeout: service.flowgate.handshake_timeout,
+        ping_payload_bytes: 0,
+        closing_timeout: LINGER,
         auth: Arc::clone(auth),
     })
 }

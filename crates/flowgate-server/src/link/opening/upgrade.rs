@@ -43,6 +43,7 @@ pub(super) async fn agree(opening: &mut Opening, service: &Service) -> Result<Te
         Ok(Upgrade { path, auth, serializer, response }) => {
             opening.write(&response).await?;
             let options = &path.options;
+            opening.writer.set_nodelay(options.tcp_nodelay)?;
             Ok(Terms {
                 wire: Wire { framing: Framing::WebSocket, serializer },
                 max_received_bytes: options.max_message_bytes,
@@ -50,6 +51,8 @@ pub(super) async fn agree(opening: &mut Opening, service: &Service) -> Result<Te
                 max_sent_bytes: usize::MAX,
                 keepalive: options.keepalive,
                 handshake_timeout: options.open_handshake_timeout,
+                ping_payload_bytes: usize::from(options.ping_payload_bytes),
+                closing_timeout: options.close_handshake_timeout,
                 auth: Arc::clone(auth),
             })
         }
