@@ -4,17 +4,11 @@
 //! Crossbar.io ("Session Statistics").
 
 use flowgate_event::{Account, Observer, Report};
-use flowgate_wire::{
-    Call, Dict, Entry, Payload, Result as ResultMessage, SessionId, Value,
-};
+use flowgate_wire::{Call, Dict, Entry, Payload, Result as ResultMessage, SessionId, Value};
 
 use crate::{
-    MetaApi, SessionKey, Traffic,
-    broker::Publication,
-    realm::State,
-    request_error::RequestError,
-    session::Session,
-    turn::Turn,
+    MetaApi, SessionKey, Traffic, broker::Publication, realm::State, request_error::RequestError,
+    session::Session, turn::Turn,
 };
 
 const ON_JOIN: &str = "wamp.session.on_join";

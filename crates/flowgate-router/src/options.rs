@@ -106,8 +106,7 @@ pub(crate) struct PublishOptions {
 
 impl PublishOptions {
     pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
-        let mut parsed =
-            Self { exclude_me: ExcludeMe::Exclude, disclose_me: DiscloseMe::NotAsked };
+        let mut parsed = Self { exclude_me: ExcludeMe::Exclude, disclose_me: DiscloseMe::NotAsked };
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "exclude_me" => {
@@ -143,8 +142,7 @@ pub(crate) struct CallOptions {
 
 impl CallOptions {
     pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
-        let mut parsed =
-            Self { receive_progress: Progress::No, disclose_me: DiscloseMe::NotAsked };
+        let mut parsed = Self { receive_progress: Progress::No, disclose_me: DiscloseMe::NotAsked };
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "receive_progress" => {
@@ -235,9 +233,8 @@ fn disclose_me(value: &Value<'_>) -> Parsed<DiscloseMe> {
 fn match_policy(value: &Value<'_>) -> Parsed<MatchPolicy> {
     match value.as_str() {
         None if *value == Value::Null => Ok(MatchPolicy::Exact),
-        word => word.and_then(MatchPolicy::from_name).ok_or(RequestError::InvalidOption {
-            option: "match",
-            expected: "a match policy",
-        }),
+        word => word
+            .and_then(MatchPolicy::from_name)
+            .ok_or(RequestError::InvalidOption { option: "match", expected: "a match policy" }),
     }
 }

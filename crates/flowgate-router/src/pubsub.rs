@@ -85,8 +85,7 @@ impl State {
         if is_reserved(topic) {
             return Err(RequestError::ReservedUri(topic));
         }
-        let disclosure =
-            self.admit(turn, from, GateAction::Publish, topic, MatchPolicy::Exact)?;
+        let disclosure = self.admit(turn, from, GateAction::Publish, topic, MatchPolicy::Exact)?;
         let publication = self.ids.publication();
         if acknowledge == Acknowledge::Wanted {
             turn.send(from, Published { request: message.request, publication });

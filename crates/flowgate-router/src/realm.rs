@@ -1,6 +1,8 @@
 //! One realm: its inputs, dispatched.
 
-use flowgate_event::{Disclosure, Event, EventKind, GateAction, GateRequest, Observer, Timestamp, Verdict};
+use flowgate_event::{
+    Disclosure, Event, EventKind, GateAction, GateRequest, Observer, Timestamp, Verdict,
+};
 use flowgate_wire::{MatchPolicy, Message, RequestId, Uri};
 
 use crate::{

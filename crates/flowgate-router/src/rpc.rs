@@ -86,8 +86,7 @@ impl State {
         if is_reserved(procedure) {
             return self.call_meta(turn, from, message);
         }
-        let route =
-            self.dealer.route(procedure).ok_or(RequestError::NoSuchProcedure(procedure))?;
+        let route = self.dealer.route(procedure).ok_or(RequestError::NoSuchProcedure(procedure))?;
         let caller = self.sessions.open(from).map(|session| session.identity());
         let caller = caller.filter(|_| options.disclose_me.applies(disclosure));
         let features = self.sessions.open(route.callee).map(|callee| callee.features);
@@ -99,8 +98,7 @@ impl State {
             receive_progress: options.receive_progress,
             interrupt: interruptible(features),
         });
-        let asks_progress =
-            options.receive_progress == Progress::Yes && takes_progress(features);
+        let asks_progress = options.receive_progress == Progress::Yes && takes_progress(features);
         invoke(turn, &route, invocation, message, caller, asks_progress);
         Ok(())
     }

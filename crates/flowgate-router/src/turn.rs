@@ -5,9 +5,7 @@ use flowgate_wire::{
     Abort, Dict, Error, Interrupt, Message, MessageType, Payload, RequestId, Uri, Value,
 };
 
-use crate::{
-    Action, Close, Outbox, SessionKey, details::Details, request_error::RequestError,
-};
+use crate::{Action, Close, Outbox, SessionKey, details::Details, request_error::RequestError};
 
 /// What every handler is given.
 pub(crate) struct Turn<'t, O> {

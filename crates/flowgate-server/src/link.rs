@@ -186,7 +186,7 @@ impl Link {
                 sleep.as_mut().reset(self.timers.next());
             }
             let blocked = outlet.is_blocked();
-            let reads = self.may_receive() && outlet.queued_bytes() <= PAUSE_BYTES;
+            let reads = self.may_receive() && !(blocked && outlet.queued_bytes() > PAUSE_BYTES);
             tokio::select! {
                 biased;
                 () = outlet.woken.notified() => {}

@@ -278,7 +278,7 @@ fn invalid_topics_are_refused() {
 fn strict_realms_take_strict_uris_only() {
     let strict = Setup { uri_check: UriCheck::Strict, ..Setup::default() };
     check_with(
-        strict,
+        &strict,
         r#"
         join a
         a< [2,*

@@ -84,8 +84,7 @@ fn authentication_methods_are_matched_where_they_are_configured() {
                    \"anonymous\" is offered";
     check(&anonymous, &hello(r#","authmethods":["ticket"]"#), refused);
     check(&anonymous, &hello(r#","authmethods":[]"#), refused);
-    let refused =
-        "refuse wamp.error.protocol_violation HELLO.authmethods is not a list of strings";
+    let refused = "refuse wamp.error.protocol_violation HELLO.authmethods is not a list of strings";
     check(&anonymous, &hello(r#","authmethods":"anonymous""#), refused);
     check(&anonymous, &hello(r#","authmethods":[1]"#), refused);
 }

@@ -80,10 +80,12 @@ impl Transcript {
             let named = self.names.iter_mut().rev().find(|named| named.key == to);
             named.expect("only sessions that join are welcomed").id = Some(welcome.session);
         }
-        let publication = match message {
-            Message::Published(published) => Some(published.publication),
-            Message::Event(event) => Some(event.publication),
-            _ => None,
+        let publication = if let Message::Published(published) = message {
+            Some(published.publication)
+        } else if let Message::Event(event) = message {
+            Some(event.publication)
+        } else {
+            None
         };
         if let Some(publication) = publication.filter(|id| !self.publications.contains(id)) {
             self.publications.push(publication);
@@ -265,9 +267,8 @@ impl Outbox for Welcomed {
         let Action::Send { message: Message::Welcome(welcome), .. } = action else {
             panic!("{action:?} instead of WELCOME");
         };
-        let details = welcome.details.entries().map(|(key, value)| {
-            (key.into_owned(), value.into_owned())
-        });
+        let details =
+            welcome.details.entries().map(|(key, value)| (key.into_owned(), value.into_owned()));
         self.0 = Some((welcome.session, Value::dict(details)));
     }
 }
@@ -347,14 +348,15 @@ fn run_input(world: &mut World, line: &str) -> bool {
 
 /// Runs a script against the default realm.
 pub(super) fn check(script: &str) {
-    check_with(Setup::default(), script);
+    check_with(&Setup::default(), script);
 }
 
 /// Runs a script: its inputs must give its transcript. In the end everybody leaves, and nothing
 /// may be left.
-pub(super) fn check_with(setup: Setup, script: &str) {
-    let mut world = World::new(&setup);
-    let expected: Vec<&str> = script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+pub(super) fn check_with(setup: &Setup, script: &str) {
+    let mut world = World::new(setup);
+    let expected: Vec<&str> =
+        script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     for line in &expected {
         world.transcript.lines.push((*line).to_owned());
         let place = world.transcript.lines.len();

@@ -290,7 +290,7 @@ fn shutdown_says_goodbye_to_everybody() {
 fn without_the_meta_api_there_are_no_events() {
     let disabled = Setup { meta_api: MetaApi::Disabled, ..Setup::default() };
     check_with(
-        disabled,
+        &disabled,
         r#"
         join w
         w< [2,*

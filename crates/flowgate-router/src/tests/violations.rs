@@ -66,10 +66,7 @@ fn errors_are_for_invocations() {
 #[test]
 fn answers_are_for_invocations_that_were_sent() {
     check_violation("[70,2,{}]", "YIELD for an INVOCATION that was never sent");
-    check_violation(
-        r#"[8,68,2,{},"com.failed"]"#,
-        "ERROR for an INVOCATION that was never sent",
-    );
+    check_violation(r#"[8,68,2,{},"com.failed"]"#, "ERROR for an INVOCATION that was never sent");
 }
 
 #[test]
@@ -141,7 +138,7 @@ fn gaps_in_request_identifiers_are_violations_where_the_realm_says_so() {
         "[66,5,1]",
     ] {
         let sequential = Setup { request_ids: RequestIds::Sequential, ..Setup::default() };
-        check_with(sequential, &script(refused));
+        check_with(&sequential, &script(refused));
     }
     check(
         r#"
@@ -159,7 +156,7 @@ fn gaps_in_request_identifiers_are_violations_where_the_realm_says_so() {
 fn the_answers_of_a_callee_are_no_requests() {
     let sequential = Setup { request_ids: RequestIds::Sequential, ..Setup::default() };
     check_with(
-        sequential,
+        &sequential,
         r#"
         join a
         a< [2,*

@@ -318,6 +318,11 @@ impl Outlet {
                 }
                 queue.urge = false;
                 if !sender.refill(&mut queue) {
+                    if queue.ending.is_some() {
+                        // The connection's task waits for this, and another thread may have
+                        // written.
+                        self.woken.notify_one();
+                    }
                     return flushed;
                 }
             }

@@ -111,6 +111,8 @@ impl Delivery<'_> {
                     Some(invocation.request)
                 } else if let Message::Result(result) = message {
                     Some(result.request)
+                } else if let Message::Error(error) = message {
+                    Some(error.request).filter(|_| error.request_type == MessageType::Call)
                 } else {
                     None
                 };
