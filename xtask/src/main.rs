@@ -11,6 +11,7 @@ use anyhow::Result;
 mod ci;
 mod interop;
 mod process;
+mod sim;
 mod tally;
 mod test;
 mod workspace;
@@ -21,6 +22,7 @@ type Command = (&'static str, &'static str, fn(&[String]) -> Result<ExitCode>);
 const COMMANDS: &[Command] = &[
     ("ci", "formatting, lints and documentation, then all that `test` does", ci::run),
     ("interop", "third-party clients against the router; --help lists the options", interop::run),
+    ("sim", "seeded simulation of the core; --seed N replays, --seeds COUNT plays many", sim::run),
     ("test", "all tests: units, properties, tidy rules, documentation, interop", test::run),
 ];
 

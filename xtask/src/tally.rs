@@ -31,9 +31,13 @@ impl Tally {
         }
     }
 
+    /// Adds to what was skipped for the same reason before.
     pub(crate) fn skip(&mut self, count: usize, reason: impl Into<String>) {
-        if count > 0 {
-            self.skipped.push(Skipped { count, reason: reason.into() });
+        let reason = reason.into();
+        match self.skipped.iter_mut().find(|skipped| skipped.reason == reason) {
+            Some(skipped) => skipped.count += count,
+            None if count > 0 => self.skipped.push(Skipped { count, reason }),
+            None => {}
         }
     }
 
@@ -55,7 +59,9 @@ impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.passed_count += other.passed_count;
         self.failed_count += other.failed_count;
-        self.skipped.extend(other.skipped);
+        for Skipped { count, reason } in other.skipped {
+            self.skip(count, reason);
+        }
     }
 }
 
@@ -122,6 +128,8 @@ mod tests {
         assert_eq!(tally.line(), "3 passed, 1 failed");
         tally.skip(2, "no Python");
         assert_eq!(tally.line(), "3 passed, 1 failed, 2 skipped");
+        tally.skip(1, "no Python");
+        assert_eq!(tally.skipped, [Skipped { count: 3, reason: "no Python".to_owned() }]);
     }
 
     #[test]

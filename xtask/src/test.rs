@@ -63,7 +63,7 @@ fn parse_result(line: &str) -> Option<Tally> {
     };
     let mut tally =
         Tally { passed_count: count("passed"), failed_count: count("failed"), skipped: Vec::new() };
-    tally.skip(count("ignored"), "tests marked `ignore`: see the output above");
+    tally.skip(count("ignored"), "tests marked `ignore`, named in the output above");
     Some(tally)
 }
 

@@ -23,11 +23,14 @@ const LAYERS: &[(&str, Below)] = &[
     ("flowgate-observer", Below::Only(&["flowgate-metrics"])),
     ("flowgate-client", Below::Only(&["flowgate-wire"])),
     ("flowgate-sim", Below::AllBut(SHELL)),
-    ("flowgate-server", Below::AllBut(&["flowgate-sim"])),
+    ("flowgate-server", Below::AllBut(&["flowgate-sim", "flowgate-load"])),
+    ("flowgate-load", Below::Only(&["flowgate-wire"])),
 ];
 
-/// The crates that do I/O: only they may know sockets and the async runtime.
-const SHELL: &[&str] = &["flowgate-server", "flowgate-client"];
+/// The crates that do I/O, beside or above the core: only they may know sockets and event loops.
+///
+/// `LAYERS` lets no crate below depend on one of them.
+const SHELL: &[&str] = &["flowgate-server", "flowgate-client", "flowgate-load"];
 
 /// What would bring I/O below the shell.
 const IO_CRATES: &[&str] = &["tokio", "mio", "socket2", "tungstenite", "tokio-tungstenite"];

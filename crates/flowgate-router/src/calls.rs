@@ -255,8 +255,7 @@ impl Calls {
     /// Ends all calls that a session takes part in, since it is gone ("Caller Leaving During an RPC
     /// Invocation", "Callee Leaving During an RPC Invocation"); sends nothing to the session itself.
     pub(crate) fn detach<O: Observer>(&mut self, turn: &mut Turn<'_, O>, session: SessionKey) {
-        let Some(own) = self.sessions.get_mut(session.index()) else { return };
-        own.issued = None;
+        let Some(own) = self.sessions.get(session.index()) else { return };
         let mut calls = std::mem::take(&mut self.scratch);
         fill_in_order(&mut calls, &own.as_caller);
         for &(_, key) in &calls {
@@ -273,6 +272,10 @@ impl Calls {
             self.finish(turn, key, Outcome::Refused(RequestError::CalleeLeft));
         }
         self.scratch = calls;
+        // Invocations count from 1 again for the next session at this key.
+        if let Some(own) = self.sessions.get_mut(session.index()) {
+            *own = SessionCalls::new(self.seed);
+        }
     }
 
     /// Ends all calls with an error, since the router shuts down.

@@ -23,12 +23,10 @@ impl State {
             return;
         }
         if self.service == Service::ShuttingDown {
-            self.sessions.refuse(key);
             return turn.abort(key, uris::close::SYSTEM_SHUTDOWN, "the router is shutting down");
         }
         let Some(role) = self.config.roles.iter().position(|role| role.name == join.authrole)
         else {
-            self.sessions.refuse(key);
             let message = format!("no role {:?} in realm {:?}", join.authrole, self.config.name);
             return turn.abort(key, uris::error::NO_SUCH_ROLE, &message);
         };
@@ -134,7 +132,7 @@ impl State {
         report: Option<&Report>,
     ) {
         self.end(turn, key, Phase::Closed);
-        // A session that was refused leaves without having been there.
+        // A session that was refused leaves without having been here.
         let Some(session) = self.sessions.remove(key) else { return };
         if let Some(report) = report {
             self.publish_on_stats(turn, &session, report);

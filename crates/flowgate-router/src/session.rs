@@ -63,20 +63,12 @@ impl Session {
     }
 }
 
-/// What is at a session key.
-enum Slot {
-    Vacant,
-    /// A session that was refused when it wanted to join; only its `Leave` is to come.
-    Refused,
-    Taken(Box<Session>),
-}
-
 /// All sessions, by key and by id.
 ///
 /// Invariants: `by_id` has exactly the sessions in the slots; `open_count` counts those whose
 /// phase is open.
 pub(crate) struct Sessions {
-    slots: Vec<Slot>,
+    slots: Vec<Option<Box<Session>>>,
     by_id: HashMap<SessionId, SessionKey>,
     open_count: usize,
 }
@@ -101,25 +93,24 @@ impl Sessions {
     }
 
     pub(crate) fn is_vacant(&self, key: SessionKey) -> bool {
-        self.slots.get(key.index()).is_none_or(|slot| matches!(slot, Slot::Vacant))
+        self.get(key).is_none()
     }
 
     /// Adds an open session at a vacant key.
     pub(crate) fn insert(&mut self, key: SessionKey, session: Session) {
         self.by_id.insert(session.id, key);
         self.open_count += 1;
-        self.put(key, Slot::Taken(Box::new(session)));
+        if self.slots.len() <= key.index() {
+            self.slots.resize_with(key.index() + 1, || None);
+        }
+        if let Some(slot) = self.slots.get_mut(key.index()) {
+            *slot = Some(Box::new(session));
+        }
     }
 
-    /// Remembers at a vacant key that the session was refused.
-    pub(crate) fn refuse(&mut self, key: SessionKey) {
-        self.put(key, Slot::Refused);
-    }
-
-    /// Forgets what is at a key, and returns the session if it was not refused.
+    /// Forgets the session at a key.
     pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Box<Session>> {
-        let slot = self.slots.get_mut(key.index())?;
-        let Slot::Taken(session) = std::mem::replace(slot, Slot::Vacant) else { return None };
+        let session = self.slots.get_mut(key.index())?.take()?;
         self.by_id.remove(&session.id);
         if session.phase == Phase::Open {
             self.open_count -= 1;
@@ -129,10 +120,7 @@ impl Sessions {
 
     /// The session at a key, in any phase.
     pub(crate) fn get(&self, key: SessionKey) -> Option<&Session> {
-        match self.slots.get(key.index()) {
-            Some(Slot::Taken(session)) => Some(session),
-            Some(Slot::Vacant | Slot::Refused) | None => None,
-        }
+        self.slots.get(key.index())?.as_deref()
     }
 
     /// The session at a key, if it is open.
@@ -141,15 +129,13 @@ impl Sessions {
     }
 
     pub(crate) fn open_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
-        match self.slots.get_mut(key.index()) {
-            Some(Slot::Taken(session)) if session.phase == Phase::Open => Some(session),
-            Some(Slot::Taken(_) | Slot::Vacant | Slot::Refused) | None => None,
-        }
+        let session = self.slots.get_mut(key.index())?.as_deref_mut();
+        session.filter(|session| session.phase == Phase::Open)
     }
 
     /// Takes a session to its next phase.
     pub(crate) fn advance(&mut self, key: SessionKey, phase: Phase) {
-        let Some(Slot::Taken(session)) = self.slots.get_mut(key.index()) else { return };
+        let Some(Some(session)) = self.slots.get_mut(key.index()) else { return };
         debug_assert!(phase != Phase::Open, "a session is open only once");
         if session.phase == Phase::Open {
             self.open_count -= 1;
@@ -164,10 +150,9 @@ impl Sessions {
 
     /// The open sessions by ascending key. Cost: O(highest key).
     pub(crate) fn iter_open(&self) -> impl Iterator<Item = (SessionKey, &Session)> {
-        (0..).map(SessionKey).zip(&self.slots).filter_map(|(key, slot)| match slot {
-            Slot::Taken(session) if session.phase == Phase::Open => Some((key, &**session)),
-            Slot::Taken(_) | Slot::Vacant | Slot::Refused => None,
-        })
+        let sessions = (0..).map(SessionKey).zip(&self.slots);
+        let sessions = sessions.filter_map(|(key, slot)| Some((key, slot.as_deref()?)));
+        sessions.filter(|(_, session)| session.phase == Phase::Open)
     }
 
     /// Proves the invariants. Cost: O(highest key).
@@ -175,22 +160,13 @@ impl Sessions {
         if self.iter_open().count() != self.open_count {
             return Err(format!("sessions: {} are not what is open", self.open_count));
         }
-        let taken = self.slots.iter().filter(|slot| matches!(slot, Slot::Taken(_))).count();
+        let taken = self.slots.iter().flatten().count();
         if taken != self.by_id.len() {
             return Err("sessions: the index by id has others than the slots".to_owned());
         }
         match self.by_id.iter().find(|(id, key)| self.get(**key).is_none_or(|at| at.id != **id)) {
             Some((id, _)) => Err(format!("sessions: {id} is not where its index says")),
             None => Ok(()),
-        }
-    }
-
-    fn put(&mut self, key: SessionKey, content: Slot) {
-        if self.slots.len() <= key.index() {
-            self.slots.resize_with(key.index() + 1, || Slot::Vacant);
-        }
-        if let Some(slot) = self.slots.get_mut(key.index()) {
-            *slot = content;
         }
     }
 }

@@ -45,7 +45,7 @@ use std::{
 use world::World;
 
 /// How much a simulation does.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Random steps before everything is brought to its end.
     pub step_count: u32,
@@ -69,6 +69,8 @@ pub struct Summary {
 pub struct Failure {
     /// The seed that shows it.
     pub seed: u64,
+    /// The options that it was played with.
+    pub options: Options,
     /// The number of the input at which it shows.
     pub step: u64,
     /// What is wrong.
@@ -89,7 +91,11 @@ impl fmt::Display for Failure {
             writeln!(f, "  {line}")?;
         }
         writeln!(f, "seed {}, input {}: {}", self.seed, self.step, self.what)?;
-        write!(f, "replay with: cargo run -p flowgate-sim --release -- --seed {}", self.seed)
+        write!(f, "replay with: cargo xtask sim --seed {}", self.seed)?;
+        if self.options.step_count != Options::default().step_count {
+            write!(f, " --steps {}", self.options.step_count)?;
+        }
+        Ok(())
     }
 }
 
@@ -111,7 +117,7 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, Failure> {
         Ok(()) => Ok(world.into_summary()),
         Err(what) => {
             let (step, tail) = world.into_tail();
-            Err(Failure { seed, step, what, tail })
+            Err(Failure { seed, options: *options, step, what, tail })
         }
     }
 }

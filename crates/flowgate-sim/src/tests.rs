@@ -56,6 +56,10 @@ fn the_same_seed_gives_the_same_transcript() {
 #[test]
 fn a_failure_says_how_to_replay_it() {
     let (what, tail) = ("something".to_owned(), vec!["line".to_owned()]);
-    let text = Failure { seed: 7, step: 3, what, tail }.to_string();
-    assert!(text.contains("seed 7, input 3: something") && text.contains("--seed 7"), "{text}");
+    let options = Options { step_count: 50, ..Options::default() };
+    let text = Failure { seed: 7, options, step: 3, what, tail }.to_string();
+    assert_eq!(
+        text,
+        "  line\nseed 7, input 3: something\nreplay with: cargo xtask sim --seed 7 --steps 50"
+    );
 }

@@ -111,4 +111,4 @@ fn same(left: &Value<'_>, right: &Value<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod prop;

@@ -144,3 +144,8 @@ fn write_scalar(token: Token<'_>, writer: &mut impl Writer) {
         }
     }
 }
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod prop;

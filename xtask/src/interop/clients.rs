@@ -17,11 +17,11 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 /// What the oldest Python that the pinned packages support can say about itself.
 const PYTHON_CHECK: &str = "import ensurepip, sys, venv; assert sys.version_info >= (3, 11); \
                             print(sys.version, sys.executable)";
-const PYTHON_NEEDED: &str = "needs Python 3.11 or newer with venv and pip";
+const PYTHON_NEEDED: &str = "need Python 3.11 or newer with venv and pip";
 
 /// The pinned packages run from this version of Node on.
 const NODE_MAJOR_MIN: u32 = 20;
-const NODE_NEEDED: &str = "needs Node 20 or newer with npm";
+const NODE_NEEDED: &str = "need Node 20 or newer with npm";
 
 /// The clients that this machine can run.
 #[derive(Debug)]

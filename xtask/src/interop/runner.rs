@@ -46,8 +46,8 @@ impl Runner {
         let mut tally = Tally::default();
         for case in cases {
             if let Some(reason) = self.clients.missing(case) {
-                println!("skip  {}", case.name);
-                tally.skip(1, format!("{}: {reason}", case.name));
+                println!("skip  {}: {reason}", case.name);
+                tally.skip(1, format!("interop cases: {reason}"));
                 continue;
             }
             let log = self.logs.join(case.name.replace('/', "-") + ".log");

@@ -39,7 +39,7 @@ fn heads_that_the_codec_writes_are_read() {
             assert_eq!(cursor.empty_dict(), Some(()));
             let decoded = Message::decode(format, &message, &flowgate_wire::Limits::default());
             let Ok(Message::Invocation(decoded)) = decoded else { panic!("{decoded:?}") };
-            assert_eq!(cursor.tail(), decoded.payload.encoded().map(|(_, bytes)| bytes));
+            assert_eq!(cursor.tail(), decoded.payload.raw().map(|(_, bytes)| bytes));
         }
     }
 }

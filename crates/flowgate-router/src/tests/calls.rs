@@ -273,6 +273,11 @@ fn killnowait_interrupts_and_answers_at_once() {
         a< [69,2,{"mode":"killnowait"}]
         b< [8,48,2,{},"wamp.error.canceled",*
         a> [8,68,2,{},"wamp.error.canceled"]
+        b> [48,3,{},"com.x"]
+        a< [68,3,1,{}]
+        b> [49,3,{"mode":null}]
+        a< [69,3,{"mode":"killnowait"}]
+        b< [8,48,3,{},"wamp.error.canceled",*
         "#,
     );
 }

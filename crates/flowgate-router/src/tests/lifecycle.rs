@@ -1,12 +1,14 @@
 //! How sessions join and leave, and what becomes of what they held.
 
+use std::fmt::Write as _;
+
 use flowgate_wire::Value;
 
 use super::{
     Setup, check, check_with,
     harness::{join_random, welcome_details},
 };
-use crate::MetaApi;
+use crate::{MetaApi, Realm};
 
 #[test]
 fn welcome_says_who_the_session_is_and_what_works() {
@@ -100,6 +102,8 @@ fn goodbye_detaches_at_once_and_is_answered() {
         a> [1,"realm1",{}]
         a> [6,{},"wamp.close.close_realm"]
         garbage a
+        toolarge a RESULT 1
+        ! undeliverable $a RESULT
         w> [16,2,{},"com.t"]
         w> [48,3,{},"com.p"]
         w< [8,48,3,{},"wamp.error.no_such_procedure",*
@@ -306,4 +310,25 @@ fn without_the_meta_api_there_are_no_events() {
         leave a stats
         "#,
     );
+}
+
+/// What is sent about the calls of a session that leaves comes in the order of the calls.
+#[test]
+fn the_calls_of_a_callee_that_leaves_end_in_order() {
+    let mut script =
+        "join a\na< [2,*\njoin b\nb< [2,*\na> [64,1,{},\"com.x\"]\na< [65,1,1]\n".to_owned();
+    for call in 1..=20 {
+        let _ = writeln!(script, "b> [48,{call},{{}},\"com.x\"]\na< [68,{call},1,{{}}]");
+    }
+    script.push_str("leave a\n");
+    for call in 1..=20 {
+        let _ = writeln!(script, "b< [8,48,{call},{{}},\"wamp.error.canceled\",*");
+    }
+    check(&script);
+}
+
+#[test]
+fn a_realm_can_be_owned_by_any_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Realm>();
 }
