@@ -4,6 +4,8 @@
 //! follows from it in the same format (a new head, and a copy of the payload); `transcode` writes
 //! that INVOCATION in another format.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on fails")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

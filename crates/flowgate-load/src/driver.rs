@@ -73,9 +73,7 @@ pub(crate) struct Record {
 
 impl Record {
     fn new() -> Result<Self, LoadError> {
-        let latency = Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3);
-        let latency = latency.map_err(|_| LoadError::Options("the histogram has no bounds"))?;
-        Ok(Self { phase: Phase::Warmup, operations_count: 0, latency })
+        Ok(Self { phase: Phase::Warmup, operations_count: 0, latency: histogram()? })
     }
 
     /// Whether another request follows a reply.
@@ -90,6 +88,12 @@ impl Record {
             self.latency.saturating_record(now_ns.saturating_sub(requested_ns).max(1));
         }
     }
+}
+
+/// An empty histogram of nanoseconds, with three digits.
+pub(crate) fn histogram() -> Result<Histogram<u64>, LoadError> {
+    Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3)
+        .map_err(|_| LoadError::Options("the histogram has no bounds"))
 }
 
 /// What came of a run.

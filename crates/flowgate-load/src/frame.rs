@@ -81,7 +81,9 @@ impl Header {
     }
 
     fn parse_rawsocket(bytes: &[u8]) -> Result<Option<Self>, FrameError> {
-        let Some(octets) = bytes.first_chunk() else { return Ok(None) };
+        let Some(octets) = bytes.first_chunk::<{ rawsocket::HEADER_BYTES }>() else {
+            return Ok(None);
+        };
         let [first, ..] = *octets;
         let header = FrameHeader::parse(*octets).map_err(|_| FrameError { first })?;
         let kind = match header.kind() {

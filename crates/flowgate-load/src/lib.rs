@@ -16,7 +16,6 @@ mod driver;
 mod error;
 pub mod frame;
 pub mod head;
-mod idle;
 mod link;
 mod opening;
 mod process;

@@ -74,6 +74,11 @@ impl Content {
         Self { format, before, digit_count, after }
     }
 
+    /// The format of the arguments.
+    pub(crate) const fn format(&self) -> Format {
+        self.format
+    }
+
     /// The number in encoded arguments; `None` if these are not what was sent.
     pub(crate) fn number_of(&self, arguments: &[u8]) -> Option<Number> {
         let digits = arguments

@@ -16,6 +16,10 @@ use crate::{
     turn::Turn,
 };
 
+/// The longest URI or pattern, in octets: far above real ones, and low enough that the index of a
+/// pattern, which costs up to 60 octets for each of its components, stays small.
+const MAX_URI_BYTES: usize = 2048;
+
 /// A realm: broker and dealer for the sessions that have joined it, with the session meta API.
 ///
 /// A pure state machine: [`handle`](Self::handle) is told what happens and says what to do; the
@@ -204,7 +208,9 @@ impl State {
         uri: &'u Uri<'_>,
         policy: MatchPolicy,
     ) -> Result<&'u str, RequestError<'u>> {
-        if uri.is_valid(self.config.uri_check, policy) {
+        if uri.len() > MAX_URI_BYTES {
+            Err(RequestError::UriTooLong(uri.len()))
+        } else if uri.is_valid(self.config.uri_check, policy) {
             Ok(uri.as_str())
         } else {
             Err(RequestError::InvalidUri(uri.as_str()))

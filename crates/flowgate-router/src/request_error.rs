@@ -14,6 +14,9 @@ pub(crate) enum RequestError<'a> {
     /// The peer gave a URI or pattern that the realm's check does not accept.
     #[error("{0:?} is not a valid URI here")]
     InvalidUri(&'a str),
+    /// The peer gave a URI or pattern that is longer than any realm takes.
+    #[error("a URI of {0} octets is too long")]
+    UriTooLong(usize),
     /// The peer wants to register or publish what belongs to the router.
     #[error("{0:?} is reserved for the router")]
     ReservedUri(&'a str),
@@ -72,9 +75,10 @@ impl RequestError<'_> {
     /// The error URI ("Basic Profile URIs", "Advanced Profile URIs").
     pub(crate) const fn uri(&self) -> &'static str {
         match self {
-            Self::InvalidUri(_) | Self::ReservedUri(_) | Self::InvalidErrorUri(_) => {
-                uris::error::INVALID_URI
-            }
+            Self::InvalidUri(_)
+            | Self::UriTooLong(_)
+            | Self::ReservedUri(_)
+            | Self::InvalidErrorUri(_) => uris::error::INVALID_URI,
             Self::InvalidOption { .. } | Self::InvalidArgument { .. } => {
                 uris::error::INVALID_ARGUMENT
             }

@@ -12,8 +12,8 @@ impl<'a> Message<'a> {
     /// the number of values.
     /// Options and payload stay encoded and borrow from `bytes`, names borrow where they have no
     /// escapes.
-    /// Costs one pass over `bytes`; allocates for names with escapes and for nesting beyond
-    /// [`Limits::DEFAULT_DEPTH`] only.
+    /// Costs one pass over `bytes`; allocates for names with escapes or in several parts, for
+    /// octets in place of a JSON payload, and for nesting deeper than 16 levels only.
     ///
     /// Identifiers and the type may be encoded with any width, and as floats with such a value,
     /// as JavaScript's libraries do above 2^32.

@@ -14,9 +14,16 @@ const SHORT: usize = 32;
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
-/// The high bit of each zero octet; bits above the lowest may be false.
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word & HIGHS
+/// The high bit of each quote, backslash and control character; bits above the lowest may be
+/// false.
+///
+/// Subtraction borrows into the high bit of an octet that is too small; octets that have that bit
+/// already are not ASCII.
+const fn specials(word: u64) -> u64 {
+    let quotes = (word ^ (ONES * 0x22)).wrapping_sub(ONES);
+    let backslashes = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
+    let controls = word.wrapping_sub(ONES * 0x20);
+    (quotes | backslashes | controls) & !word & HIGHS
 }
 
 /// The offset after white space.
@@ -34,11 +41,7 @@ pub(crate) fn skip_space(bytes: &[u8], mut pos: usize) -> usize {
 pub(crate) fn find_special(bytes: &[u8], mut pos: usize) -> usize {
     let short = pos + SHORT;
     while let Some(chunk) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let quotes = zeros(word ^ (ONES * 0x22));
-        let backslashes = zeros(word ^ (ONES * 0x5c));
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let hits = quotes | backslashes | controls;
+        let hits = specials(u64::from_le_bytes(*chunk));
         if hits != 0 {
             // At most 7.
             return pos + (hits.trailing_zeros() >> 3) as usize;

@@ -1,6 +1,13 @@
 //! The codec from outside: vectors, what is accepted and refused, transcoding, and the corpus of
 //! the fuzz targets.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 #[path = "main/accept.rs"]
 mod accept;
 #[path = "main/corpus.rs"]

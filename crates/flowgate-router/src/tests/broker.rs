@@ -321,3 +321,20 @@ fn event_received_is_absorbed() {
         "#,
     );
 }
+
+#[test]
+fn a_uri_of_any_length_is_answered_and_one_too_long_is_refused() {
+    let longest = "x".repeat(2048);
+    check(&format!(
+        r#"
+        join a
+        a< [2,*
+        a> [32,1,{{}},"{longest}"]
+        a< [33,1,1]
+        a> [32,2,{{}},"{longest}x"]
+        a< [8,32,2,{{}},"wamp.error.invalid_uri",["a URI of 2049 octets is too long"]]
+        a> [48,3,{{}},"{longest}x"]
+        a< [8,48,3,{{}},"wamp.error.invalid_uri",["a URI of 2049 octets is too long"]]
+        "#
+    ));
+}

@@ -19,6 +19,16 @@ use crate::{frame::ControlKind, realm::deliver, scratch::Scratch};
 /// Messages handled with the realm's lock taken once.
 pub(super) const BATCH: usize = 16;
 
+/// What ends a batch of RawSocket messages before it is full.
+enum Interruption<'a> {
+    /// A control frame, to be handled in its turn.
+    Control(FrameKind, &'a [u8]),
+    /// The rest of the frame has not arrived.
+    Incomplete,
+    /// The client has broken the rules.
+    Violation(String),
+}
+
 impl Link {
     /// Handles what was read, and writes what comes of it.
     pub(super) fn receive(&mut self, octets: &[u8], scratch: &mut Scratch) {
@@ -95,18 +105,21 @@ impl Link {
             let mut ends = [used; BATCH];
             let mut count = 0;
             let mut end = used;
-            let mut failure = None;
+            let mut interruption = None;
             for (message, message_end) in messages.iter_mut().zip(&mut ends) {
                 match self.rawsocket_frame(octets.get(end..).unwrap_or_default()) {
-                    Ok(Some((body, len))) => {
-                        end += len;
+                    Ok((FrameKind::Regular, body)) => {
+                        end += HEADER_BYTES + body.len();
                         *message = body;
                         *message_end = end;
                         count += 1;
                     }
-                    Ok(None) => break,
-                    Err(what) => {
-                        failure = Some(what);
+                    Ok((kind @ (FrameKind::Ping | FrameKind::Pong), body)) => {
+                        interruption = Some(Interruption::Control(kind, body));
+                        break;
+                    }
+                    Err(why) => {
+                        interruption = Some(why);
                         break;
                     }
                 }
@@ -119,41 +132,47 @@ impl Link {
                     .and_then(|last| ends.get(last).copied())
                     .unwrap_or(used);
             }
-            // Control frames behind the last message are used up, too.
-            used = ends.get(count.wrapping_sub(1)).copied().unwrap_or(used);
-            if let Some(what) = failure {
-                self.violation(&what, scratch);
-                return octets.len();
-            }
-            if count < BATCH {
-                return used;
+            used = end;
+            match interruption {
+                None => {}
+                Some(Interruption::Control(kind, body)) => {
+                    used += HEADER_BYTES + body.len();
+                    self.handle_control(kind, body, scratch);
+                }
+                Some(Interruption::Incomplete) => return used,
+                Some(Interruption::Violation(what)) => {
+                    self.violation(&what, scratch);
+                    return octets.len();
+                }
             }
         }
     }
 
-    /// The next message in front of `octets`, answering control frames on the way; its body and
-    /// how many octets it took with all that came before it.
-    fn rawsocket_frame<'a>(&self, octets: &'a [u8]) -> Result<Option<(&'a [u8], usize)>, String> {
-        let mut at = 0;
-        while let Some(header) = octets.get(at..).and_then(<[u8]>::first_chunk::<HEADER_BYTES>) {
-            let header = FrameHeader::parse(*header).map_err(|error| error.to_string())?;
-            if header.len() > self.limits.message_bytes {
-                return Err(format!("frame of {} octets is too long", header.len()));
-            }
-            let start = at + HEADER_BYTES;
-            let end = start + header.len();
-            let Some(body) = octets.get(start..end) else { return Ok(None) };
-            match header.kind() {
-                FrameKind::Regular => return Ok(Some((body, end))),
-                FrameKind::Ping => {
-                    let pong = self.outlet.wire.control(ControlKind::Pong, body);
-                    self.outlet.enqueue_control(&pong);
-                }
-                FrameKind::Pong => {}
-            }
-            at = end;
+    /// The frame in front of `octets`.
+    fn rawsocket_frame<'a>(
+        &self,
+        octets: &'a [u8],
+    ) -> Result<(FrameKind, &'a [u8]), Interruption<'a>> {
+        let header = octets.first_chunk::<HEADER_BYTES>().ok_or(Interruption::Incomplete)?;
+        let header = FrameHeader::parse(*header)
+            .map_err(|error| Interruption::Violation(error.to_string()))?;
+        if header.len() > self.limits.message_bytes {
+            let what = format!("frame of {} octets is too long", header.len());
+            return Err(Interruption::Violation(what));
         }
-        Ok(None)
+        let body = octets.get(HEADER_BYTES..HEADER_BYTES + header.len());
+        Ok((header.kind(), body.ok_or(Interruption::Incomplete)?))
+    }
+
+    fn handle_control(&self, kind: FrameKind, body: &[u8], scratch: &mut Scratch) {
+        match kind {
+            FrameKind::Ping => {
+                let pong = self.outlet.wire.control(ControlKind::Pong, body);
+                self.outlet.enqueue_control(&pong);
+                scratch.dirty.push(self.outlet.clone());
+            }
+            FrameKind::Pong | FrameKind::Regular => {}
+        }
     }
 
     fn parse_websocket(&mut self, octets: &[u8], scratch: &mut Scratch) -> usize {

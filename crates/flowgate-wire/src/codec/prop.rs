@@ -24,9 +24,13 @@ pub(crate) fn value() -> impl Strategy<Value = Value<'static>> {
         text().prop_map(Value::from),
         vec(any::<u8>(), 0..40).prop_map(Value::from),
     ];
-    scalar.prop_recursive(3, 40, 18, |inner| {
+    let scalar = prop_oneof![
+        9 => scalar,
+        1 => (0..300_usize).prop_map(|len| Value::List(vec![Value::Unsigned(7); len])),
+    ];
+    scalar.prop_recursive(3, 24, 6, |inner| {
         prop_oneof![
-            vec(inner.clone(), 0..20).prop_map(Value::List),
+            vec(inner.clone(), 0..6).prop_map(Value::List),
             entries(inner).prop_map(Value::Dict),
         ]
     })
@@ -44,7 +48,7 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
 fn entries(
     value: impl Strategy<Value = Value<'static>>,
 ) -> impl Strategy<Value = Vec<Entry<'static>>> {
-    vec((text().prop_map(Into::into), value), 0..20)
+    vec((text().prop_map(Into::into), value), 0..6)
 }
 
 fn payload() -> impl Strategy<Value = Payload<'static>> {

@@ -1,4 +1,4 @@
-//! Other people's decoders, to compare with: serde_json, rmp-serde and ciborium.
+//! Other people's decoders, to compare with: `serde_json`, `rmp-serde` and `ciborium`.
 
 use std::fmt;
 
@@ -102,7 +102,7 @@ pub(super) fn in_json(value: Value<'static>) -> Value<'static> {
     }
 }
 
-/// Equality, but for the last digit of floats, which serde_json does not always get right, and
+/// Equality, but for the last digit of floats, which `serde_json` does not always get right, and
 /// for NaN, which equals itself here.
 pub(super) fn alike(left: &Value<'_>, right: &Value<'_>) -> bool {
     match (left, right) {

@@ -69,7 +69,7 @@ fn check_attributes(message: &Message<'_>, file: &Json, sample: &Json, at: &str)
     for name in ["args", "kwargs", "options", "details", "extra", "topic", "procedure", "reason"] {
         // Null and the empty dictionary may stand for what is absent.
         if expected[name].is_null()
-            || expected[name].as_object().is_some_and(|dict| dict.is_empty())
+            || expected[name].as_object().is_some_and(serde_json::Map::is_empty)
         {
             continue;
         }
