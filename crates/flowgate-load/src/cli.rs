@@ -96,7 +96,7 @@ enum Scenario {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// The router: ws://host:port/path, rs://host:port or unix:/path.
+    /// The router: `ws://host:port/path`, `rs://host:port` or `unix:/path`.
     url: Target,
     /// The serializer.
     #[arg(long, value_name = "NAME", default_value = "json", value_parser = serializer)]

@@ -5,6 +5,8 @@
 //! one was asked for.
 //! The publishers come first among the connections, topic by topic; then the subscribers, alike.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "any other message is not the one that was due")]
+
 use std::collections::VecDeque;
 
 use flowgate_wire::{Message, MessageType};

@@ -4,7 +4,7 @@ use flowgate_wire::{Event, MatchPolicy, Payload, PublicationId, SubscriptionId};
 
 use crate::{
     Action, Outbox, SessionKey, Traffic,
-    details::{Details, reborrow},
+    details::Details,
     ids::{HashMap, hasher},
     membership::Membership,
     request_error::RequestError,
@@ -35,13 +35,14 @@ struct Subscription {
 }
 
 /// One event on its way to the subscribers.
-pub(crate) struct Publication<'p, 'i> {
-    pub(crate) topic: &'p str,
+pub(crate) struct Publication<'a> {
+    pub(crate) topic: &'a str,
     pub(crate) id: PublicationId,
     /// The publisher, if the subscribers are told.
-    pub(crate) publisher: Option<Identity<'i>>,
+    pub(crate) publisher: Option<Identity<'a>>,
     /// The session that does not get the event though it subscribes.
     pub(crate) exclude: Option<SessionKey>,
+    pub(crate) payload: Payload<'a>,
     pub(crate) traffic: Traffic,
 }
 
@@ -126,8 +127,7 @@ impl Broker {
     pub(crate) fn publish(
         &mut self,
         out: &mut dyn Outbox,
-        publication: &Publication<'_, '_>,
-        payload: &Payload<'_>,
+        publication: &Publication<'_>,
     ) {
         let Self { table, members, receivers, .. } = self;
         let excluded = publication.exclude.filter(|session| !members.entries(*session).is_empty());
@@ -146,8 +146,8 @@ impl Broker {
             let message = Event {
                 subscription,
                 publication: publication.id,
-                details: details.into_dict(),
-                payload: reborrow(payload),
+                details: details.as_dict(),
+                payload: publication.payload.clone(),
             };
             let traffic = publication.traffic;
             out.push(Action::FanOut { to, message: message.into(), traffic });
@@ -184,17 +184,17 @@ impl Broker {
     }
 }
 
-impl<'p> Publication<'p, '_> {
+impl Publication<'_> {
     /// `EVENT.Details`: the topic for patterns, the publisher where it is disclosed.
-    fn details(&self, policy: MatchPolicy) -> Details<'p, 4> {
+    fn details(&self, policy: MatchPolicy) -> Details<'_, 4> {
         let mut details = Details::new();
         if policy != MatchPolicy::Exact {
             details.push("topic", self.topic);
         }
         if let Some(publisher) = self.publisher {
             details.push("publisher", publisher.session.get());
-            details.push("publisher_authid", publisher.authid.to_owned());
-            details.push("publisher_authrole", publisher.authrole.to_owned());
+            details.push("publisher_authid", publisher.authid);
+            details.push("publisher_authrole", publisher.authrole);
         }
         details
     }

@@ -2,15 +2,7 @@
 
 use std::borrow::Cow;
 
-use flowgate_wire::{Dict, Entry, Payload, Value};
-
-/// The same payload for a shorter time.
-// TODO(wire): `Payload<'a>` is invariant, so a clone keeps the long lifetime; make this a clone
-// once it is covariant.
-pub(crate) fn reborrow<'s>(payload: &'s Payload<'_>) -> Payload<'s> {
-    let (args, kwargs) = payload.decode();
-    Payload::from_vecs(args, kwargs)
-}
+use flowgate_wire::{Dict, Entry, Value};
 
 /// Up to `N` entries of a `Details` or `Options` dictionary, without allocation.
 pub(crate) struct Details<'a, const N: usize> {
@@ -30,14 +22,6 @@ impl<'a, const N: usize> Details<'a, N> {
             *entry = (Cow::Borrowed(key), value.into());
             self.len += 1;
         }
-    }
-
-    /// A dictionary that borrows nothing from here; allocates unless it is empty.
-    pub(crate) fn into_dict(self) -> Dict<'a> {
-        if self.len == 0 {
-            return Dict::EMPTY;
-        }
-        Dict::from_vec(self.entries.into_iter().take(self.len).collect())
     }
 
     pub(crate) fn as_dict(&self) -> Dict<'_> {

@@ -161,9 +161,10 @@ impl State {
             id: self.ids.publication(),
             publisher: None,
             exclude: None,
+            payload: Payload::from_values(args, &[]),
             traffic,
         };
-        self.broker.publish(turn.out, &publication, &Payload::from_values(args, &[]));
+        self.broker.publish(turn.out, &publication);
     }
 }
 

@@ -113,9 +113,10 @@ impl State {
             id,
             publisher: publisher.filter(|_| options.disclose_me.applies(disclosure)),
             exclude,
+            payload: message.payload.clone(),
             traffic: Traffic::Ordinary,
         };
-        self.broker.publish(turn.out, &publication, &message.payload);
+        self.broker.publish(turn.out, &publication);
     }
 
     /// What the gate denies is observed where it is denied.

@@ -187,12 +187,12 @@ fn invoke<O: Observer>(
 ) {
     let mut details = Details::<5>::new();
     if route.policy != MatchPolicy::Exact {
-        details.push("procedure", call.procedure.as_str().to_owned());
+        details.push("procedure", call.procedure.as_str());
     }
     if let Some(caller) = caller {
         details.push("caller", caller.session.get());
-        details.push("caller_authid", caller.authid.to_owned());
-        details.push("caller_authrole", caller.authrole.to_owned());
+        details.push("caller_authid", caller.authid);
+        details.push("caller_authrole", caller.authrole);
     }
     if asks_progress {
         details.push("receive_progress", true);
@@ -202,7 +202,7 @@ fn invoke<O: Observer>(
         Invocation {
             request,
             registration: route.registration,
-            details: details.into_dict(),
+            details: details.as_dict(),
             payload: call.payload.clone(),
         },
     );

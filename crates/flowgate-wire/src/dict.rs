@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::items::Items;
 use crate::token::{AnyTokens, Token, Tokens, count_down, read_value};
 use crate::{Entry, Format, Value};
 
@@ -19,23 +20,23 @@ pub(crate) enum DictRepr<'a> {
     /// One encoded map that the decoder has checked: well-formed, string keys, within the limits.
     Raw { format: Format, bytes: &'a [u8] },
     /// Entries in order.
-    Entries(Cow<'a, [Entry<'a>]>),
+    Entries(Items<'a, Entry<'a>>),
 }
 
 impl<'a> Dict<'a> {
     /// The empty dictionary.
-    pub const EMPTY: Self = Self(DictRepr::Entries(Cow::Borrowed(&[])));
+    pub const EMPTY: Self = Self(DictRepr::Entries(Items::Borrowed(&[])));
 
     /// A dictionary of borrowed entries; costs no allocation.
     #[must_use]
     pub const fn from_entries(entries: &'a [Entry<'a>]) -> Self {
-        Self(DictRepr::Entries(Cow::Borrowed(entries)))
+        Self(DictRepr::Entries(Items::Borrowed(entries)))
     }
 
     /// A dictionary that owns its entries.
     #[must_use]
     pub const fn from_vec(entries: Vec<Entry<'a>>) -> Self {
-        Self(DictRepr::Entries(Cow::Owned(entries)))
+        Self(DictRepr::Entries(Items::Owned(entries)))
     }
 
     /// The entries in the order of the wire, without those whose value is `undefined`.

@@ -18,6 +18,7 @@ mod error;
 mod format;
 mod head;
 mod ids;
+mod items;
 mod limits;
 mod message;
 mod payload;

@@ -1,7 +1,6 @@
 //! Application payload: the encoded tail of a message, passed on without being read.
 
-use std::borrow::Cow;
-
+use crate::items::Items;
 use crate::token::{AnyTokens, Tokens, read_value};
 use crate::{Entry, Format, Value};
 
@@ -27,7 +26,7 @@ pub(crate) enum PayloadRepr<'a> {
     Raw { format: Format, count: TailCount, bytes: &'a [u8] },
     /// Values made by the router; an empty `kwargs` is left out, and an empty `args` too unless
     /// `kwargs` follows.
-    Values { args: Cow<'a, [Value<'a>]>, kwargs: Cow<'a, [Entry<'a>]> },
+    Values { args: Items<'a, Value<'a>>, kwargs: Items<'a, Entry<'a>> },
 }
 
 /// How many elements an encoded tail has.
@@ -55,13 +54,13 @@ impl<'a> Payload<'a> {
     /// A payload of borrowed values; costs no allocation.
     #[must_use]
     pub const fn from_values(args: &'a [Value<'a>], kwargs: &'a [Entry<'a>]) -> Self {
-        Self(PayloadRepr::Values { args: Cow::Borrowed(args), kwargs: Cow::Borrowed(kwargs) })
+        Self(PayloadRepr::Values { args: Items::Borrowed(args), kwargs: Items::Borrowed(kwargs) })
     }
 
     /// A payload that owns its values.
     #[must_use]
     pub const fn from_vecs(args: Vec<Value<'a>>, kwargs: Vec<Entry<'a>>) -> Self {
-        Self(PayloadRepr::Values { args: Cow::Owned(args), kwargs: Cow::Owned(kwargs) })
+        Self(PayloadRepr::Values { args: Items::Owned(args), kwargs: Items::Owned(kwargs) })
     }
 
     /// Whether the message ends without a payload element.

@@ -29,7 +29,11 @@ const fn specials(word: u64) -> u64 {
 /// The offset after white space.
 #[inline]
 pub(crate) fn skip_space(bytes: &[u8], mut pos: usize) -> usize {
-    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(pos) {
+    while let Some(byte) = bytes.get(pos) {
+        // One comparison where there is no white space.
+        if *byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            break;
+        }
         pos += 1;
     }
     pos

@@ -119,6 +119,10 @@ impl Queue {
         if let Some(Chunk::Own(buffer)) = self.chunks.back_mut() {
             buffer.truncate(buffer.len().saturating_sub(octets));
             self.position -= octets as u64;
+            // A queue without octets has no chunk: writing nothing would look like a dead socket.
+            if buffer.is_empty() {
+                self.chunks.pop_back();
+            }
         }
     }
 
