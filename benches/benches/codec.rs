@@ -106,5 +106,23 @@ fn transcode(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, decode, encode, transcode);
+/// What a router pays that reads JSON into a tree and writes the tree again.
+fn tree(criterion: &mut Criterion) {
+    for (name, args) in payloads() {
+        let bytes = call(Format::Json, &args);
+        let mut group = criterion.benchmark_group(format!("tree {name}"));
+        let mut out = Vec::with_capacity(1 << 17);
+        group.bench_function("serde_json", |bencher| {
+            bencher.iter(|| {
+                let tree: serde_json::Value =
+                    serde_json::from_slice(black_box(&bytes)).expect("encoded above");
+                out.clear();
+                serde_json::to_writer(&mut out, &tree).expect("writes to memory");
+                black_box(out.len());
+            });
+        });
+    }
+}
+
+criterion_group!(benches, decode, encode, transcode, tree);
 criterion_main!(benches);

@@ -29,11 +29,7 @@ const fn specials(word: u64) -> u64 {
 /// The offset after white space.
 #[inline]
 pub(crate) fn skip_space(bytes: &[u8], mut pos: usize) -> usize {
-    while let Some(byte) = bytes.get(pos) {
-        // One comparison where there is no white space.
-        if *byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-            break;
-        }
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(pos) {
         pos += 1;
     }
     pos

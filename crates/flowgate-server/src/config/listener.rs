@@ -148,7 +148,7 @@ pub enum AuthConfig {
 /// The principal of anonymous sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnonymousAuth {
-    /// The realm that they join whatever they ask for; `None` for the one that they ask for.
+    /// The only realm that they may join; `None` for any.
     pub realm: Option<String>,
     /// Their role.
     pub role: String,
