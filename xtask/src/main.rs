@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 mod ci;
+mod figures;
 mod interop;
 mod process;
 mod sim;
@@ -21,6 +22,7 @@ type Command = (&'static str, &'static str, fn(&[String]) -> Result<ExitCode>);
 
 const COMMANDS: &[Command] = &[
     ("ci", "formatting, lints and documentation, then all that `test` does", ci::run),
+    ("figures", "router CPU per operation beside a bare forwarding program", figures::run),
     ("interop", "third-party clients against the router; --help lists the options", interop::run),
     ("sim", "seeded simulation of the core; --seed N replays, --seeds COUNT plays many", sim::run),
     ("test", "all tests: units, properties, tidy rules, documentation, interop", test::run),

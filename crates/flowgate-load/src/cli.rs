@@ -217,7 +217,8 @@ impl Bench {
                 let measured = connect::idle(target, format, realm, *clients, plan)?;
                 let mut report = common.report("idle", "session", 0, *clients, &measured)?;
                 if let Some(router) = &mut report.router {
-                    let grown = router.resident_bytes_after.checked_sub(router.resident_bytes_before);
+                    let grown =
+                        router.resident_bytes_after.checked_sub(router.resident_bytes_before);
                     router.resident_bytes_per_session =
                         grown.map(|bytes| report::per(bytes, measured.operations_count));
                 }
@@ -281,8 +282,7 @@ impl Common {
         counts(&[topic_count, publisher_count, subscriber_count, in_flight_count])?;
         let number_bytes = if publisher_count > 1 { Content::DIGITS } else { NUMBERED_BYTES_MIN };
         let content = payload.content(self.serializer, number_bytes)?;
-        let options =
-            if publications.acknowledge { Options::Acknowledge } else { Options::Empty };
+        let options = if publications.acknowledge { Options::Acknowledge } else { Options::Empty };
         let topics: Vec<String> = (0..topic_count).map(|n| format!("{TOPIC}{n}")).collect();
         let mut openings = Vec::new();
         for _ in 0..shape.publishers() {
@@ -315,9 +315,9 @@ impl Common {
             return Err(LoadError::Nothing);
         }
         let elapsed_ns = measured.elapsed_ns;
-        let router = measured.router.map(|(before, after)| {
-            RouterCost::between(before, after, operations, elapsed_ns)
-        });
+        let router = measured
+            .router
+            .map(|(before, after)| RouterCost::between(before, after, operations, elapsed_ns));
         Ok(Report {
             scenario,
             url: self.url.url(),

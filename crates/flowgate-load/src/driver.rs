@@ -162,11 +162,7 @@ impl Driver {
         })
     }
 
-    fn measure(
-        &mut self,
-        scenario: &mut impl Scenario,
-        plan: Plan,
-    ) -> Result<Measured, LoadError> {
+    fn measure(&mut self, scenario: &mut impl Scenario, plan: Plan) -> Result<Measured, LoadError> {
         scenario.start(self.clock.now_ns(), &mut self.outboxes);
         self.outboxes.flush(&mut self.links)?;
         self.run_until(scenario, self.clock.now_ns() + ns(plan.warmup))?;
@@ -197,11 +193,7 @@ impl Driver {
         Ok(Moment { now_ns: self.clock.now_ns(), router, own: Process::own().usage()? })
     }
 
-    fn run_until(
-        &mut self,
-        scenario: &mut impl Scenario,
-        end_ns: u64,
-    ) -> Result<(), LoadError> {
+    fn run_until(&mut self, scenario: &mut impl Scenario, end_ns: u64) -> Result<(), LoadError> {
         while self.clock.now_ns() < end_ns {
             self.turn(scenario, end_ns)?;
         }

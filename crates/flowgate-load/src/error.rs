@@ -69,7 +69,9 @@ pub enum LoadError {
         connection: usize,
     },
     /// An event was lost, repeated or overtaken by another.
-    #[error("event {got} of publisher {publisher} on connection {connection}, where {expected} was due")]
+    #[error(
+        "event {got} of publisher {publisher} on connection {connection}, where {expected} was due"
+    )]
     Order {
         /// The publisher, counted from 0.
         publisher: usize,

@@ -32,8 +32,7 @@ impl Process {
     /// CPU time and memory of the process and its children.
     pub(crate) fn usage(self) -> Result<Usage, LoadError> {
         let mut usage = Usage::default();
-        add(self.0, &mut usage)
-            .map_err(|source| LoadError::Process { pid: self.0, source })?;
+        add(self.0, &mut usage).map_err(|source| LoadError::Process { pid: self.0, source })?;
         Ok(usage)
     }
 }

@@ -97,8 +97,7 @@ impl PubSub {
         options: Options,
     ) -> Self {
         let kind = MessageType::Publish;
-        let template =
-            |topic: &String| Template::request(framing, kind, options, topic, &content);
+        let template = |topic: &String| Template::request(framing, kind, options, topic, &content);
         Self {
             templates: topics.iter().map(template).collect(),
             publishers: (0..shape.publishers()).map(|_| Publisher::default()).collect(),

@@ -100,7 +100,11 @@ pub(crate) fn per(amount: u64, count: u64) -> f64 {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, url, serializer, operation, payload_bytes, .. } = self;
-        writeln!(f, "{scenario} {url} {serializer}, {payload_bytes} B, {} sessions", self.session_count)?;
+        writeln!(
+            f,
+            "{scenario} {url} {serializer}, {payload_bytes} B, {} sessions",
+            self.session_count
+        )?;
         writeln!(
             f,
             "  {:.0} {operation}s/s ({} in {:.2} s)",

@@ -175,11 +175,7 @@ impl Scenario for Rpc {
 }
 
 /// The request and the encoded arguments of an INVOCATION or RESULT of the usual shape.
-fn usual(
-    format: flowgate_wire::Format,
-    kind: MessageType,
-    message: &[u8],
-) -> Option<(u64, &[u8])> {
+fn usual(format: flowgate_wire::Format, kind: MessageType, message: &[u8]) -> Option<(u64, &[u8])> {
     let (mut cursor, code) = Cursor::open(format, message)?;
     if code != u64::from(kind.code()) {
         return None;

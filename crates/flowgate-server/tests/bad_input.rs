@@ -26,19 +26,46 @@ async fn what_is_no_message_ends_its_session_and_no_other() {
         let malformed: [(_, &[&[u8]]); 3] = [
             (
                 JSON,
-                &[b"", b"[", b"{}", b"[]", b"nonsense", b"[16,1,{},\"com.a\"", b"[16,1,{},\"com.a\"]]",
-                  b"[16,-1,{},\"com.a\"]", b"[16,1.5,{},\"com.a\"]", b"[4711]", b"[16]",
-                  b"[16,1,[],\"com.a\"]", b"[16,1,{},7]", b"[16,1,{},\"com.a\",[\"\\ud800\"]]"],
+                &[
+                    b"",
+                    b"[",
+                    b"{}",
+                    b"[]",
+                    b"nonsense",
+                    b"[16,1,{},\"com.a\"",
+                    b"[16,1,{},\"com.a\"]]",
+                    b"[16,-1,{},\"com.a\"]",
+                    b"[16,1.5,{},\"com.a\"]",
+                    b"[4711]",
+                    b"[16]",
+                    b"[16,1,[],\"com.a\"]",
+                    b"[16,1,{},7]",
+                    b"[16,1,{},\"com.a\",[\"\\ud800\"]]",
+                ],
             ),
             (
                 MSGPACK,
-                &[b"", b"\xc1", b"\x94\x10\x01\x80", b"\x90", b"\x81\xa1a\x01",
-                  b"\x94\x10\x01\x80\xa2\xff\xfe", b"\xdd\xff\xff\xff\xff"],
+                &[
+                    b"",
+                    b"\xc1",
+                    b"\x94\x10\x01\x80",
+                    b"\x90",
+                    b"\x81\xa1a\x01",
+                    b"\x94\x10\x01\x80\xa2\xff\xfe",
+                    b"\xdd\xff\xff\xff\xff",
+                ],
             ),
             (
                 CBOR,
-                &[b"", b"\xff", b"\x84\x10\x01\xa0", b"\x80", b"\xa1\x61a\x01",
-                  b"\x84\x10\x01\xa0\x62\xff\xfe", b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff"],
+                &[
+                    b"",
+                    b"\xff",
+                    b"\x84\x10\x01\xa0",
+                    b"\x80",
+                    b"\xa1\x61a\x01",
+                    b"\x84\x10\x01\xa0\x62\xff\xfe",
+                    b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+                ],
             ),
         ];
         for (serializer, messages) in malformed {

@@ -144,7 +144,10 @@ async fn a_bad_frame_ends_its_connection_and_no_other() {
             let _ = stream.write_all(&octets).await;
             let (_, abort) = receive(&mut stream).await;
             let abort: serde_json::Value = serde_json::from_slice(&abort).unwrap();
-            assert_eq!((&abort[0], &abort[2]), (&json!(3), &json!("wamp.error.protocol_violation")));
+            assert_eq!(
+                (&abort[0], &abort[2]),
+                (&json!(3), &json!("wamp.error.protocol_violation"))
+            );
             assert_eq!(read_to_end(&mut stream).await, b"");
             witness.subscribe("com.a").await;
         }

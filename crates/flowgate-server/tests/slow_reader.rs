@@ -1,1 +1,175 @@
-//! soon
+//! Clients that do not read what is sent to them.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    client::{Client, goodbye},
+    meta::{Meta, Monitor, check_account, check_windows},
+    router::{CBOR, JSON, MSGPACK, Router, Setup, Transport},
+    within,
+    ws::{CLOSE, FIN, Masking, frame},
+};
+
+/// Payload of the events: few of them fill every buffer.
+const EVENT_BYTES: usize = 256 << 10;
+
+/// More events than all buffers between router and client hold.
+const EVENT_COUNT: u64 = 200;
+
+fn small_queues() -> Setup {
+    Setup::with_flowgate(json!({"limits": {"send_queue_bytes": 1 << 20}}))
+}
+
+/// Publishes numbered events, acknowledged, so that the publisher never runs ahead.
+async fn publish(publisher: &mut Client, numbers: std::ops::Range<u64>) {
+    let payload = "x".repeat(EVENT_BYTES);
+    for number in numbers {
+        let request = publisher.request();
+        let options = json!({"acknowledge": true});
+        publisher.say(&json!([16, request, options, "com.numbers", [number, payload]])).await;
+        assert_eq!(publisher.hear().await[1], request);
+    }
+}
+
+/// The numbers of events.
+fn numbers(events: &[Value]) -> Vec<u64> {
+    events.iter().map(|event| event[4][0].as_u64().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_that_does_not_read_is_cut_off_and_nobody_else_notices() {
+    within(async {
+        let router = Router::start(&small_queues());
+        let mut monitor = Monitor::join(&router, (Transport::RawSocket, JSON)).await;
+        for transport in [Transport::RawSocket, Transport::WebSocket, Transport::WebSocketTls] {
+            let mut publisher = Client::join(&router, (Transport::Unix, CBOR)).await;
+            let mut slow = Client::join(&router, (transport, CBOR)).await;
+            slow.subscribe("com.numbers").await;
+            let mut reader = Client::join(&router, (transport, MSGPACK)).await;
+            reader.subscribe("com.numbers").await;
+            let reading = tokio::spawn(async move {
+                let mut events = Vec::new();
+                for _ in 0..EVENT_COUNT {
+                    let event = reader.hear().await;
+                    events.push(json!([36, 0, 0, {}, [event[4][0]]]));
+                }
+                reader.leave().await;
+                (reader, events)
+            });
+            publish(&mut publisher, 0..EVENT_COUNT).await;
+            let (reader, events) = reading.await.unwrap();
+            assert_eq!(numbers(&events), (0..EVENT_COUNT).collect::<Vec<_>>());
+            check_account(&monitor.life_of(reader.session).await, &reader);
+            // The slow one gets the beginning, whole messages only, and is gone.
+            let windows = monitor.life_of(slow.session).await;
+            let (_, sent) = check_windows(&windows);
+            let (events, _) = end(&mut slow).await;
+            assert!((events.len() as u64) < EVENT_COUNT / 2, "{}", events.len());
+            assert_eq!(events, (0..events.len() as u64).collect::<Vec<_>>());
+            assert!(slow.received.messages <= sent.messages + 1, "{sent:?}");
+            publisher.leave().await;
+        }
+    })
+    .await;
+}
+
+/// The numbers of the events up to the end of the connection, clean or not.
+async fn end(client: &mut Client) -> (Vec<u64>, u64) {
+    let mut events = Vec::new();
+    while let Ok(event) = client.try_hear().await {
+        events.push(event[4][0].as_u64().unwrap());
+    }
+    (events, client.received.messages)
+}
+
+/// The router stops reading from a caller that does not read its results, and goes on when it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_does_not_read_is_paused_and_loses_nothing() {
+    within(async {
+        let router = Router::start(&small_queues());
+        for transport in [Transport::RawSocket, Transport::WebSocket, Transport::RawSocketTls] {
+            let callee = router.join((Transport::Unix, CBOR)).await;
+            let registration = callee.register("com.echo", flowgate_wire::Dict::EMPTY).await;
+            let echo = registration.unwrap();
+            let serving = tokio::spawn(echo.serve(64, |_, arguments| async move { Ok(arguments) }));
+            let mut caller = Client::join(&router, (transport, CBOR)).await;
+            let payload = "x".repeat(64 << 10);
+            for number in 1..=400 {
+                caller.feed(&json!([48, number, {}, "com.echo", [number, payload]]));
+            }
+            let (mut reader, mut writer) = caller.connection.split();
+            let writing = tokio::spawn(async move {
+                writer.flush().await.unwrap();
+                writer
+            });
+            // As much work as the router would need to fall over the caller's backlog.
+            let mut witness = Client::join(&router, (Transport::RawSocket, JSON)).await;
+            for _ in 0..1000 {
+                witness.messages_before_pong().await;
+            }
+            assert!(!writing.is_finished(), "the router has taken everything");
+            let mut numbers: Vec<_> = Vec::new();
+            while numbers.len() < 400 {
+                let result = crate::support::client::to_json(&reader.recv().await.unwrap());
+                assert_eq!(result[0], 50);
+                assert_eq!(result[1], result[3][0]);
+                numbers.push(result[1].as_u64().unwrap());
+            }
+            numbers.sort_unstable();
+            assert_eq!(numbers, (1..=400).collect::<Vec<_>>());
+            drop(writing.await.unwrap());
+            callee.leave().await.unwrap();
+            serving.await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// How a client with a backlog begins its end.
+#[derive(Debug, Clone, Copy)]
+enum Parting {
+    Goodbye,
+    CloseFrame,
+    Violation,
+}
+
+/// Whatever a client reads after it has begun to leave is still on its account.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_is_metered_however_the_session_ends() {
+    within(async {
+        let router = Router::start(&Setup::default());
+        let mut monitor = Monitor::join(&router, (Transport::RawSocket, JSON)).await;
+        for parting in [Parting::Goodbye, Parting::CloseFrame, Parting::Violation] {
+            let mut publisher = Client::join(&router, (Transport::Unix, CBOR)).await;
+            let mut slow = Client::join(&router, (Transport::WebSocket, CBOR)).await;
+            slow.subscribe("com.numbers").await;
+            // Twelve megabytes: more than the socket holds, less than the queue.
+            publish(&mut publisher, 0..48).await;
+            match parting {
+                Parting::Goodbye => slow.say(&goodbye()).await,
+                Parting::CloseFrame => {
+                    slow.connection.writer().feed_close(1000, "");
+                    slow.flush().await;
+                }
+                // Reserved: the close frame comes from the router.
+                Parting::Violation => {
+                    assert_eq!(frame(FIN | CLOSE, b"", Masking::Masked)[0], 0x88);
+                    slow.connection.writer().feed_octets(b"\xff").unwrap();
+                    slow.flush().await;
+                }
+            }
+            let mut events = 0;
+            while let Ok(message) = slow.try_hear().await {
+                events += u64::from(message[0] == 36);
+                if message[0] == 6 {
+                    break;
+                }
+            }
+            let windows = monitor.life_of(slow.session).await;
+            let (_, sent) = check_windows(&windows);
+            assert_eq!(sent, slow.received, "{parting:?}: {events} events");
+            publisher.leave().await;
+        }
+    })
+    .await;
+}

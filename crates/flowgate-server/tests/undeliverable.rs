@@ -37,16 +37,22 @@ async fn a_call_or_result_that_does_not_fit_fails_and_the_sessions_go_on() {
             let request = large.request();
             large.say(&json!([48, request, {}, "com.small", ["x".repeat(600)]])).await;
             let error = large.hear().await;
-            assert_eq!((&error[0], &error[2], &error[4]),
-                (&json!(8), &json!(request), &json!(PAYLOAD_SIZE_EXCEEDED)), "{error}");
+            assert_eq!(
+                (&error[0], &error[2], &error[4]),
+                (&json!(8), &json!(request), &json!(PAYLOAD_SIZE_EXCEEDED)),
+                "{error}"
+            );
             // A result that the caller does not take.
             let request = small.request();
             small.say(&json!([48, request, {}, "com.large", ["x"]])).await;
             let invocation = large.hear().await;
             large.say(&json!([70, invocation[1], {}, ["x".repeat(600)]])).await;
             let error = small.hear().await;
-            assert_eq!((&error[0], &error[2], &error[4]),
-                (&json!(8), &json!(request), &json!(PAYLOAD_SIZE_EXCEEDED)), "{error}");
+            assert_eq!(
+                (&error[0], &error[2], &error[4]),
+                (&json!(8), &json!(request), &json!(PAYLOAD_SIZE_EXCEEDED)),
+                "{error}"
+            );
             // An event that the subscriber does not take is lost for it alone.
             for (len, heard) in [(600, false), (20, true)] {
                 let request = large.request();

@@ -6,15 +6,12 @@ use crate::support::{
     client::{Client, hello},
     router::{CBOR, JSON, Router, Setup, Transport, batched},
     within,
-    ws::{
-        BINARY, CLOSE, CONTINUATION, FIN, Masking, PING, PONG, RawWebSocket, TEXT, frame,
-    },
+    ws::{BINARY, CLOSE, CONTINUATION, FIN, Masking, PING, PONG, RawWebSocket, TEXT, frame},
 };
 
 /// A raw connection with JSON and a session.
 async fn joined(router: &Router) -> RawWebSocket {
-    let mut socket =
-        RawWebSocket::new(router.connect((Transport::WebSocket, JSON)).await);
+    let mut socket = RawWebSocket::new(router.connect((Transport::WebSocket, JSON)).await);
     socket.send(FIN | TEXT, hello("realm1").to_string().as_bytes()).await;
     let (opcode, welcome) = socket.receive().await.unwrap();
     assert_eq!(opcode, TEXT);
@@ -35,26 +32,32 @@ fn offences() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("a continuation of nothing", masked(FIN | CONTINUATION, b"[]"), 1002),
         ("a fragmented ping", masked(PING, b""), 1002),
         ("a long ping", masked(FIN | PING, &[0; 126]), 1002),
-        ("fragments above the limit", {
-            let mut octets = masked(TEXT, &vec![b' '; 40_000]);
-            octets.extend(masked(FIN | CONTINUATION, &vec![b' '; 40_000]));
-            octets
-        }, 1009),
-        ("a message within a message", {
-            let mut octets = masked(TEXT, b"[");
-            octets.extend(masked(FIN | TEXT, b"]"));
-            octets
-        }, 1002),
+        (
+            "fragments above the limit",
+            {
+                let mut octets = masked(TEXT, &vec![b' '; 40_000]);
+                octets.extend(masked(FIN | CONTINUATION, &vec![b' '; 40_000]));
+                octets
+            },
+            1009,
+        ),
+        (
+            "a message within a message",
+            {
+                let mut octets = masked(TEXT, b"[");
+                octets.extend(masked(FIN | TEXT, b"]"));
+                octets
+            },
+            1002,
+        ),
     ]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_offence_has_its_close_code_and_harms_nobody_else() {
     within(async {
-        let setup = Setup {
-            websocket_options: json!({"max_message_size": 65_536}),
-            ..Setup::default()
-        };
+        let setup =
+            Setup { websocket_options: json!({"max_message_size": 65_536}), ..Setup::default() };
         let router = Router::start(&setup);
         let mut witness = Client::join(&router, (Transport::WebSocket, CBOR)).await;
         for (what, octets, code) in offences() {

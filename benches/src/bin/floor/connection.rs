@@ -74,8 +74,7 @@ impl Connection {
             }
             filled += read;
             let full = filled == buffer.len();
-            let (used, needed) =
-                self.handle(buffer.get_mut(..filled).unwrap_or_default());
+            let (used, needed) = self.handle(buffer.get_mut(..filled).unwrap_or_default());
             self.write().await?;
             buffer.copy_within(used..filled, 0);
             filled -= used;

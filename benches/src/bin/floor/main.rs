@@ -38,8 +38,7 @@ fn main() -> ExitCode {
         eprintln!("usage: floor ADDRESS");
         return ExitCode::from(2);
     };
-    let runtime =
-        Builder::new_multi_thread().worker_threads(WORKERS_COUNT).enable_io().build();
+    let runtime = Builder::new_multi_thread().worker_threads(WORKERS_COUNT).enable_io().build();
     match runtime.and_then(|runtime| runtime.block_on(serve(&address))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -48,5 +48,8 @@ fn unmasking_takes_the_four_octets_in_turn() {
 #[test]
 fn reserved_bits_are_refused() {
     assert_eq!(Header::parse(Framing::WebSocket, &[0xc1, 0]), Err(FrameError { first: 0xc1 }));
-    assert_eq!(Header::parse(Framing::RawSocket, &[0x10, 0, 0, 0]), Err(FrameError { first: 0x10 }));
+    assert_eq!(
+        Header::parse(Framing::RawSocket, &[0x10, 0, 0, 0]),
+        Err(FrameError { first: 0x10 })
+    );
 }

@@ -1,13 +1,12 @@
 use flowgate_wire::{
-    Call, Dict, Invocation, Message, Payload, Published, RequestId, Uri, Value,
-    PublicationId, RegistrationId,
+    Call, Dict, Invocation, Message, Payload, PublicationId, Published, RegistrationId, RequestId,
+    Uri, Value,
 };
 
 use super::*;
 
-const IDS: [u64; 12] = [
-    1, 23, 24, 127, 128, 255, 256, 65_535, 65_536, u32::MAX as u64, u32::MAX as u64 + 1, 1 << 53,
-];
+const IDS: [u64; 12] =
+    [1, 23, 24, 127, 128, 255, 256, 65_535, 65_536, u32::MAX as u64, u32::MAX as u64 + 1, 1 << 53];
 
 fn encode(format: Format, message: impl Into<Message<'static>>) -> Vec<u8> {
     let mut out = Vec::new();

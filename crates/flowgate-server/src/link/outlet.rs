@@ -174,7 +174,7 @@ impl Outlet {
     /// Appends octets that are no WAMP message: a control frame of the transport.
     pub(crate) fn enqueue_control(&self, octets: &[u8]) {
         let mut queue = lock(&self.queue);
-        if !matches!(queue.ending, Some(Ending::Dead(_))) {
+        if !octets.is_empty() && !matches!(queue.ending, Some(Ending::Dead(_))) {
             queue.write(|out| out.extend_from_slice(octets));
         }
     }

@@ -6,7 +6,9 @@ use super::workload::{Partner, RATED_MESSAGE_SIZE, work};
 use crate::support::{
     client::{Client, goodbye, hello},
     meta::{Monitor, check_account},
-    router::{CBOR, JSON, Link, MSGPACK, QUIET_REALM, REALM, Router, Setup, Transport, all_links, batched},
+    router::{
+        CBOR, JSON, Link, MSGPACK, QUIET_REALM, REALM, Router, Setup, Transport, all_links, batched,
+    },
     within,
 };
 
@@ -24,11 +26,7 @@ fn variants() -> Vec<Variant> {
     vec![
         variant(json!({"rated_message_size": size}), true, false),
         variant(json!({"rated_message_size": size, "trigger_on_join": false}), false, false),
-        variant(
-            json!({"rated_message_size": size, "trigger_after_rated_messages": 1}),
-            true,
-            true,
-        ),
+        variant(json!({"rated_message_size": size, "trigger_after_rated_messages": 1}), true, true),
         variant(
             json!({
                 "rated_message_size": size, "trigger_after_rated_messages": 7,
@@ -49,7 +47,10 @@ async fn check(link: Link, variant: &Variant, router: &Router, monitor: &mut Mon
     work(&mut client, &partner).await;
     client.leave().await;
     let traffic = client.connection.traffic();
-    assert_eq!((traffic.sent.bytes, traffic.sent.messages), (client.sent.bytes, client.sent.messages));
+    assert_eq!(
+        (traffic.sent.bytes, traffic.sent.messages),
+        (client.sent.bytes, client.sent.messages)
+    );
     let windows = monitor.life_of(client.session).await;
     check_account(&windows, &client);
     if variant.joins {
@@ -191,10 +192,12 @@ async fn a_realm_without_statistics_publishes_none() {
         let request = monitor.request();
         monitor.say(&json!([32, request, {"match": "prefix"}, "wamp.session.on_"])).await;
         monitor.hear_type(33).await;
-        let mut client = Client::connect(&router, (Transport::WebSocket, batched(CBOR.format))).await;
+        let mut client =
+            Client::connect(&router, (Transport::WebSocket, batched(CBOR.format))).await;
         client.join_realm(QUIET_REALM).await;
         client.leave().await;
-        let topics = [monitor.hear().await, monitor.hear().await].map(|event| event[3]["topic"].clone());
+        let topics =
+            [monitor.hear().await, monitor.hear().await].map(|event| event[3]["topic"].clone());
         assert_eq!(topics, ["wamp.session.on_join", "wamp.session.on_leave"]);
         assert!(monitor.messages_before_pong().await.is_empty());
     })

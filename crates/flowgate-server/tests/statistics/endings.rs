@@ -40,7 +40,10 @@ async fn end(client: &mut Client, ending: Ending) {
         // Text that is not UTF-8 is WebSocket's matter; then there is no ABORT.
         assert!(messages.len() <= usize::from(aborted), "{messages:?}");
         if let Some(abort) = messages.first() {
-            assert_eq!((&abort[0], &abort[2]), (&json!(3), &json!("wamp.error.protocol_violation")));
+            assert_eq!(
+                (&abort[0], &abort[2]),
+                (&json!(3), &json!("wamp.error.protocol_violation"))
+            );
         }
     }
 }
@@ -52,13 +55,9 @@ async fn every_ending_is_reported_once_before_on_leave() {
         let router = Router::start(&Setup::with_stats(stats));
         let mut monitor = Monitor::join(&router, (Transport::RawSocket, JSON)).await;
         for link in all_links() {
-            for ending in [
-                Ending::Lost,
-                Ending::Garbage,
-                Ending::SecondHello,
-                Ending::Abort,
-                Ending::Closed,
-            ] {
+            for ending in
+                [Ending::Lost, Ending::Garbage, Ending::SecondHello, Ending::Abort, Ending::Closed]
+            {
                 check(&router, &mut monitor, link, ending).await;
             }
         }
@@ -71,7 +70,9 @@ async fn check(router: &Router, monitor: &mut Monitor, link: Link, ending: Endin
     client.subscribe("com.a").await;
     for _ in 0..5 {
         let request = client.request();
-        client.say(&json!([16, request, {"acknowledge": true, "exclude_me": false}, "com.a"])).await;
+        client
+            .say(&json!([16, request, {"acknowledge": true, "exclude_me": false}, "com.a"]))
+            .await;
         let (first, second) = (client.hear().await, client.hear().await);
         assert_eq!(first[0].as_u64().unwrap() + second[0].as_u64().unwrap(), 17 + 36);
     }
@@ -93,7 +94,9 @@ async fn a_connection_lost_in_the_middle_is_never_counted_for_more_than_was_sent
         for link in all_links() {
             let mut client = Client::join(&router, link).await;
             for request in 1..=50 {
-                client.feed(&json!([16, request, {"acknowledge": true}, "com.a", ["x".repeat(2000)]]));
+                client.feed(
+                    &json!([16, request, {"acknowledge": true}, "com.a", ["x".repeat(2000)]]),
+                );
             }
             client.flush().await;
             let Client { session, sent, connection, .. } = client;

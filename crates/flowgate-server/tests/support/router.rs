@@ -151,8 +151,7 @@ impl Setup {
     }
 
     fn config(&self, directory: &ScratchDir) -> NodeConfig {
-        let source =
-            Source { name: "test", syntax: Syntax::Json, directory: directory.path() };
+        let source = Source { name: "test", syntax: Syntax::Json, directory: directory.path() };
         match config::parse(self.text().as_bytes(), &source, &|_| None) {
             Ok(config) => config,
             Err(error) => panic!("{error}"),
