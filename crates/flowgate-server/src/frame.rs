@@ -191,3 +191,6 @@ const fn header_len(payload: usize) -> usize {
         10
     }
 }
+
+#[cfg(test)]
+mod tests;

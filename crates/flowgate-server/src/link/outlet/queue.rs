@@ -151,3 +151,6 @@ pub(super) fn shrink<T>(queue: &mut VecDeque<T>) {
         *queue = VecDeque::new();
     }
 }
+
+#[cfg(test)]
+mod tests;
