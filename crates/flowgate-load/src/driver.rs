@@ -174,7 +174,8 @@ impl Driver {
         let limit_ns = end.now_ns + ns(DRAIN_LIMIT);
         while scenario.outstanding_count() > 0 {
             if self.clock.now_ns() > limit_ns {
-                return Err(LoadError::Lost { count: scenario.outstanding_count() });
+                let count = scenario.outstanding_count();
+                return Err(LoadError::Lost { count, unsent_bytes: self.outboxes.unsent_bytes() });
             }
             self.turn(scenario, limit_ns)?;
         }

@@ -83,10 +83,12 @@ pub enum LoadError {
         got: u64,
     },
     /// Replies or events did not come within the limit after the last request.
-    #[error("{count} replies or events are lost")]
+    #[error("{count} replies or events are lost, {unsent_bytes} octets could not be sent")]
     Lost {
         /// How many.
         count: u64,
+        /// What the router did not read; 0 where it has read every request.
+        unsent_bytes: usize,
     },
     /// Nothing was measured.
     #[error("nothing was received while the run was measured")]

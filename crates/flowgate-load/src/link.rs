@@ -219,6 +219,11 @@ impl Outboxes {
         Ok(())
     }
 
+    /// Octets that no socket has taken yet.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.boxes.iter().map(Vec::len).sum()
+    }
+
     /// Goes on writing to a socket that takes octets again.
     pub(crate) fn writable(&mut self, index: usize) {
         if self.boxes.get(index).is_some_and(|out| !out.is_empty()) {

@@ -214,15 +214,10 @@ impl Link {
     /// the session, ends the connection.
     async fn settle(&mut self) -> Course {
         loop {
-            if let Some(farewell) = self.farewell.take() {
-                self.leave(farewell.reason);
-                self.outlet.enqueue_control(&farewell.frame);
-                self.linger().await;
-                return Course::Over;
-            }
             match self.outlet.ending() {
                 Some(Ending::Dead(reason)) => {
-                    self.leave(reason);
+                    let farewell = self.farewell.take();
+                    self.leave(farewell.map_or(reason, |farewell| farewell.reason));
                     return Course::Over;
                 }
                 Some(Ending::Close(_)) if self.outlet.queued_bytes() > 0 => {
@@ -235,12 +230,18 @@ impl Link {
                     self.timers.start_opening();
                 }
                 Some(Ending::Close(Close::Connection)) => {
-                    let reason = self.last_words.unwrap_or(LeaveReason::Violation);
-                    self.leave(reason);
-                    self.say_farewell();
+                    let farewell = self.farewell.take();
+                    let reason = farewell.as_ref().map(|farewell| farewell.reason);
+                    self.leave(self.last_words.or(reason).unwrap_or(LeaveReason::Violation));
+                    match farewell {
+                        Some(farewell) => self.outlet.enqueue_control(&farewell.frame),
+                        None => self.say_farewell(),
+                    }
                     self.linger().await;
                     return Course::Over;
                 }
+                // What waits for the client still goes out and is metered, as in any other ending.
+                None if self.farewell.is_some() => self.outlet.close(Close::Connection),
                 None if self.stalled && self.may_receive() => {
                     self.stalled = false;
                     self.resume();
@@ -331,17 +332,12 @@ impl Link {
     /// Lets the client read what was sent and close its side; without this, octets that the client
     /// has sent meanwhile would make the kernel reset the connection and drop our last words.
     async fn linger(&mut self) {
-        self.outlet.say_close();
         let outlet = Arc::clone(&self.outlet);
         let written = async {
-            loop {
-                self.flush();
-                if !outlet.is_blocked() {
-                    break;
-                }
-                outlet.writable().await;
-                outlet.unblock();
-            }
+            self.write_all().await;
+            // Only now: nothing can be encrypted behind it.
+            outlet.say_close();
+            self.write_all().await;
         };
         if timeout(self.closing_timeout, written).await.is_err() {
             return;
@@ -360,6 +356,22 @@ impl Link {
             while let Ok(1..) = (&mut ended).await {}
         };
         let _ = timeout(limit, ended).await;
+    }
+
+    /// Waits until all that is queued is written, or never will be. Cancellation loses nothing.
+    async fn write_all(&self) {
+        while !matches!(self.outlet.ending(), Some(Ending::Dead(_))) {
+            self.flush();
+            if self.outlet.is_blocked() {
+                self.outlet.writable().await;
+                self.outlet.unblock();
+            } else if self.outlet.queued_bytes() > 0 {
+                // Another thread is writing; it tells when it is done.
+                self.outlet.woken.notified().await;
+            } else {
+                return;
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
     net::{TcpListener, TcpStream, UnixListener},
     sync::watch,
@@ -11,13 +11,19 @@ use tokio::{
 };
 
 use crate::{
-    config::{Endpoint, TcpEndpoint, UnixEndpoint},
+    config::{Endpoint, Keepalive, TcpEndpoint, UnixEndpoint},
     link::{ReadHalf, WriteHalf, serve, split_tcp, split_unix},
     service::Service,
 };
 
 /// How long to wait before accepting again when the system is out of descriptors or memory.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+
+/// TCP keepalive probes without an answer before the system gives a connection up.
+const PROBES: u32 = 3;
+
+/// The system counts the times of TCP keepalive in seconds.
+const PROBE_RESOLUTION: Duration = Duration::from_secs(1);
 
 /// A bound listening socket.
 #[derive(Debug)]
@@ -59,9 +65,10 @@ impl Bound {
     /// to with a second change of `stop`. Every connection's task is owned here.
     pub(crate) async fn run(self, service: Arc<Service>, mut stop: watch::Receiver<Stop>) {
         let mut links = JoinSet::new();
+        let keepalive = service.flowgate.keepalive;
         loop {
             tokio::select! {
-                accepted = self.accept(), if links.len() < service.listener.max_connections => {
+                accepted = self.accept(keepalive), if links.len() < service.listener.max_connections => {
                     match accepted {
                         Ok((reader, writer, peer)) => {
                             service.counts.connected();
@@ -97,11 +104,14 @@ impl Bound {
         }
     }
 
-    async fn accept(&self) -> io::Result<(ReadHalf, WriteHalf, String)> {
+    async fn accept(
+        &self,
+        keepalive: Option<Keepalive>,
+    ) -> io::Result<(ReadHalf, WriteHalf, String)> {
         match self {
             Self::Tcp { listener, user_timeout, .. } => {
                 let (stream, peer) = listener.accept().await?;
-                prepare(&stream, *user_timeout)?;
+                prepare(&stream, *user_timeout, keepalive)?;
                 let (reader, writer) = split_tcp(stream);
                 let version = if peer.is_ipv6() { "tcp6" } else { "tcp4" };
                 Ok((reader, writer, format!("{version}:{peer}")))
@@ -134,9 +144,22 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-fn prepare(stream: &TcpStream, user_timeout: Option<Duration>) -> io::Result<()> {
+fn prepare(
+    stream: &TcpStream,
+    user_timeout: Option<Duration>,
+    keepalive: Option<Keepalive>,
+) -> io::Result<()> {
     // Small frames must not wait for acknowledgements of earlier ones.
     stream.set_nodelay(true)?;
+    if let Some(Keepalive { interval, timeout }) = keepalive {
+        // Finds dead clients of RawSocket, which is not pinged by default.
+        let probe = timeout.unwrap_or(interval) / PROBES;
+        let probes = TcpKeepalive::new()
+            .with_time(interval.max(PROBE_RESOLUTION))
+            .with_interval(probe.max(PROBE_RESOLUTION))
+            .with_retries(PROBES);
+        SockRef::from(stream).set_tcp_keepalive(&probes)?;
+    }
     #[cfg(target_os = "linux")]
     if user_timeout.is_some() {
         SockRef::from(stream).set_tcp_user_timeout(user_timeout)?;

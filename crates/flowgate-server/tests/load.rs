@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{
-    router::{CBOR, JSON, MSGPACK, Router, Setup, Transport, all_links},
+    router::{CBOR, JSON, Router, Setup, Transport, all_links},
     within,
 };
 
@@ -97,10 +97,10 @@ async fn everything_arrives_once_and_in_order() {
 
 /// A payload of a megabyte with everything that serializers differ in.
 fn large() -> Value<'static> {
-    let text: String = "\"Grüße\\\n\u{1f30d}\u{0}".chars().cycle().take(600_000).collect();
+    let text: String = "\"Grüße\\\n\u{1f30d}\u{0}".chars().cycle().take(400_000).collect();
     Value::dict([
         ("text", Value::from(text)),
-        ("numbers", (0..20_000_u64).map(Value::from).collect::<Vec<_>>().into()),
+        ("numbers", (0..10_000_u64).map(Value::from).collect::<Vec<_>>().into()),
         ("binary", Value::Binary((0..=255).cycle().take(100_000).collect::<Vec<u8>>().into())),
         ("negative", Value::from(-1_i64)),
         ("float", Value::from(0.1)),
@@ -113,11 +113,7 @@ fn large() -> Value<'static> {
 async fn large_calls_cross_formats_and_transports_unchanged() {
     within(async {
         let router = Router::start(&Setup::default());
-        for callee_link in [
-            (Transport::RawSocket, CBOR),
-            (Transport::WebSocket, MSGPACK),
-            (Transport::WebSocketTls, JSON),
-        ] {
+        for callee_link in [(Transport::RawSocket, CBOR), (Transport::WebSocketTls, JSON)] {
             let callee = router.join(callee_link).await;
             let echo = callee.register("com.echo", Dict::EMPTY).await.unwrap();
             let serving = tokio::spawn(echo.serve(4, |_, arguments| async move { Ok(arguments) }));
@@ -161,8 +157,10 @@ async fn a_large_event_reaches_all_formats_and_transports_unchanged() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_forgotten_who_sends_and_receives_at_once() {
     within(async {
-        let keepalive = json!({"keepalive": {"interval": 0}});
-        let router = Router::start(&Setup::with_flowgate(keepalive));
+        let flowgate = json!({
+            "keepalive": {"interval": 0}, "limits": {"send_queue_bytes": 1 << 30},
+        });
+        let router = Router::start(&Setup::with_flowgate(flowgate));
         let payload = Value::from("x".repeat(300 << 10));
         let mut sessions = Vec::new();
         for link in [

@@ -53,7 +53,7 @@ pub(crate) enum AnyTokens<'a> {
 }
 
 impl<'a> AnyTokens<'a> {
-    pub(crate) const fn new(format: Format, bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(format: Format, bytes: &'a [u8]) -> Self {
         match format {
             Format::Json => Self::Json(JsonTokens::new(bytes)),
             Format::MessagePack => Self::MessagePack(MessagePackTokens::new(bytes)),

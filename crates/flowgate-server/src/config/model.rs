@@ -108,6 +108,9 @@ pub struct FlowgateConfig {
     /// Probing of idle connections; `None` if it is off.
     /// Each transport holds its own, which may differ.
     pub keepalive: Option<Keepalive>,
+    /// Whether RawSocket connections are probed with PING frames, too.
+    /// Off by default: widespread clients drop the connection when they get one.
+    pub rawsocket_pings: bool,
     /// How long sessions are given to end at shutdown.
     pub shutdown_timeout: Duration,
     /// What becomes of a gap in a session's request ids.
@@ -190,6 +193,7 @@ impl Default for FlowgateConfig {
             send_queue_bytes: Self::DEFAULT_SEND_QUEUE_BYTES,
             handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT,
             keepalive: Some(Keepalive::default()),
+            rawsocket_pings: false,
             shutdown_timeout: Self::DEFAULT_SHUTDOWN_TIMEOUT,
             request_ids: RequestIds::default(),
             worker_threads: None,

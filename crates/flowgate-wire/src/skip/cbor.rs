@@ -3,7 +3,7 @@
 use super::{INDEFINITE, Keys, Nesting, Next};
 use crate::DecodeError;
 use crate::budget::Budget;
-use crate::head::cbor::{Chunks, Head, head, malformed};
+use crate::head::cbor::{Chunks, Head, head_inlined, malformed};
 use crate::head::check_utf8;
 
 /// The offset after the value that begins at `pos`, and what it is without its tags.
@@ -19,7 +19,7 @@ pub(crate) fn skip(
     loop {
         let start = pos;
         let item;
-        (item, pos) = head(bytes, pos)?;
+        (item, pos) = head_inlined(bytes, pos)?;
         let next = nesting.current.next;
         match item {
             Head::Text(Some(text)) => check_utf8(text, pos)?,

@@ -4,25 +4,27 @@ use std::borrow::Cow;
 
 use super::{Token, Tokens};
 use crate::base64;
-use crate::head::checked_text;
 use crate::scan::{number_end, string_end, unescape};
 
 /// Tokens of JSON text; white space, commas and colons are passed over.
 #[derive(Debug, Clone)]
 pub(crate) struct JsonTokens<'a> {
-    bytes: &'a [u8],
+    text: &'a str,
     pos: usize,
 }
 
 impl<'a> JsonTokens<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, pos: 0 }
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        // Once for all strings, which costs less than checking each.
+        let text = simdutf8::basic::from_utf8(bytes);
+        debug_assert!(text.is_ok(), "the decoder has checked the whole message");
+        Self { text: text.unwrap_or_default(), pos: 0 }
     }
 
     /// The first octet of the next token.
     fn peek(&mut self) -> Option<u8> {
         loop {
-            match self.bytes.get(self.pos) {
+            match self.text.as_bytes().get(self.pos) {
                 Some(b' ' | b'\n' | b'\r' | b'\t' | b',' | b':') => self.pos += 1,
                 other => return other.copied(),
             }
@@ -30,7 +32,7 @@ impl<'a> JsonTokens<'a> {
     }
 
     fn stop(&mut self) -> Token<'a> {
-        self.pos = self.bytes.len();
+        self.pos = self.text.len();
         Token::End
     }
 
@@ -40,18 +42,19 @@ impl<'a> JsonTokens<'a> {
     }
 
     /// The text between the quotes of the string that begins here, and whether it has escapes.
-    fn quoted(&mut self) -> Option<(Cow<'a, str>, bool)> {
+    fn quoted(&mut self) -> Option<(&'a str, bool)> {
         let start = self.pos + 1;
-        let (end, escapes) = string_end(self.bytes, start).ok()?;
+        let (end, escapes) = string_end(self.text.as_bytes(), start).ok()?;
         self.pos = end + 1;
-        Some((checked_text(self.bytes.get(start..end)?), escapes))
+        Some((self.text.get(start..end)?, escapes))
     }
 
     fn number(&mut self) -> Token<'a> {
-        let Ok((end, float)) = number_end(self.bytes, self.pos) else {
+        let Ok((end, float)) = number_end(self.text.as_bytes(), self.pos) else {
             return self.stop();
         };
-        let digits = self.bytes.get(self.pos..end).unwrap_or_default();
+        let text = self.text.get(self.pos..end).unwrap_or_default();
+        let digits = text.as_bytes();
         self.pos = end;
         if !float && digits.len() < 20 && digits.first() != Some(&b'-') {
             // Nineteen digits cannot overflow.
@@ -60,7 +63,6 @@ impl<'a> JsonTokens<'a> {
                 digits.fold(0, |value, digit| value * 10 + u64::from(digit & 0x0f)),
             );
         }
-        let text = checked_text(digits);
         if !float && text != "-0" {
             if let Ok(value) = text.parse() {
                 return Token::Unsigned(value);
@@ -78,10 +80,10 @@ impl<'a> Tokens<'a> for JsonTokens<'a> {
         match self.peek() {
             Some(b'"') => match self.quoted() {
                 None => self.stop(),
-                Some((text, false)) => Token::String(text),
-                Some((text, true)) => match base64::from_json_text(&text) {
+                Some((text, false)) => Token::String(Cow::Borrowed(text)),
+                Some((text, true)) => match base64::from_json_text(text) {
                     Some(octets) => Token::Binary(Cow::Owned(octets)),
-                    None => Token::String(Cow::Owned(unescape(&text))),
+                    None => Token::String(Cow::Owned(unescape(text))),
                 },
             },
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -99,8 +101,8 @@ impl<'a> Tokens<'a> for JsonTokens<'a> {
         match self.peek() {
             Some(b'"') => match self.quoted() {
                 None => self.stop(),
-                Some((text, false)) => Token::String(text),
-                Some((text, true)) => Token::String(Cow::Owned(unescape(&text))),
+                Some((text, false)) => Token::String(Cow::Borrowed(text)),
+                Some((text, true)) => Token::String(Cow::Owned(unescape(text))),
             },
             Some(b'}') => self.advance(1, Token::End),
             _ => self.stop(),

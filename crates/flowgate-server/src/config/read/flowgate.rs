@@ -52,6 +52,7 @@ pub(super) fn read_flowgate<'n>(
     }
     if let Some(section) = reader.optional_section(&map, "keepalive", &KEEPALIVE) {
         config.keepalive = read_keepalive(reader, &section);
+        config.rawsocket_pings = reader.boolean(&section, "rawsocket", false);
     }
     config.handshake_timeout =
         reader.positive_seconds(&map, "handshake_timeout", config.handshake_timeout);

@@ -252,7 +252,7 @@ fn read_rawsocket(reader: &mut Reader<'_>, map: &Map<'_>, place: &Place<'_>) -> 
     RawSocketConfig {
         serializers: read_serializers(reader, map),
         max_message_bytes: read_rawsocket_options(reader, map),
-        keepalive: place.flowgate.keepalive,
+        keepalive: place.flowgate.keepalive.filter(|_| place.flowgate.rawsocket_pings),
         auth: read_auth(reader, map, place),
     }
 }

@@ -25,5 +25,7 @@ pub(in crate::config) const LOG: Section =
 pub(in crate::config) const LIMITS: Section =
     Section { name: "flowgate limits", keys: &[&[used("send_queue_bytes")]] };
 
-pub(in crate::config) const KEEPALIVE: Section =
-    Section { name: "flowgate keepalive", keys: &[&[used("interval"), used("timeout")]] };
+pub(in crate::config) const KEEPALIVE: Section = Section {
+    name: "flowgate keepalive",
+    keys: &[&[used("interval"), used("timeout"), used("rawsocket")]],
+};

@@ -340,6 +340,9 @@ fn a_transports_pings_override_the_nodes() {
     assert_eq!(keepalive(off, ""), None);
     assert_eq!(keepalive(off, "auto_ping_interval: 9000"), of(9, 20));
     let rawsocket = only_listener(&File { node, transport: "type: rawsocket", ..FILE }).rawsocket;
+    assert_eq!(rawsocket.unwrap().keepalive, None);
+    let node = "flowgate: {keepalive: {interval: 7, timeout: 3, rawsocket: true}}";
+    let rawsocket = only_listener(&File { node, transport: "type: rawsocket", ..FILE }).rawsocket;
     assert_eq!(rawsocket.unwrap().keepalive, of(7, 3));
 }
 
@@ -380,7 +383,7 @@ fn flowgates_own_settings_are_read() {
     assert_eq!(settings("flowgate: {}"), FlowgateConfig::default());
     let all = "flowgate: {admin: {listen: '[::1]:9'}, log: {format: json, level: debug}, \
                limits: {send_queue_bytes: 65536}, handshake_timeout: 2.5, \
-               keepalive: {interval: 30, timeout: 0}, shutdown_timeout: 0, \
+               keepalive: {interval: 30, timeout: 0, rawsocket: true}, shutdown_timeout: 0, \
                strict_request_ids: true, worker_threads: 3}";
     let expected = FlowgateConfig {
         admin: Some("[::1]:9".parse().unwrap()),
@@ -388,6 +391,7 @@ fn flowgates_own_settings_are_read() {
         send_queue_bytes: 65_536,
         handshake_timeout: Duration::from_millis(2500),
         keepalive: Some(Keepalive { interval: seconds(30), timeout: None }),
+        rawsocket_pings: true,
         shutdown_timeout: Duration::ZERO,
         request_ids: RequestIds::Strict,
         worker_threads: std::num::NonZeroUsize::new(3),
