@@ -118,6 +118,10 @@ async fn large_calls_cross_formats_and_transports_unchanged() {
             let echo = callee.register("com.echo", Dict::EMPTY).await.unwrap();
             let serving = tokio::spawn(echo.serve(4, |_, arguments| async move { Ok(arguments) }));
             for link in all_links() {
+                // One transport is enough for the other direction.
+                if callee_link != (Transport::RawSocket, CBOR) && link.0 != Transport::RawSocket {
+                    continue;
+                }
                 let caller = router.join(link).await;
                 let result = caller.call("com.echo", Dict::EMPTY, large()).await.unwrap();
                 assert!(result.arguments.args == [large()], "{link:?} {callee_link:?}");

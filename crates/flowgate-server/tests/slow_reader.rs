@@ -13,7 +13,7 @@ use crate::support::{
 const EVENT_BYTES: usize = 256 << 10;
 
 /// More events than all buffers between router and client hold.
-const EVENT_COUNT: u64 = 200;
+const EVENT_COUNT: u64 = 100;
 
 fn small_queues() -> Setup {
     Setup::with_flowgate(json!({"limits": {"send_queue_bytes": 1 << 20}}))
@@ -65,6 +65,7 @@ async fn a_subscriber_that_does_not_read_is_cut_off_and_nobody_else_notices() {
             let (events, _) = end(&mut slow).await;
             assert!((events.len() as u64) < EVENT_COUNT / 2, "{}", events.len());
             assert_eq!(events, (0..events.len() as u64).collect::<Vec<_>>());
+            // One write may have been under way when the session was cut off.
             assert!(slow.received.messages <= sent.messages + 1, "{sent:?}");
             publisher.leave().await;
         }

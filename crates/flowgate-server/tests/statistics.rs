@@ -2,5 +2,6 @@
 
 mod conservation;
 mod endings;
+mod storm;
 mod triggers;
 mod workload;

@@ -16,8 +16,6 @@ mod corpus;
 mod exact;
 #[path = "main/refuse.rs"]
 mod refuse;
-#[path = "main/spec_vectors.rs"]
-mod spec_vectors;
 #[path = "main/transcode.rs"]
 mod transcode;
 #[path = "main/values.rs"]

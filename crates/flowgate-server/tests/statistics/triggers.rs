@@ -41,7 +41,7 @@ async fn windows_closed_by_the_timer_add_up_to_the_wire() {
             let request = client.request();
             client.say(&json!([16, request, {"acknowledge": true}, "com.a"])).await;
             client.hear().await;
-            windows.push(monitor_next(&mut monitor, client.session).await);
+            windows.push(monitor.stats_of(client.session).await);
         }
         client.leave().await;
         loop {
@@ -54,10 +54,6 @@ async fn windows_closed_by_the_timer_add_up_to_the_wire() {
         check_account(&windows, &client);
     })
     .await;
-}
-
-async fn monitor_next(monitor: &mut Monitor, session: u64) -> crate::support::meta::Stats {
-    monitor.stats_of(session).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

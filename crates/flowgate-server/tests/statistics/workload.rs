@@ -2,7 +2,7 @@
 
 use flowgate_client::Session;
 use flowgate_wire::{Dict, Value as WampValue};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     client::Client,
@@ -62,7 +62,7 @@ async fn publish_to_itself(client: &mut Client, topic: &str, payload: &str) {
     let options = json!({"acknowledge": true, "exclude_me": false});
     client.say(&json!([16, request, options, topic, [payload], {"len": payload.len()}])).await;
     let mut types = [client.hear().await, client.hear().await].map(|message| message[0].clone());
-    types.sort_by_key(|code| code.as_u64());
+    types.sort_by_key(Value::as_u64);
     assert_eq!(types, [17, 36]);
 }
 

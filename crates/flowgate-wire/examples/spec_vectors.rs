@@ -1,17 +1,22 @@
-//! The single-message vectors of the specification, from a checkout of wamp-proto.
+//! Checks the codec against the single-message vectors of the specification.
+//!
+//! `cargo run -p flowgate-wire --example spec_vectors -- PATH`, where PATH is a checkout of the
+//! repository wamp-proto; the vectors are not part of this one.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a check that stops at the first vector that fails"
+)]
 
 use std::path::Path;
 
-use flowgate_wire::{Format, Message};
+use flowgate_wire::{Format, Limits, Message};
 use serde_json::Value as Json;
 
-use crate::{decode, encode, hex};
-
-/// `WAMP_PROTO=/path/to/wamp-proto cargo test -p flowgate-wire --test main -- --ignored spec_vectors`
-#[test]
-#[ignore = "needs a checkout of wamp-proto, named by the variable WAMP_PROTO"]
-fn spec_vectors() {
-    let root = std::env::var("WAMP_PROTO").expect("WAMP_PROTO names a checkout of wamp-proto");
+fn main() {
+    let root = std::env::args().nth(1).expect("the path of a checkout of wamp-proto");
     let mut vectors = 0;
     for profile in ["basic", "advanced"] {
         let folder = Path::new(&root).join("testsuite/singlemessage").join(profile);
@@ -25,6 +30,25 @@ fn spec_vectors() {
         }
     }
     assert!(vectors > 100, "only {vectors} vectors found");
+    println!("{vectors} vectors hold");
+}
+
+fn decode(format: Format, bytes: &[u8]) -> Result<Message<'_>, flowgate_wire::DecodeError> {
+    Message::decode(format, bytes, &Limits::default())
+}
+
+fn encode(format: Format, message: &Message<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.encode(format, &mut bytes);
+    bytes
+}
+
+fn hex(digits: &str) -> Vec<u8> {
+    let pairs = digits.as_bytes().chunks(2);
+    pairs
+        .map(|pair| std::str::from_utf8(pair).expect("ASCII"))
+        .map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal digits"))
+        .collect()
 }
 
 fn check_sample(path: &Path, file: &Json, sample: &Json) -> usize {
