@@ -124,11 +124,7 @@ impl Broker {
 
     /// Sends an event once for every subscription that matches ("Publishing and Events",
     /// "Pattern-based Subscriptions").
-    pub(crate) fn publish(
-        &mut self,
-        out: &mut dyn Outbox,
-        publication: &Publication<'_>,
-    ) {
+    pub(crate) fn publish(&mut self, out: &mut dyn Outbox, publication: &Publication<'_>) {
         let Self { table, members, receivers, .. } = self;
         let excluded = publication.exclude.filter(|session| !members.entries(*session).is_empty());
         table.matches(publication.topic, |entry| {

@@ -40,7 +40,7 @@ async fn a_subscriber_that_does_not_read_is_cut_off_and_nobody_else_notices() {
     within(async {
         let router = Router::start(&small_queues());
         let mut monitor = Monitor::join(&router, (Transport::RawSocket, JSON)).await;
-        for transport in [Transport::RawSocket, Transport::WebSocket, Transport::WebSocketTls] {
+        for transport in [Transport::RawSocket, Transport::WebSocketTls] {
             let mut publisher = Client::join(&router, (Transport::Unix, CBOR)).await;
             let mut slow = Client::join(&router, (transport, CBOR)).await;
             slow.subscribe("com.numbers").await;

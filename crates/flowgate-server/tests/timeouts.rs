@@ -15,7 +15,7 @@ use crate::support::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_answers_no_ping_is_dropped_and_its_leaving_published() {
     within(async {
-        let keepalive = json!({"interval": 0.1, "timeout": 0.1});
+        let keepalive = json!({"interval": 0.1, "timeout": 0.1, "rawsocket": true});
         let router = Router::start(&Setup::with_flowgate(json!({"keepalive": keepalive})));
         // The monitor answers its pings, and stays.
         let mut monitor = Monitor::join(&router, (Transport::RawSocket, CBOR)).await;
