@@ -1,5 +1,7 @@
 //! Subscriptions, and events to their subscribers.
 
+use std::collections::BTreeSet;
+
 use flowgate_wire::{Event, MatchPolicy, Payload, PublicationId, SubscriptionId};
 
 use crate::{
@@ -120,6 +122,11 @@ impl Broker {
         let mut heard = false;
         self.table.matches(topic, |_| heard = true);
         heard
+    }
+
+    /// Adds the sessions that get events of a topic.
+    pub(crate) fn collect_subscribers(&self, topic: &str, to: &mut BTreeSet<SessionKey>) {
+        self.table.matches(topic, |entry| to.extend(self.members.sessions(entry)));
     }
 
     /// Sends an event once for every subscription that matches ("Publishing and Events",

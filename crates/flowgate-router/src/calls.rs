@@ -283,7 +283,6 @@ impl Calls {
         for index in 0..self.pending.len() {
             self.finish(turn, CallKey(index), Outcome::Refused(RequestError::ShuttingDown));
         }
-        self.sessions.clear();
     }
 
     #[cfg(test)]

@@ -55,7 +55,9 @@ pub enum Input<'a> {
         /// The last metering window, if the realm is to publish one.
         report: Option<Report>,
     },
-    /// The router shuts down: every session is sent GOODBYE.
+    /// The router shuts down: every session is sent GOODBYE, those last who watch sessions end.
+    ///
+    /// Given again, it closes the connections of those who have been told and have not answered.
     Shutdown,
 }
 

@@ -1,5 +1,7 @@
 //! How sessions begin and end.
 
+use std::collections::BTreeSet;
+
 use flowgate_event::{Event, EventKind, LeaveReason, Observer, Report};
 use flowgate_wire::{Dict, Goodbye, Message, MessageType, RequestId, Uri, Welcome, uris};
 
@@ -7,6 +9,7 @@ use crate::{
     Close, Join, SessionKey,
     calls::Outcome,
     details::Details,
+    meta,
     realm::{Service, State},
     request_error::RequestError,
     session::{Phase, Session},
@@ -110,17 +113,45 @@ impl State {
     }
 
     /// Says GOODBYE to every session; calls get their final reply first.
+    ///
+    /// Those who watch sessions end are told last, when all others have left, so that they hear of
+    /// every end but their own. Said again, it closes those who have been told and do not answer.
     pub(crate) fn handle_shutdown<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
+        if self.service == Service::ShuttingDown {
+            for key in self.sessions.shutting_down() {
+                self.handle_abort(turn, key);
+            }
+            return;
+        }
         self.service = Service::ShuttingDown;
         self.calls.shut_down(turn);
-        let open: Vec<SessionKey> = self.sessions.iter_open().map(|(key, _)| key).collect();
-        for key in open {
-            self.end(turn, key, Phase::ShuttingDown);
-            let mut details = Details::<1>::new();
-            details.push("message", "the router is shutting down");
-            let reason = Uri::from(uris::close::SYSTEM_SHUTDOWN);
-            turn.send(key, Goodbye { details: details.as_dict(), reason });
+        let mut watchers = BTreeSet::new();
+        for topic in meta::ENDINGS {
+            self.broker.collect_subscribers(topic, &mut watchers);
         }
+        let open: Vec<SessionKey> = self.sessions.iter_open().map(|(key, _)| key).collect();
+        for key in open.into_iter().filter(|key| !watchers.contains(key)) {
+            self.tell_shutdown(turn, key);
+        }
+        self.shut_down_watchers(turn);
+    }
+
+    /// Says GOODBYE to those who have not been told yet, once all others have left.
+    fn shut_down_watchers<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
+        if self.service == Service::ShuttingDown && self.sessions.are_all_open() {
+            let open: Vec<SessionKey> = self.sessions.iter_open().map(|(key, _)| key).collect();
+            for key in open {
+                self.tell_shutdown(turn, key);
+            }
+        }
+    }
+
+    fn tell_shutdown<O: Observer>(&mut self, turn: &mut Turn<'_, O>, key: SessionKey) {
+        self.end(turn, key, Phase::ShuttingDown);
+        let mut details = Details::<1>::new();
+        details.push("message", "the router is shutting down");
+        let reason = Uri::from(uris::close::SYSTEM_SHUTDOWN);
+        turn.send(key, Goodbye { details: details.as_dict(), reason });
     }
 
     /// The session is over for good: the meta events are published and the key is forgotten.
@@ -140,6 +171,7 @@ impl State {
         self.publish_on_leave(turn, &session);
         let session = session.id;
         turn.observe(EventKind::SessionLeft, || Event::SessionLeft { session, reason });
+        self.shut_down_watchers(turn);
     }
 
     /// A message was too large for its receiver's transport ("Basic Profile URIs",

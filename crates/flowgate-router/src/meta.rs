@@ -15,6 +15,9 @@ const ON_JOIN: &str = "wamp.session.on_join";
 const ON_LEAVE: &str = "wamp.session.on_leave";
 const ON_STATS: &str = "wamp.session.on_stats";
 
+/// What tells of the end of sessions.
+pub(crate) const ENDINGS: [&str; 2] = [ON_STATS, ON_LEAVE];
+
 /// A procedure of the session meta API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Procedure {

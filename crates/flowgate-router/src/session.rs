@@ -82,6 +82,20 @@ impl Sessions {
         self.open_count
     }
 
+    /// Whether every session that has joined and not left is open.
+    pub(crate) fn are_all_open(&self) -> bool {
+        self.by_id.len() == self.open_count
+    }
+
+    /// The sessions that have been told of the shutdown and have not answered, by ascending key.
+    pub(crate) fn shutting_down(&self) -> Vec<SessionKey> {
+        let sessions = (0..).map(SessionKey).zip(&self.slots);
+        let told = sessions.filter(|(_, slot)| {
+            slot.as_deref().is_some_and(|session| session.phase == Phase::ShuttingDown)
+        });
+        told.map(|(key, _)| key).collect()
+    }
+
     /// A random id that no session of the realm has.
     pub(crate) fn unused_id(&self, ids: &mut Ids) -> SessionId {
         loop {

@@ -133,14 +133,14 @@ impl Server {
     /// time to answer, and ends.
     ///
     /// Not cancellation safe: dropping the future ends every connection without notice.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(Stop::Never);
         let mut tasks = JoinSet::new();
-        for (bound, service) in self.listeners {
+        for (bound, service) in std::mem::take(&mut self.listeners) {
             tasks.spawn(bound.run(service, stopped.clone()));
         }
         let mut admin_task = JoinSet::new();
-        if let Some((listener, admin)) = self.admin {
+        if let Some((listener, admin)) = self.admin.take() {
             admin_task.spawn(admin::run(listener, admin, stopped.clone()));
         }
         drop(stopped);
@@ -148,6 +148,29 @@ impl Server {
         tracing::info!("shutting down");
         self.counts.start_closing();
         stop.send_replace(Stop::Accepting);
+        self.say_shutdown();
+        // Those who watch sessions end are told when the others have left. Whoever does not answer
+        // within half the time is closed, so that watchers have the other half.
+        let half = self.shutdown_timeout / 2;
+        if timeout(half, emptied(&self.realms)).await.is_err() {
+            tracing::warn!("some clients have not answered GOODBYE yet");
+            self.say_shutdown();
+            if timeout(half, emptied(&self.realms)).await.is_err() {
+                for realm in self.realms.values() {
+                    realm.kill_all(LeaveReason::Shutdown);
+                }
+                let _ = timeout(SHUTDOWN_GRACE, emptied(&self.realms)).await;
+            }
+        }
+        let _ = timeout(SHUTDOWN_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+        stop.send_replace(Stop::Now);
+        while tasks.join_next().await.is_some() {}
+        while admin_task.join_next().await.is_some() {}
+        tracing::info!("stopped");
+    }
+
+    /// Tells every realm of the shutdown, or reminds it.
+    fn say_shutdown(&self) {
         for realm in self.realms.values() {
             let now = self.clock.now();
             Scratch::with(|scratch| {
@@ -155,18 +178,6 @@ impl Server {
                 deliver(now, scratch);
             });
         }
-        if timeout(self.shutdown_timeout, emptied(&self.realms)).await.is_err() {
-            tracing::warn!("some clients did not answer GOODBYE in time");
-            for realm in self.realms.values() {
-                realm.kill_all(LeaveReason::Shutdown);
-            }
-            let _ = timeout(SHUTDOWN_GRACE, emptied(&self.realms)).await;
-        }
-        let _ = timeout(SHUTDOWN_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
-        stop.send_replace(Stop::Now);
-        while tasks.join_next().await.is_some() {}
-        while admin_task.join_next().await.is_some() {}
-        tracing::info!("stopped");
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     client::{Client, goodbye, hello},
+    meta::{Monitor, check_account},
     read_to_end,
     router::{JSON, Router, Setup, Transport, admin, all_links},
     within,
@@ -50,7 +51,8 @@ async fn a_client_that_never_answers_holds_the_router_up_for_the_timeout_only() 
         let mut idle = router.tcp().await;
         let began = std::time::Instant::now();
         router.shut_down().finished().await;
-        assert!(began.elapsed().as_millis() >= 200);
+        // Half of the time for it, the other half for those who watch others end.
+        assert!(began.elapsed().as_millis() >= 100);
         expect_goodbye(&mut silent).await;
         assert_eq!(silent.end().await.0, Vec::<Value>::new());
         assert_eq!(read_to_end(&mut idle).await, b"");
@@ -86,6 +88,39 @@ async fn probes_see_the_shutdown_and_nobody_joins_any_more() {
         drop((client, late));
         router.finished().await;
         assert!(admin(address, "/healthz").await.is_err());
+    })
+    .await;
+}
+
+/// The last report of every session is published before its `on_leave`, also at the shutdown, to
+/// those who watch: they are told of it last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_monitor_hears_of_every_end_before_its_own() {
+    within(async {
+        let flowgate = json!({"shutdown_timeout": 2});
+        let router = Router::start(&Setup::with_flowgate(flowgate));
+        let mut monitor = Monitor::join(&router, (Transport::WebSocket, JSON)).await;
+        let mut answering = Vec::new();
+        for link in all_links() {
+            let mut client = Client::connect(&router, link).await;
+            client.join_realm("realm1").await;
+            answering.push(client);
+        }
+        let silent = Client::join(&router, (Transport::RawSocket, JSON)).await;
+        let router = router.shut_down();
+        for client in &mut answering {
+            expect_goodbye(client).await;
+            client.say(&goodbye()).await;
+        }
+        for client in &answering {
+            let windows = monitor.life_of(client.session).await;
+            assert!(windows.last().unwrap().last);
+            check_account(&windows, client);
+        }
+        let windows = monitor.life_of(silent.session).await;
+        assert!(windows.last().unwrap().last);
+        assert!(monitor.events_end().await);
+        router.finished().await;
     })
     .await;
 }

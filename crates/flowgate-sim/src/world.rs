@@ -79,6 +79,9 @@ impl World {
             if shuts_down && step == self.step_count / 10 * 9 {
                 self.handle(Input::Shutdown)?;
             }
+            if shuts_down && step == self.step_count / 100 * 97 && self.random.bool() {
+                self.handle(Input::Shutdown)?;
+            }
             self.step()?;
         }
         self.settle()?;

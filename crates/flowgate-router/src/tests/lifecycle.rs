@@ -332,3 +332,50 @@ fn a_realm_can_be_owned_by_any_thread() {
     fn is_send<T: Send>() {}
     is_send::<Realm>();
 }
+
+/// Who watches sessions end hears of every end but its own, also at the shutdown; said again, the
+/// shutdown closes those who do not answer.
+#[test]
+fn those_who_watch_sessions_end_are_told_of_the_shutdown_last() {
+    check(
+        r#"
+        join w
+        w< [2,*
+        w> [32,1,{},"wamp.session.on_stats"]
+        w< [33,1,1]
+        join v
+        v< [2,*
+        v> [32,1,{"match":"prefix"},"wamp.session."]
+        v< [33,1,2]
+        join a
+        a< [2,*
+        v< [36,2,*
+        join b
+        b< [2,*
+        v< [36,2,*
+        shutdown
+        a< [6,{"message":"the router is shutting down"},"wamp.close.system_shutdown"]
+        b< [6,{"message":"the router is shutting down"},"wamp.close.system_shutdown"]
+        a> [6,{},"wamp.close.goodbye_and_out"]
+        a closed connection
+        leave a stats
+        w<stats [36,1,*
+        v<stats [36,2,*
+        v< [36,2,*
+        shutdown
+        b closed connection
+        leave b stats
+        w<stats [36,1,*
+        v<stats [36,2,*
+        v< [36,2,*
+        w< [6,{"message":"the router is shutting down"},"wamp.close.system_shutdown"]
+        v< [6,{"message":"the router is shutting down"},"wamp.close.system_shutdown"]
+        w> [6,{},"wamp.close.goodbye_and_out"]
+        w closed connection
+        v> [6,{},"wamp.close.goodbye_and_out"]
+        v closed connection
+        leave w
+        leave v
+        "#,
+    );
+}

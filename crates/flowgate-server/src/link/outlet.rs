@@ -55,6 +55,8 @@ pub(crate) struct Outlet {
     metering: Mutex<Option<Metering>>,
     /// Wakes the connection's task.
     pub(crate) woken: Notify,
+    /// Whether what is written is encrypted.
+    encrypts: bool,
 }
 
 /// The meter of the session that the connection has, and where its reports go.
@@ -124,6 +126,7 @@ impl Outlet {
             max_queued_bytes,
             socket,
             queue: Mutex::default(),
+            encrypts: tls.is_some(),
             sender: Mutex::new(Sender::new(tls)),
             written: AtomicU64::new(0),
             welcomed: AtomicBool::new(false),
@@ -267,6 +270,11 @@ impl Outlet {
         octets: &[u8],
         plain: &mut Vec<u8>,
     ) -> Option<Result<(), rustls::Error>> {
+        // Whoever holds the sender must flush after it has let go, or what others have queued
+        // meanwhile stays. Here the caller does so, and only where there is TLS.
+        if !self.encrypts {
+            return None;
+        }
         let mut sender = lock(&self.sender);
         let decrypted = sender.decrypt(octets, plain)?;
         if sender.wants_write() {
@@ -335,7 +343,12 @@ impl Outlet {
                     self.written.store(sender.position(), Ordering::Release);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    lock(&self.queue).blocked = true;
+                    let mut queue = lock(&self.queue);
+                    queue.blocked = true;
+                    // What is left is in the sender: if the socket takes octets again before this
+                    // thread has let go of it, this tells it to look again.
+                    queue.urge = true;
+                    drop(queue);
                     self.woken.notify_one();
                     return flushed;
                 }

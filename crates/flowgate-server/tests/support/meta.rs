@@ -72,6 +72,11 @@ impl Monitor {
         }
     }
 
+    /// Whether the session ends without another event.
+    pub(crate) async fn events_end(&mut self) -> bool {
+        self.events.next().await.is_none()
+    }
+
     /// The next event of a session; those of others are kept.
     pub(crate) async fn next_of(&mut self, session: u64) -> Meta {
         if let Some(at) = self.seen.iter().position(|meta| meta.session() == session) {

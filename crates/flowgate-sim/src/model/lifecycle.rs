@@ -61,17 +61,51 @@ impl Model {
     }
 
     pub(super) fn shut_down(&mut self) {
+        if self.is_shutting_down {
+            let told = self.sessions.iter().filter(|(_, seat)| seat.phase == Phase::ShuttingDown);
+            let told: Vec<_> = told.map(|(key, _)| *key).collect();
+            for key in told {
+                self.close(key);
+            }
+            return;
+        }
         self.is_shutting_down = true;
         for Pending { caller, request, .. } in std::mem::take(&mut self.calls) {
             self.refuse(caller, MessageType::Call, request, uris::error::CANCELED);
         }
-        let open = self.sessions.iter().filter(|(_, seat)| seat.phase == Phase::Open);
-        let open: Vec<_> = open.map(|(key, _)| *key).collect();
-        for key in open {
-            let reason = uris::close::SYSTEM_SHUTDOWN.to_owned();
-            self.expect(key, Said::Goodbye { reason });
-            self.end(key, Phase::ShuttingDown);
+        for key in self.open() {
+            let watches = self.subscriptions.iter().any(|((policy, pattern), subscription)| {
+                subscription.subscribers.contains(&key)
+                    && (policy.matches(pattern, "wamp.session.on_stats")
+                        || policy.matches(pattern, "wamp.session.on_leave"))
+            });
+            if !watches {
+                self.tell_shutdown(key);
+            }
         }
+        self.shut_down_watchers();
+    }
+
+    /// Those who watch sessions end are told when nobody else is left.
+    fn shut_down_watchers(&mut self) {
+        let joined = self.sessions.values().filter(|seat| seat.phase != Phase::Refused);
+        let open = self.open();
+        if self.is_shutting_down && joined.count() == open.len() {
+            for key in open {
+                self.tell_shutdown(key);
+            }
+        }
+    }
+
+    fn open(&self) -> Vec<SessionKey> {
+        let open = self.sessions.iter().filter(|(_, seat)| seat.phase == Phase::Open);
+        open.map(|(key, _)| *key).collect()
+    }
+
+    fn tell_shutdown(&mut self, key: SessionKey) {
+        let reason = uris::close::SYSTEM_SHUTDOWN.to_owned();
+        self.expect(key, Said::Goodbye { reason });
+        self.end(key, Phase::ShuttingDown);
     }
 
     pub(super) fn leave(&mut self, key: SessionKey, is_reported: bool) {
@@ -84,6 +118,7 @@ impl Model {
             self.meta_event("wamp.session.on_stats");
         }
         self.meta_event("wamp.session.on_leave");
+        self.shut_down_watchers();
     }
 
     pub(super) fn stats(&mut self, key: SessionKey) {
