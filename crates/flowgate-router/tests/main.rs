@@ -9,4 +9,5 @@
 )]
 
 mod allocations;
+mod memory;
 mod steady;
