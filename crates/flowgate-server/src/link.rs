@@ -41,10 +41,6 @@ use websocket::{WebSocketReader, close_frame};
 pub(crate) use outlet::{Enqueued, Flushed, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, lock};
 pub(crate) use socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 
-/// A client that has this much to read yet is not read from, so that the replies to its own
-/// requests cannot pile up.
-const PAUSE_BYTES: u64 = 256 << 10;
-
 /// How long a client gets to read what was sent before its connection is closed, and to close its
 /// own side, unless configured otherwise.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
@@ -186,7 +182,7 @@ impl Link {
                 sleep.as_mut().reset(self.timers.next());
             }
             let blocked = outlet.is_blocked();
-            let reads = self.may_receive() && !(blocked && outlet.queued_bytes() > PAUSE_BYTES);
+            let reads = self.may_receive() && !(blocked && outlet.is_congested());
             tokio::select! {
                 biased;
                 () = outlet.woken.notified() => {}

@@ -34,6 +34,10 @@ pub(crate) use sender::decrypt;
 /// Frames from this length on are shared between receivers instead of copied.
 pub(crate) const SHARED_FRAME_BYTES: usize = 4096;
 
+/// A client that has this much to read yet, or half of what may wait for it, is not read from, so
+/// that the replies to its own requests cannot pile up.
+const PAUSE_BYTES: u64 = 256 << 10;
+
 /// The sending side of one connection.
 #[derive(Debug)]
 pub(crate) struct Outlet {
@@ -232,6 +236,11 @@ impl Outlet {
     /// Octets that wait for the client to read.
     pub(crate) fn queued_bytes(&self) -> u64 {
         lock(&self.queue).position.saturating_sub(self.written.load(Ordering::Acquire))
+    }
+
+    /// Whether so much waits for the client that no more should be taken from it.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.queued_bytes() > PAUSE_BYTES.min(self.max_queued_bytes / 2)
     }
 
     /// Whether the socket takes no more until it says so.
