@@ -10,6 +10,7 @@
 
 mod base64;
 pub mod batch;
+mod block;
 mod budget;
 mod codec;
 mod dict;

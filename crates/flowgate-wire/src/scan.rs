@@ -1,6 +1,10 @@
 //! Finding the end of JSON strings and numbers.
 
+mod cursor;
+
 use crate::{DecodeError, Format};
+
+pub(crate) use cursor::Strings;
 
 pub(crate) const fn malformed(offset: usize) -> DecodeError {
     DecodeError::Malformed { format: Format::Json, offset }
@@ -28,7 +32,16 @@ const fn specials(word: u64) -> u64 {
 
 /// The offset after white space.
 #[inline]
-pub(crate) fn skip_space(bytes: &[u8], mut pos: usize) -> usize {
+pub(crate) fn skip_space(bytes: &[u8], pos: usize) -> usize {
+    // Mostly there is none, and all of it lies below any other octet of a text.
+    match bytes.get(pos) {
+        Some(..=b' ') => skip_some_space(bytes, pos),
+        _ => pos,
+    }
+}
+
+#[inline(never)]
+fn skip_some_space(bytes: &[u8], mut pos: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(pos) {
         pos += 1;
     }
@@ -211,7 +224,22 @@ pub(crate) fn number_end(bytes: &[u8], mut pos: usize) -> Result<(usize, bool), 
     Ok((pos, float))
 }
 
+/// The lowest set bit is the high one of the first octet that is no digit.
+const fn non_digits(word: u64) -> u64 {
+    // Digits become 0 to 9, to which 0x76 is added without reaching the high bit; a carry goes up.
+    let digits = word ^ (ONES * 0x30);
+    (digits.wrapping_add(ONES * 0x76) | digits) & HIGHS
+}
+
+#[inline]
 fn digits_end(bytes: &[u8], mut pos: usize) -> usize {
+    while let Some(chunk) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<8>) {
+        let hits = non_digits(u64::from_le_bytes(*chunk));
+        if hits != 0 {
+            return pos + (hits.trailing_zeros() >> 3) as usize;
+        }
+        pos += 8;
+    }
     while let Some(b'0'..=b'9') = bytes.get(pos) {
         pos += 1;
     }

@@ -4,7 +4,16 @@ pub(crate) mod cbor;
 pub(crate) mod json;
 pub(crate) mod msgpack;
 
+use crate::block::{SHORT, non_ascii};
 use crate::stack::Stack;
+
+/// Whether the first `len` octets at `pos` are ASCII, where `len` is less than [`SHORT`]; `false`
+/// if the input ends within so many octets.
+#[inline]
+fn is_short_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
+    let block = bytes.get(pos..).and_then(<[u8]>::first_chunk::<SHORT>);
+    block.is_some_and(|block| non_ascii(block) & ((1 << len) - 1) == 0)
+}
 
 /// Which keys a dictionary may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,27 +25,43 @@ pub(crate) enum Keys {
 }
 
 /// What comes next inside an open list or dictionary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
-    #[default]
     Item,
     Key(Keys),
     /// The value to the last key.
-    Value(Keys),
+    Value,
 }
 
 /// An open list or dictionary of a binary format.
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
-    /// Values still to come, keys included; [`INDEFINITE`] until a break.
+    /// Values still to come, keys included, so that in a dictionary a key comes next where it is
+    /// even. More than [`INDEFINITE`] / 2 until a break.
     remaining: u64,
-    next: Next,
+    /// The keys of a dictionary; `None` for a list.
+    keys: Option<Keys>,
     /// How much deeper than the parent: 1, and 1 for each tag in front.
     height: usize,
 }
 
-/// A count that no message can declare, since each value takes an octet at least.
-const INDEFINITE: u64 = u64::MAX;
+impl Level {
+    const fn next(&self) -> Next {
+        match self.keys {
+            None => Next::Item,
+            Some(keys) if self.remaining.is_multiple_of(2) => Next::Key(keys),
+            Some(_) => Next::Value,
+        }
+    }
+
+    const fn is_indefinite(&self) -> bool {
+        self.remaining > INDEFINITE / 2
+    }
+}
+
+/// An even count that no message can declare, since each value takes an octet at least; nor can
+/// one hold half as many.
+const INDEFINITE: u64 = 1 << 63;
 
 /// The lists and dictionaries that are open while a value of a binary format is skipped.
 #[derive(Debug)]
@@ -49,13 +74,13 @@ struct Nesting {
 impl Nesting {
     /// Before the value to skip.
     fn new() -> Self {
-        let current = Level { remaining: 1, next: Next::Item, height: 0 };
+        let current = Level { remaining: 1, keys: None, height: 0 };
         Self { current, parents: Stack::new(), depth: 0 }
     }
 
-    fn enter(&mut self, remaining: u64, next: Next, tags: usize) {
+    fn enter(&mut self, remaining: u64, keys: Option<Keys>, tags: usize) {
         self.parents.push(self.current);
-        self.current = Level { remaining, next, height: 1 + tags };
+        self.current = Level { remaining, keys, height: 1 + tags };
         self.depth += 1 + tags;
     }
 
@@ -78,14 +103,6 @@ impl Nesting {
     #[inline]
     fn end_value(&mut self) -> bool {
         loop {
-            self.current.next = match self.current.next {
-                Next::Item => Next::Item,
-                Next::Key(keys) => Next::Value(keys),
-                Next::Value(keys) => Next::Key(keys),
-            };
-            if self.current.remaining == INDEFINITE {
-                return false;
-            }
             self.current.remaining -= 1;
             if self.current.remaining != 0 {
                 return false;

@@ -1,6 +1,6 @@
 //! CBOR.
 
-use super::{INDEFINITE, Keys, Nesting, Next};
+use super::{INDEFINITE, Keys, Nesting, Next, is_short_ascii};
 use crate::DecodeError;
 use crate::budget::Budget;
 use crate::head::cbor::{Chunks, Head, head_inlined, malformed};
@@ -18,9 +18,20 @@ pub(crate) fn skip(
     let mut tags = 0;
     loop {
         let start = pos;
+        let next = nesting.current.next();
+        if let Some(end) = skip_plain(bytes, pos, next) {
+            pos = end;
+            tags = 0;
+            if nesting.current.is_indefinite() && !matches!(next, Next::Key(_)) {
+                budget.take_value(start)?;
+            }
+            if nesting.end_value() {
+                return Ok(pos);
+            }
+            continue;
+        }
         let item;
         (item, pos) = head_inlined(bytes, pos)?;
-        let next = nesting.current.next;
         match item {
             Head::Text(Some(text)) => check_utf8(text, pos)?,
             Head::Text(None) => {
@@ -53,9 +64,9 @@ pub(crate) fn skip(
                 }
                 budget.check_depth(nesting.depth + 1 + tags, start)?;
                 let dict = matches!(item, Head::Dict(_));
-                let next = if dict { Next::Key(nesting.keys()) } else { Next::Item };
+                let keys = if dict { Some(nesting.keys()) } else { None };
                 let Some(count) = count else {
-                    nesting.enter(INDEFINITE, next, tags);
+                    nesting.enter(INDEFINITE, keys, tags);
                     tags = 0;
                     continue;
                 };
@@ -66,7 +77,7 @@ pub(crate) fn skip(
                 }
                 budget.take_values(count, start)?;
                 if count != 0 {
-                    nesting.enter(values, next, tags);
+                    nesting.enter(values, keys, tags);
                     tags = 0;
                     continue;
                 }
@@ -79,7 +90,7 @@ pub(crate) fn skip(
             }
             Head::Break => {
                 let complete = matches!(next, Next::Item | Next::Key(_));
-                if tags != 0 || !complete || nesting.current.remaining != INDEFINITE {
+                if tags != 0 || !complete || !nesting.current.is_indefinite() {
                     return Err(malformed(start));
                 }
                 // The outermost level is definite, so there is a parent.
@@ -90,11 +101,33 @@ pub(crate) fn skip(
             }
         }
         tags = 0;
-        if nesting.current.remaining == INDEFINITE && !matches!(next, Next::Key(_)) {
+        if nesting.current.is_indefinite() && !matches!(next, Next::Key(_)) {
             budget.take_value(start)?;
         }
         if nesting.end_value() {
             return Ok(pos);
         }
     }
+}
+
+/// The offset after a short string of ASCII, or a number, truth value or null: what lists are made
+/// of. `None` leaves the value, and whatever may be wrong with it, to the careful way.
+#[inline]
+fn skip_plain(bytes: &[u8], pos: usize, next: Next) -> Option<usize> {
+    let first = *bytes.get(pos)?;
+    let octets = match first {
+        0x60..=0x77 => {
+            let len = first & 0x1f;
+            return is_short_ascii(bytes, pos + 1, len).then(|| pos + 1 + usize::from(len));
+        }
+        _ if next == Next::Key(Keys::Strings) => return None,
+        0x00..=0x17 | 0x20..=0x37 | 0xf4..=0xf7 => 1,
+        0x18 | 0x38 => 2,
+        0x19 | 0x39 | 0xf9 => 3,
+        0x1a | 0x3a | 0xfa => 5,
+        0x1b | 0x3b | 0xfb => 9,
+        _ => return None,
+    };
+    let end = pos + octets;
+    (end <= bytes.len()).then_some(end)
 }

@@ -2,9 +2,9 @@
 
 use crate::DecodeError;
 use crate::budget::Budget;
-use crate::scan::{malformed, number_end, skip_space, string_end, word_end};
+use crate::scan::{Strings, malformed, number_end, skip_space, word_end};
 
-/// One bit a level: whether it is a dictionary. Sixty-four levels need no allocation.
+/// One bit a level: whether it is a list. Sixty-four levels need no allocation.
 #[derive(Debug, Default)]
 struct Levels {
     top: u64,
@@ -13,11 +13,11 @@ struct Levels {
 }
 
 impl Levels {
-    fn push(&mut self, dict: bool) {
+    fn push(&mut self, list: bool) {
         if self.depth != 0 && self.depth.is_multiple_of(64) {
             self.spilled.push(self.top);
         }
-        self.top = self.top << 1 | u64::from(dict);
+        self.top = self.top << 1 | u64::from(list);
         self.depth += 1;
     }
 
@@ -29,7 +29,8 @@ impl Levels {
         }
     }
 
-    const fn in_dict(&self) -> bool {
+    /// Whether the innermost level is a list; `false` if there is none.
+    const fn in_list(&self) -> bool {
         self.top & 1 == 1
     }
 }
@@ -43,23 +44,25 @@ pub(crate) fn skip(
     budget: &mut Budget,
 ) -> Result<usize, DecodeError> {
     let mut levels = Levels::default();
+    let mut strings = Strings::new();
     loop {
         // A value begins here.
         match bytes.get(pos) {
-            Some(b'"') => pos = string_end(bytes, pos + 1)?.0 + 1,
+            Some(b'"') if levels.in_list() => pos = strings.skip_run(bytes, pos + 1, budget)?,
+            Some(b'"') => pos = strings.skip(bytes, pos + 1)?,
             Some(b'-' | b'0'..=b'9') => pos = number_end(bytes, pos)?.0,
             Some(open @ (b'[' | b'{')) => {
-                let dict = *open == b'{';
+                let list = *open == b'[';
                 budget.check_depth(levels.depth + 1, pos)?;
-                levels.push(dict);
+                levels.push(list);
                 pos = skip_space(bytes, pos + 1);
-                let close = if dict { b'}' } else { b']' };
+                let close = if list { b']' } else { b'}' };
                 if bytes.get(pos) == Some(&close) {
                     levels.pop();
                     pos += 1;
                 } else {
-                    if dict {
-                        pos = skip_key(bytes, pos)?;
+                    if !list {
+                        pos = skip_key(bytes, pos, &mut strings)?;
                     }
                     budget.take_value(pos)?;
                     continue;
@@ -77,16 +80,16 @@ pub(crate) fn skip(
                 return Ok(pos);
             }
             pos = skip_space(bytes, pos);
-            match (bytes.get(pos), levels.in_dict()) {
-                (Some(b','), dict) => {
+            match (bytes.get(pos), levels.in_list()) {
+                (Some(b','), list) => {
                     pos = skip_space(bytes, pos + 1);
-                    if dict {
-                        pos = skip_key(bytes, pos)?;
+                    if !list {
+                        pos = skip_key(bytes, pos, &mut strings)?;
                     }
                     budget.take_value(pos)?;
                     break;
                 }
-                (Some(b']'), false) | (Some(b'}'), true) => {
+                (Some(b']'), true) | (Some(b'}'), false) => {
                     levels.pop();
                     pos += 1;
                 }
@@ -98,14 +101,15 @@ pub(crate) fn skip(
 }
 
 /// The offset of the value to the key that begins at `pos`.
-fn skip_key(bytes: &[u8], pos: usize) -> Result<usize, DecodeError> {
+#[inline]
+fn skip_key(bytes: &[u8], pos: usize, strings: &mut Strings) -> Result<usize, DecodeError> {
     match bytes.get(pos) {
         Some(b'"') => {}
         Some(_) => return Err(malformed(pos)),
         None => return Err(DecodeError::UnexpectedEnd { offset: pos }),
     }
-    let (end, _) = string_end(bytes, pos + 1)?;
-    let colon = skip_space(bytes, end + 1);
+    let end = strings.skip(bytes, pos + 1)?;
+    let colon = skip_space(bytes, end);
     match bytes.get(colon) {
         Some(b':') => Ok(skip_space(bytes, colon + 1)),
         Some(_) => Err(malformed(colon)),

@@ -1,6 +1,6 @@
 //! MessagePack.
 
-use super::{Keys, Nesting, Next};
+use super::{Keys, Nesting, Next, is_short_ascii};
 use crate::DecodeError;
 use crate::budget::Budget;
 use crate::head::check_utf8;
@@ -17,9 +17,16 @@ pub(crate) fn skip(
     let mut nesting = Nesting::new();
     loop {
         let start = pos;
+        let next = nesting.current.next();
+        if let Some(end) = skip_plain(bytes, pos, next) {
+            pos = end;
+            if nesting.end_value() {
+                return Ok(pos);
+            }
+            continue;
+        }
         let item;
         (item, pos) = head(bytes, pos)?;
-        let next = nesting.current.next;
         match item {
             Head::String(text) => check_utf8(text, pos)?,
             Head::Nil
@@ -45,8 +52,8 @@ pub(crate) fn skip(
                 }
                 budget.take_values(u64::from(count), start)?;
                 if count != 0 {
-                    let next = if dict { Next::Key(nesting.keys()) } else { Next::Item };
-                    nesting.enter(values, next, 0);
+                    let keys = if dict { Some(nesting.keys()) } else { None };
+                    nesting.enter(values, keys, 0);
                     continue;
                 }
             }
@@ -55,4 +62,26 @@ pub(crate) fn skip(
             return Ok(pos);
         }
     }
+}
+
+/// The offset after a short string of ASCII, or a number, truth value or nil: what lists are made
+/// of. `None` leaves the value, and whatever may be wrong with it, to the careful way.
+#[inline]
+fn skip_plain(bytes: &[u8], pos: usize, next: Next) -> Option<usize> {
+    let first = *bytes.get(pos)?;
+    let octets = match first {
+        0xa0..=0xbf => {
+            let len = first & 0x1f;
+            return is_short_ascii(bytes, pos + 1, len).then(|| pos + 1 + usize::from(len));
+        }
+        _ if next == Next::Key(Keys::Strings) => return None,
+        0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => 1,
+        0xcc | 0xd0 => 2,
+        0xcd | 0xd1 => 3,
+        0xca | 0xce | 0xd2 => 5,
+        0xcb | 0xcf | 0xd3 => 9,
+        _ => return None,
+    };
+    let end = pos + octets;
+    (end <= bytes.len()).then_some(end)
 }
