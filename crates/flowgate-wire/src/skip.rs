@@ -3,17 +3,9 @@
 pub(crate) mod cbor;
 pub(crate) mod json;
 pub(crate) mod msgpack;
+mod run;
 
-use crate::block::{SHORT, non_ascii};
 use crate::stack::Stack;
-
-/// Whether the first `len` octets at `pos` are ASCII, where `len` is less than [`SHORT`]; `false`
-/// if the input ends within so many octets.
-#[inline]
-fn is_short_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
-    let block = bytes.get(pos..).and_then(<[u8]>::first_chunk::<SHORT>);
-    block.is_some_and(|block| non_ascii(block) & ((1 << len) - 1) == 0)
-}
 
 /// Which keys a dictionary may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,14 +94,19 @@ impl Nesting {
     /// Notes that a value has ended, and every level that ends with it; `true` after the last.
     #[inline]
     fn end_value(&mut self) -> bool {
-        loop {
+        self.current.remaining -= 1;
+        self.current.remaining == 0 && self.end_level()
+    }
+
+    /// Notes that the current level has ended, and every level that ends with it; `true` after
+    /// the last.
+    fn end_level(&mut self) -> bool {
+        while self.leave() {
             self.current.remaining -= 1;
             if self.current.remaining != 0 {
                 return false;
             }
-            if !self.leave() {
-                return true;
-            }
         }
+        true
     }
 }

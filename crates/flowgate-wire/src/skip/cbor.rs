@@ -1,6 +1,7 @@
 //! CBOR.
 
-use super::{INDEFINITE, Keys, Nesting, Next, is_short_ascii};
+use super::run::{Plain, skip_run};
+use super::{INDEFINITE, Keys, Nesting, Next};
 use crate::DecodeError;
 use crate::budget::Budget;
 use crate::head::cbor::{Chunks, Head, head_inlined, malformed};
@@ -17,19 +18,17 @@ pub(crate) fn skip(
     let mut nesting = Nesting::new();
     let mut tags = 0;
     loop {
+        if tags == 0 && !nesting.current.is_indefinite() {
+            pos = skip_run(bytes, pos, &mut nesting.current, plain);
+            if nesting.current.remaining == 0 {
+                if nesting.end_level() {
+                    return Ok(pos);
+                }
+                continue;
+            }
+        }
         let start = pos;
         let next = nesting.current.next();
-        if let Some(end) = skip_plain(bytes, pos, next) {
-            pos = end;
-            tags = 0;
-            if nesting.current.is_indefinite() && !matches!(next, Next::Key(_)) {
-                budget.take_value(start)?;
-            }
-            if nesting.end_value() {
-                return Ok(pos);
-            }
-            continue;
-        }
         let item;
         (item, pos) = head_inlined(bytes, pos)?;
         match item {
@@ -110,24 +109,15 @@ pub(crate) fn skip(
     }
 }
 
-/// The offset after a short string of ASCII, or a number, truth value or null: what lists are made
-/// of. `None` leaves the value, and whatever may be wrong with it, to the careful way.
-#[inline]
-fn skip_plain(bytes: &[u8], pos: usize, next: Next) -> Option<usize> {
-    let first = *bytes.get(pos)?;
-    let octets = match first {
-        0x60..=0x77 => {
-            let len = first & 0x1f;
-            return is_short_ascii(bytes, pos + 1, len).then(|| pos + 1 + usize::from(len));
-        }
-        _ if next == Next::Key(Keys::Strings) => return None,
-        0x00..=0x17 | 0x20..=0x37 | 0xf4..=0xf7 => 1,
-        0x18 | 0x38 => 2,
-        0x19 | 0x39 | 0xf9 => 3,
-        0x1a | 0x3a | 0xfa => 5,
-        0x1b | 0x3b | 0xfb => 9,
-        _ => return None,
-    };
-    let end = pos + octets;
-    (end <= bytes.len()).then_some(end)
+#[inline(always)]
+const fn plain(first: u8) -> Plain {
+    match first {
+        0x60..=0x77 => Plain::Text(first & 0x1f),
+        0x00..=0x17 | 0x20..=0x37 | 0xf4..=0xf7 => Plain::Scalar(1),
+        0x18 | 0x38 => Plain::Scalar(2),
+        0x19 | 0x39 | 0xf9 => Plain::Scalar(3),
+        0x1a | 0x3a | 0xfa => Plain::Scalar(5),
+        0x1b | 0x3b | 0xfb => Plain::Scalar(9),
+        _ => Plain::Other,
+    }
 }

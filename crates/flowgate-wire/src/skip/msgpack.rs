@@ -1,6 +1,7 @@
 //! MessagePack.
 
-use super::{Keys, Nesting, Next, is_short_ascii};
+use super::run::{Plain, skip_run};
+use super::{Keys, Nesting, Next};
 use crate::DecodeError;
 use crate::budget::Budget;
 use crate::head::check_utf8;
@@ -16,15 +17,15 @@ pub(crate) fn skip(
 ) -> Result<usize, DecodeError> {
     let mut nesting = Nesting::new();
     loop {
-        let start = pos;
-        let next = nesting.current.next();
-        if let Some(end) = skip_plain(bytes, pos, next) {
-            pos = end;
-            if nesting.end_value() {
+        pos = skip_run(bytes, pos, &mut nesting.current, plain);
+        if nesting.current.remaining == 0 {
+            if nesting.end_level() {
                 return Ok(pos);
             }
             continue;
         }
+        let start = pos;
+        let next = nesting.current.next();
         let item;
         (item, pos) = head(bytes, pos)?;
         match item {
@@ -64,24 +65,15 @@ pub(crate) fn skip(
     }
 }
 
-/// The offset after a short string of ASCII, or a number, truth value or nil: what lists are made
-/// of. `None` leaves the value, and whatever may be wrong with it, to the careful way.
-#[inline]
-fn skip_plain(bytes: &[u8], pos: usize, next: Next) -> Option<usize> {
-    let first = *bytes.get(pos)?;
-    let octets = match first {
-        0xa0..=0xbf => {
-            let len = first & 0x1f;
-            return is_short_ascii(bytes, pos + 1, len).then(|| pos + 1 + usize::from(len));
-        }
-        _ if next == Next::Key(Keys::Strings) => return None,
-        0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => 1,
-        0xcc | 0xd0 => 2,
-        0xcd | 0xd1 => 3,
-        0xca | 0xce | 0xd2 => 5,
-        0xcb | 0xcf | 0xd3 => 9,
-        _ => return None,
-    };
-    let end = pos + octets;
-    (end <= bytes.len()).then_some(end)
+#[inline(always)]
+const fn plain(first: u8) -> Plain {
+    match first {
+        0xa0..=0xbf => Plain::Text(first & 0x1f),
+        0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => Plain::Scalar(1),
+        0xcc | 0xd0 => Plain::Scalar(2),
+        0xcd | 0xd1 => Plain::Scalar(3),
+        0xca | 0xce | 0xd2 => Plain::Scalar(5),
+        0xcb | 0xcf | 0xd3 => Plain::Scalar(9),
+        _ => Plain::Other,
+    }
 }

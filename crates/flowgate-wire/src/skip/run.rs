@@ -1,0 +1,53 @@
+//! The fast way over short strings and scalars: what the lists and dictionaries of binary formats
+//! are mostly made of.
+//!
+//! It takes a value only where nothing can be wrong with it, and leaves every other one, and every
+//! error, to the careful way.
+
+use super::{Keys, Level};
+use crate::block::{SHORT, non_ascii};
+
+/// What the first octet of a value says.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Plain {
+    /// A string of so many octets, less than [`SHORT`].
+    Text(u8),
+    /// A number, truth value or null of so many octets, the first included.
+    Scalar(usize),
+    /// Anything else.
+    Other,
+}
+
+/// The offset after as many plain values of `level` as follow each other; takes them from the
+/// level's count, which is definite.
+#[inline(always)]
+pub(super) fn skip_run(
+    bytes: &[u8],
+    mut pos: usize,
+    level: &mut Level,
+    plain: impl Fn(u8) -> Plain,
+) -> usize {
+    let strings_alone = level.keys == Some(Keys::Strings);
+    let mut remaining = level.remaining;
+    while remaining != 0 {
+        let Some(first) = bytes.get(pos) else { break };
+        let octets = match plain(*first) {
+            Plain::Text(len) if is_short_ascii(bytes, pos + 1, len) => 1 + usize::from(len),
+            // Keys come where the count is even.
+            Plain::Scalar(_) if strings_alone && remaining.is_multiple_of(2) => break,
+            Plain::Scalar(octets) if octets <= bytes.len() - pos => octets,
+            Plain::Text(_) | Plain::Scalar(_) | Plain::Other => break,
+        };
+        pos += octets;
+        remaining -= 1;
+    }
+    level.remaining = remaining;
+    pos
+}
+
+/// Whether the first `len` octets at `pos` are ASCII; `false` where the input ends within a block.
+#[inline(always)]
+fn is_short_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
+    let block = bytes.get(pos..).and_then(<[u8]>::first_chunk::<SHORT>);
+    block.is_some_and(|block| non_ascii(block) & ((1 << len) - 1) == 0)
+}
