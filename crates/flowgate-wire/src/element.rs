@@ -91,7 +91,7 @@ impl<'a> Element<'a> for Cow<'a, str> {
     }
 
     fn encode<W: Writer>(&self, writer: &mut W) {
-        writer.string(self);
+        writer.string(self.as_bytes());
     }
 }
 
@@ -101,7 +101,7 @@ impl<'a> Element<'a> for Uri<'a> {
     }
 
     fn encode<W: Writer>(&self, writer: &mut W) {
-        writer.string(self);
+        writer.string(self.as_bytes());
     }
 }
 

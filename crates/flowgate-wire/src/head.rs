@@ -44,13 +44,17 @@ pub(crate) fn check_utf8(text: &[u8], end: usize) -> Result<(), DecodeError> {
 }
 
 /// The text of a string whose octets have been checked.
-#[inline]
-pub(crate) fn checked_text(text: &[u8]) -> Cow<'_, str> {
-    match simdutf8::basic::from_utf8(text) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => {
-            debug_assert!(false, "the decoder has checked every string");
-            String::from_utf8_lossy(text)
+pub(crate) fn checked_text(text: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => {
+            let checked = simdutf8::basic::from_utf8(text);
+            debug_assert!(checked.is_ok(), "the decoder has checked every string");
+            checked.map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
+        }
+        Cow::Owned(text) => {
+            let checked = String::from_utf8(text);
+            debug_assert!(checked.is_ok(), "the decoder has checked every string");
+            Cow::Owned(checked.unwrap_or_default())
         }
     }
 }

@@ -6,6 +6,7 @@ mod msgpack;
 
 use std::borrow::Cow;
 
+use crate::head::checked_text;
 use crate::{Format, Value, base64};
 
 pub(crate) use cbor::CborTokens;
@@ -23,7 +24,9 @@ pub(crate) enum Token<'a> {
     /// Negative.
     Signed(i64),
     Float(f64),
-    String(Cow<'a, str>),
+    /// The octets of a text that the decoder has checked; most are written as they are, and no
+    /// text is checked again for that.
+    String(Cow<'a, [u8]>),
     Binary(Cow<'a, [u8]>),
     /// The number of items, if the format declares it; else [`End`](Self::End) follows them.
     List(Option<u64>),
@@ -89,7 +92,7 @@ impl<'a> Token<'a> {
     /// The text that stands for this key where keys must be strings.
     pub(crate) fn into_key(self) -> Cow<'a, str> {
         match self {
-            Self::String(text) => text,
+            Self::String(text) => checked_text(text),
             Self::Bool(true) => Cow::Borrowed("true"),
             Self::Bool(false) => Cow::Borrowed("false"),
             Self::Unsigned(number) => Cow::Owned(number.to_string()),
@@ -191,7 +194,7 @@ fn read_scalar(token: Token<'_>) -> Value<'_> {
         Token::Unsigned(number) => Value::Unsigned(number),
         Token::Signed(number) => Value::Signed(number),
         Token::Float(number) => Value::Float(number),
-        Token::String(text) => Value::String(text),
+        Token::String(text) => Value::String(checked_text(text)),
         Token::Binary(octets) => Value::Binary(octets),
         Token::Null | Token::Undefined | Token::End | Token::List(_) | Token::Dict(_) => {
             Value::Null

@@ -126,7 +126,7 @@ fn begin(token: Token<'_>, count_late: bool, writer: &mut impl Writer) -> Option
 fn write_key<W: Writer>(key: Token<'_>, writer: &mut W) {
     match (key, W::FORMAT) {
         (Token::String(key), _) => writer.key(&key),
-        (key, Format::Json) => writer.key(&key.into_key()),
+        (key, Format::Json) => writer.key(key.into_key().as_bytes()),
         (key, Format::MessagePack | Format::Cbor) => write_scalar(key, writer),
     }
 }

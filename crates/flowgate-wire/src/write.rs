@@ -32,14 +32,16 @@ pub(crate) trait Writer {
     /// Ends what was begun at `at`, with its count if [`begin`](Self::begin) was not told.
     fn end(&mut self, shape: Shape, at: usize, count: Option<usize>);
 
-    fn key(&mut self, key: &str);
+    /// A key of UTF-8.
+    fn key(&mut self, key: &[u8]);
     fn null(&mut self);
     fn bool(&mut self, truth: bool);
     fn unsigned(&mut self, number: u64);
     /// A negative integer.
     fn signed(&mut self, number: i64);
     fn float(&mut self, number: f64);
-    fn string(&mut self, text: &str);
+    /// A string of UTF-8.
+    fn string(&mut self, text: &[u8]);
     fn binary(&mut self, octets: &[u8]);
 
     /// One or more values (in JSON separated by commas) that are in this format already.
@@ -57,7 +59,7 @@ pub(crate) fn write_value(writer: &mut impl Writer, value: &Value<'_>) {
             Err(_) => writer.signed(*number),
         },
         Value::Float(number) => writer.float(*number),
-        Value::String(text) => writer.string(text),
+        Value::String(text) => writer.string(text.as_bytes()),
         Value::Binary(octets) => writer.binary(octets),
         Value::List(items) => write_list(writer, items),
         Value::Dict(entries) => write_dict(writer, entries),
@@ -75,7 +77,7 @@ pub(crate) fn write_list(writer: &mut impl Writer, items: &[Value<'_>]) {
 pub(crate) fn write_dict(writer: &mut impl Writer, entries: &[Entry<'_>]) {
     let at = writer.begin(Shape::Dict, Some(entries.len()));
     for (key, value) in entries {
-        writer.key(key);
+        writer.key(key.as_bytes());
         write_value(writer, value);
     }
     writer.end(Shape::Dict, at, None);

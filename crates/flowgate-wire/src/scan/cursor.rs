@@ -11,7 +11,7 @@ use crate::budget::Budget;
 /// end is a shift and a bit scan away from that of the last one, and no octet is looked at.
 /// Blocks are whole; what is left of the text after the last one is scanned word by word, and what
 /// is longer than a block by the vectorized search, which costs more to start.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Strings {
     /// The quotes, backslashes and control characters of the block that ends at `end`, if any.
     specials: u64,
@@ -57,6 +57,17 @@ impl Strings {
     pub(crate) fn skip(&mut self, bytes: &[u8], pos: usize) -> Result<usize, DecodeError> {
         let end = self.find(bytes, pos);
         after_quote(bytes, end)
+    }
+
+    /// The offset of the closing quote of that string, and whether it has escapes.
+    #[inline]
+    pub(crate) fn end(&mut self, bytes: &[u8], pos: usize) -> Result<(usize, bool), DecodeError> {
+        let end = self.find(bytes, pos);
+        if bytes.get(end) == Some(&b'"') {
+            Ok((end, false))
+        } else {
+            escaped_string_end(bytes, end)
+        }
     }
 
     /// The same for the last of several strings that have nothing but a comma between them; takes

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use super::{Token, Tokens};
 use crate::head::cbor::{Chunks, Head, head};
-use crate::head::checked_text;
 
 /// The tags of big integers (RFC 8949, "Bignums").
 const BIGNUM: u64 = 2;
@@ -67,10 +66,10 @@ impl<'a> Tokens<'a> for CborTokens<'a> {
                         _ => Token::Binary(octets),
                     }
                 }
-                Head::Text(Some(text)) => Token::String(checked_text(text)),
+                Head::Text(Some(text)) => Token::String(Cow::Borrowed(text)),
                 Head::Text(None) => {
                     let whole = self.concatenate(Chunks::text(self.bytes, self.pos));
-                    Token::String(Cow::Owned(checked_text(&whole).into_owned()))
+                    Token::String(Cow::Owned(whole))
                 }
                 Head::List(count) => Token::List(count),
                 Head::Dict(count) => Token::Dict(count),

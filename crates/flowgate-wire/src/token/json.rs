@@ -4,27 +4,26 @@ use std::borrow::Cow;
 
 use super::{Token, Tokens};
 use crate::base64;
-use crate::scan::{number_end, string_end, unescape};
+use crate::head::checked_text;
+use crate::scan::{Strings, number_end, unescape};
 
 /// Tokens of JSON text; white space, commas and colons are passed over.
 #[derive(Debug, Clone)]
 pub(crate) struct JsonTokens<'a> {
-    text: &'a str,
+    bytes: &'a [u8],
     pos: usize,
+    strings: Strings,
 }
 
 impl<'a> JsonTokens<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        // Once for all strings, which costs less than checking each.
-        let text = simdutf8::basic::from_utf8(bytes);
-        debug_assert!(text.is_ok(), "the decoder has checked the whole message");
-        Self { text: text.unwrap_or_default(), pos: 0 }
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, pos: 0, strings: Strings::new() }
     }
 
     /// The first octet of the next token.
     fn peek(&mut self) -> Option<u8> {
         loop {
-            match self.text.as_bytes().get(self.pos) {
+            match self.bytes.get(self.pos) {
                 Some(b' ' | b'\n' | b'\r' | b'\t' | b',' | b':') => self.pos += 1,
                 other => return other.copied(),
             }
@@ -32,7 +31,7 @@ impl<'a> JsonTokens<'a> {
     }
 
     fn stop(&mut self) -> Token<'a> {
-        self.pos = self.text.len();
+        self.pos = self.bytes.len();
         Token::End
     }
 
@@ -41,20 +40,24 @@ impl<'a> JsonTokens<'a> {
         token
     }
 
-    /// The text between the quotes of the string that begins here, and whether it has escapes.
-    fn quoted(&mut self) -> Option<(&'a str, bool)> {
+    /// What stands between the quotes of the string that begins here, and whether it has escapes.
+    fn quoted(&mut self) -> Option<(&'a [u8], bool)> {
         let start = self.pos + 1;
-        let (end, escapes) = string_end(self.text.as_bytes(), start).ok()?;
+        let (end, escapes) = self.strings.end(self.bytes, start).ok()?;
         self.pos = end + 1;
-        Some((self.text.get(start..end)?, escapes))
+        Some((self.bytes.get(start..end)?, escapes))
+    }
+
+    /// What the text between quotes that has escapes stands for.
+    fn unescaped(quoted: &'a [u8]) -> Token<'a> {
+        Token::String(Cow::Owned(unescape(&checked_text(Cow::Borrowed(quoted))).into_bytes()))
     }
 
     fn number(&mut self) -> Token<'a> {
-        let Ok((end, float)) = number_end(self.text.as_bytes(), self.pos) else {
+        let Ok((end, float)) = number_end(self.bytes, self.pos) else {
             return self.stop();
         };
-        let text = self.text.get(self.pos..end).unwrap_or_default();
-        let digits = text.as_bytes();
+        let digits = self.bytes.get(self.pos..end).unwrap_or_default();
         self.pos = end;
         if !float && digits.len() < 20 && digits.first() != Some(&b'-') {
             // Nineteen digits cannot overflow.
@@ -63,6 +66,8 @@ impl<'a> JsonTokens<'a> {
                 digits.fold(0, |value, digit| value * 10 + u64::from(digit & 0x0f)),
             );
         }
+        // Digits, signs, points and letters alone.
+        let text = std::str::from_utf8(digits).unwrap_or_default();
         if !float && text != "-0" {
             if let Ok(value) = text.parse() {
                 return Token::Unsigned(value);
@@ -81,10 +86,12 @@ impl<'a> Tokens<'a> for JsonTokens<'a> {
             Some(b'"') => match self.quoted() {
                 None => self.stop(),
                 Some((text, false)) => Token::String(Cow::Borrowed(text)),
-                Some((text, true)) => match base64::from_json_text(text) {
-                    Some(octets) => Token::Binary(Cow::Owned(octets)),
-                    None => Token::String(Cow::Owned(unescape(text))),
-                },
+                Some((text, true)) => {
+                    match base64::from_json_text(&checked_text(Cow::Borrowed(text))) {
+                        Some(octets) => Token::Binary(Cow::Owned(octets)),
+                        None => Self::unescaped(text),
+                    }
+                }
             },
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b'[') => self.advance(1, Token::List(None)),
@@ -102,7 +109,7 @@ impl<'a> Tokens<'a> for JsonTokens<'a> {
             Some(b'"') => match self.quoted() {
                 None => self.stop(),
                 Some((text, false)) => Token::String(Cow::Borrowed(text)),
-                Some((text, true)) => Token::String(Cow::Owned(unescape(text))),
+                Some((text, true)) => Self::unescaped(text),
             },
             Some(b'}') => self.advance(1, Token::End),
             _ => self.stop(),

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::{Token, Tokens};
-use crate::head::checked_text;
 use crate::head::msgpack::{Head, head};
 
 /// Tokens of MessagePack.
@@ -32,7 +31,7 @@ impl<'a> Tokens<'a> for MessagePackTokens<'a> {
             Head::Unsigned(number) => Token::Unsigned(number),
             Head::Signed(number) => Token::Signed(number),
             Head::Float(number) => Token::Float(number),
-            Head::String(text) => Token::String(checked_text(text)),
+            Head::String(text) => Token::String(Cow::Borrowed(text)),
             Head::Binary(octets) => Token::Binary(Cow::Borrowed(octets)),
             Head::Ext(kind, octets) => ext(kind, octets),
             Head::List(count) => Token::List(Some(u64::from(count))),

@@ -29,7 +29,12 @@ impl<'o> CborWriter<'o> {
         }
     }
 
+    #[inline]
     fn head(&mut self, major: u8, argument: u64) {
+        if let 0..=23 = argument {
+            let (octets, _) = header(major, argument);
+            return self.out.push(octets[0]);
+        }
         let (octets, len) = header(major, argument);
         self.out.extend_from_slice(octets.get(..len).unwrap_or_default());
     }
@@ -74,7 +79,7 @@ impl Writer for CborWriter<'_> {
         }
     }
 
-    fn key(&mut self, key: &str) {
+    fn key(&mut self, key: &[u8]) {
         self.string(key);
     }
 
@@ -100,9 +105,9 @@ impl Writer for CborWriter<'_> {
         self.out.extend_from_slice(&[0xfb, a, b, c, d, e, f, g, h]);
     }
 
-    fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &[u8]) {
         self.head(TEXT, text.len() as u64);
-        self.out.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(text);
     }
 
     fn binary(&mut self, octets: &[u8]) {

@@ -23,8 +23,7 @@ impl<'o> JsonWriter<'o> {
         self.comma = true;
     }
 
-    fn quoted(&mut self, text: &str) {
-        let bytes = text.as_bytes();
+    fn quoted(&mut self, bytes: &[u8]) {
         self.out.push(b'"');
         let mut pos = 0;
         loop {
@@ -78,7 +77,7 @@ impl Writer for JsonWriter<'_> {
         self.comma = true;
     }
 
-    fn key(&mut self, key: &str) {
+    fn key(&mut self, key: &[u8]) {
         self.item();
         self.quoted(key);
         self.out.push(b':');
@@ -114,7 +113,7 @@ impl Writer for JsonWriter<'_> {
         }
     }
 
-    fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &[u8]) {
         self.item();
         self.quoted(text);
     }

@@ -82,7 +82,7 @@ impl Writer for MessagePackWriter<'_> {
         }
     }
 
-    fn key(&mut self, key: &str) {
+    fn key(&mut self, key: &[u8]) {
         self.string(key);
     }
 
@@ -121,12 +121,12 @@ impl Writer for MessagePackWriter<'_> {
         self.out.extend_from_slice(&[0xcb, a, b, c, d, e, f, g, h]);
     }
 
-    fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &[u8]) {
         match text.len() {
             len @ 0..=31 => self.out.push(0xa0 | low(len)),
             len => self.length(0xd9, len),
         }
-        self.out.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(text);
     }
 
     fn binary(&mut self, octets: &[u8]) {
