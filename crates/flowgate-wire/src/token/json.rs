@@ -48,7 +48,31 @@ impl<'a> JsonTokens<'a> {
         Some((self.bytes.get(start..end)?, escapes))
     }
 
-    /// What the text between quotes that has escapes stands for.
+    /// The string or the octets that the text between quotes stands for, which has escapes.
+    #[inline(never)]
+    fn escaped(quoted: &'a [u8]) -> Token<'a> {
+        match base64::from_json_text(&checked_text(Cow::Borrowed(quoted))) {
+            Some(octets) => Token::Binary(Cow::Owned(octets)),
+            None => Self::unescaped(quoted),
+        }
+    }
+
+    /// The token that begins with `first`, which is no string.
+    #[inline(never)]
+    fn unquoted(&mut self, first: Option<u8>) -> Token<'a> {
+        match first {
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b'[') => self.advance(1, Token::List(None)),
+            Some(b'{') => self.advance(1, Token::Dict(None)),
+            Some(b']' | b'}') => self.advance(1, Token::End),
+            Some(b't') => self.advance(4, Token::Bool(true)),
+            Some(b'f') => self.advance(5, Token::Bool(false)),
+            Some(b'n') => self.advance(4, Token::Null),
+            _ => self.stop(),
+        }
+    }
+
+    /// The string that the text between quotes stands for, which has escapes.
     fn unescaped(quoted: &'a [u8]) -> Token<'a> {
         Token::String(Cow::Owned(unescape(&checked_text(Cow::Borrowed(quoted))).into_bytes()))
     }
@@ -81,26 +105,15 @@ impl<'a> JsonTokens<'a> {
 }
 
 impl<'a> Tokens<'a> for JsonTokens<'a> {
+    #[inline]
     fn token(&mut self) -> Token<'a> {
         match self.peek() {
             Some(b'"') => match self.quoted() {
-                None => self.stop(),
                 Some((text, false)) => Token::String(Cow::Borrowed(text)),
-                Some((text, true)) => {
-                    match base64::from_json_text(&checked_text(Cow::Borrowed(text))) {
-                        Some(octets) => Token::Binary(Cow::Owned(octets)),
-                        None => Self::unescaped(text),
-                    }
-                }
+                Some((text, true)) => Self::escaped(text),
+                None => self.stop(),
             },
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b'[') => self.advance(1, Token::List(None)),
-            Some(b'{') => self.advance(1, Token::Dict(None)),
-            Some(b']' | b'}') => self.advance(1, Token::End),
-            Some(b't') => self.advance(4, Token::Bool(true)),
-            Some(b'f') => self.advance(5, Token::Bool(false)),
-            Some(b'n') => self.advance(4, Token::Null),
-            _ => self.stop(),
+            first => self.unquoted(first),
         }
     }
 

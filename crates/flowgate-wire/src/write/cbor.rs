@@ -105,6 +105,7 @@ impl Writer for CborWriter<'_> {
         self.out.extend_from_slice(&[0xfb, a, b, c, d, e, f, g, h]);
     }
 
+    #[inline]
     fn string(&mut self, text: &[u8]) {
         self.head(TEXT, text.len() as u64);
         self.out.extend_from_slice(text);

@@ -121,6 +121,7 @@ impl Writer for MessagePackWriter<'_> {
         self.out.extend_from_slice(&[0xcb, a, b, c, d, e, f, g, h]);
     }
 
+    #[inline]
     fn string(&mut self, text: &[u8]) {
         match text.len() {
             len @ 0..=31 => self.out.push(0xa0 | low(len)),
