@@ -220,6 +220,25 @@ fn likely(format: Format) -> impl Strategy<Value = Vec<u8>> {
     vec(proptest::sample::select(tokens), 0..16).prop_map(|tokens| tokens.concat())
 }
 
+#[test]
+fn runs_of_small_values_are_judged_as_others_judge_them_wherever_they_break() {
+    for length in [0, 1, 7, 8, 15, 23, 24, 31, 32, 33] {
+        let text = Value::from("x".repeat(length));
+        let numbers = [Value::Unsigned(7), Value::Signed(-300), Value::Float(0.5), Value::Null];
+        let dict = Value::dict([("key", text.clone()), ("k", Value::Unsigned(1 << 40))]);
+        let items = [&[text.clone(), text.clone(), dict, text][..], &numbers, &numbers].concat();
+        for format in Format::ALL {
+            let bytes = write(format, &Value::List(items.clone()));
+            for at in 0..bytes.len() {
+                check(format, &bytes[..at]).expect("cut off");
+                let mut changed = bytes.clone();
+                changed[at] |= 0x80;
+                check(format, &changed).expect("changed");
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn values_are_read_as_others_read_them(value in value()) {
