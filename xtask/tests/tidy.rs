@@ -23,7 +23,7 @@ const LAYERS: &[(&str, Below)] = &[
     ("flowgate-observer", Below::Only(&["flowgate-metrics"])),
     ("flowgate-client", Below::Only(&["flowgate-wire"])),
     ("flowgate-sim", Below::AllBut(SHELL)),
-    ("flowgate-server", Below::AllBut(&["flowgate-sim", "flowgate-load"])),
+    ("flowgate-server", Below::AllBut(&["flowgate-sim"])),
     ("flowgate-load", Below::Only(&["flowgate-wire"])),
 ];
 

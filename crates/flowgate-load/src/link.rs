@@ -2,13 +2,13 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use flowgate_wire::Format;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
 use crate::LoadError;
-use crate::frame::{self, Framing, Header, Kind, Side};
+use crate::frame::{self, Header, Kind, Side};
 use crate::opening::{Opening, Socket};
+use crate::wire::Wire;
 
 #[derive(Debug)]
 enum Stream {
@@ -57,12 +57,14 @@ impl Stream {
 #[derive(Debug)]
 pub(crate) struct Link {
     stream: Stream,
-    framing: Framing,
+    wire: Wire,
     /// The beginning of a frame whose end has not come.
     partial: Vec<u8>,
     /// The parts of a fragmented message.
     parts: Vec<u8>,
     closed: bool,
+    /// The socket may hold more than was read.
+    unread: bool,
 }
 
 /// The buffer that all connections of a thread are read into.
@@ -79,31 +81,36 @@ impl Scratch {
     }
 }
 
-/// What a read left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Received {
-    /// Everything has been read.
-    All,
-    /// There may be more.
-    More,
-}
-
 impl Link {
     pub(crate) fn new(
-        opening: Opening,
+        mut opening: Opening,
         registry: &Registry,
         index: usize,
     ) -> Result<Self, LoadError> {
+        let partial = opening.leftover()?;
         let mut stream = Stream::new(opening.socket)?;
         stream.register(registry, Token(index))?;
-        let partial = opening.received;
-        let parts = Vec::new();
-        Ok(Self { stream, framing: opening.framing, partial, parts, closed: false })
+        let (wire, parts) = (opening.wire, Vec::new());
+        Ok(Self { stream, wire, partial, parts, closed: false, unread: false })
+    }
+
+    pub(crate) const fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// Notes that there is something to read; whether that was not known.
+    pub(crate) const fn readable(&mut self) -> bool {
+        !std::mem::replace(&mut self.unread, true)
     }
 
     /// Whether the router has closed the connection.
     pub(crate) const fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Whether the socket may hold more than was read.
+    pub(crate) const fn has_unread(&self) -> bool {
+        self.unread
     }
 
     /// Reads once and passes every whole message on.
@@ -113,7 +120,7 @@ impl Link {
         outboxes: &mut Outboxes,
         index: usize,
         mut message: impl FnMut(&[u8], &mut Outboxes) -> Result<(), LoadError>,
-    ) -> Result<Received, LoadError> {
+    ) -> Result<(), LoadError> {
         let buffer = &mut scratch.0;
         let kept = self.partial.len();
         if buffer.len() < kept + Scratch::BYTES {
@@ -127,31 +134,36 @@ impl Link {
         let read = match self.stream.read(space) {
             Ok(0) => {
                 self.closed = true;
-                return Ok(Received::All);
+                return Ok(());
             }
             Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Received::All),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Received::More),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.unread = false;
+                return Ok(());
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         self.partial.clear();
         let mut rest = buffer.get(..kept + read).unwrap_or_default();
-        while let Some(header) = Header::parse(self.framing, rest)?
+        while let Some(header) = Header::parse(self.wire.framing, rest)?
             && let Some((frame, after)) = rest.split_at_checked(header.frame_bytes())
         {
             rest = after;
             let payload = frame.get(header.header_bytes..).unwrap_or_default();
             match header.kind {
-                Kind::Message => message(payload, outboxes)?,
+                Kind::Message => {
+                    self.wire.each_message(payload, |one| message(one, outboxes))?;
+                }
                 Kind::Part => self.parts.extend_from_slice(payload),
                 Kind::LastPart => {
                     self.parts.extend_from_slice(payload);
-                    message(&self.parts, outboxes)?;
+                    self.wire.each_message(&self.parts, |one| message(one, outboxes))?;
                     self.parts.clear();
                 }
                 Kind::Ping => {
                     let out = outboxes.of(index);
-                    frame::push_control(self.framing, Side::Client, Kind::Pong, payload, out);
+                    frame::push_control(self.wire.framing, Side::Client, Kind::Pong, payload, out);
                 }
                 Kind::Pong => {}
                 Kind::Close => self.closed = true,
@@ -159,7 +171,8 @@ impl Link {
         }
         self.partial.extend_from_slice(rest);
         // Less than there was space for: the socket is empty, and the next readiness is announced.
-        Ok(if read < space_bytes { Received::All } else { Received::More })
+        self.unread = read == space_bytes;
+        Ok(())
     }
 
     /// Writes as much as the socket takes, and keeps the rest.
@@ -185,23 +198,33 @@ impl Link {
 /// What is to be written, by connection.
 #[derive(Debug)]
 pub(crate) struct Outboxes {
-    pub(crate) framing: Framing,
-    pub(crate) format: Format,
     boxes: Vec<Vec<u8>>,
     /// The connections that have been written for since the last flush; may repeat.
     dirty: Vec<usize>,
     /// For a connection that does not exist; nothing is sent.
     nobody: Vec<u8>,
+    frame_count: u64,
 }
 
 impl Outboxes {
-    pub(crate) fn new(framing: Framing, format: Format, count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         let boxes = vec![Vec::new(); count];
-        Self { framing, format, boxes, dirty: Vec::new(), nobody: Vec::new() }
+        Self { boxes, dirty: Vec::new(), nobody: Vec::new(), frame_count: 0 }
     }
 
-    /// Where to append frames for a connection; they are sent at the end of the batch.
+    /// Makes room for one more connection.
+    pub(crate) fn add(&mut self) {
+        self.boxes.push(Vec::new());
+    }
+
+    /// Frames that have been appended since the beginning.
+    pub(crate) const fn frame_count(&self) -> u64 {
+        self.frame_count
+    }
+
+    /// Where to append one frame for a connection; it is sent at the end of the batch.
     pub(crate) fn of(&mut self, index: usize) -> &mut Vec<u8> {
+        self.frame_count += 1;
         let out = self.boxes.get_mut(index).unwrap_or(&mut self.nobody);
         if out.is_empty() {
             self.dirty.push(index);

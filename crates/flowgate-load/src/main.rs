@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    flowgate_load::Bench::parse().main()
+    flowgate_load::Bench::parse().main("flowgate-load")
 }

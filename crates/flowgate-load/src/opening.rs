@@ -4,6 +4,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "any other answer is not the one that was due")]
 
+use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -11,16 +12,17 @@ use std::time::Duration;
 
 use flowgate_wire::rawsocket::{HANDSHAKE_BYTES, Handshake, MaxLength};
 use flowgate_wire::{
-    Dict, Entry, Format, Goodbye, Hello, Limits, Message, Register, RequestId, Serializer,
-    Subscribe, Uri, Value,
+    Batching, Dict, Entry, Goodbye, Hello, Limits, MatchPolicy, Message, MessageType, Register,
+    RequestId, Serializer, Subscribe, Uri, Value,
 };
 
 use crate::LoadError;
 use crate::frame::{self, Framing, Header, Kind, Side};
-use crate::target::{Target, resolve};
+use crate::target::Target;
+use crate::wire::Wire;
 
-/// How long the router may take for any answer outside of the load.
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// How long a stream must be silent to be taken for one that has not ended.
+const DRAIN_WAIT: Duration = Duration::from_millis(200);
 
 /// The key of RFC 6455's example with the answer to it: the router computes as with any other.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -37,23 +39,6 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    fn connect(target: &Target) -> io::Result<Self> {
-        match target {
-            Target::WebSocket { authority, .. } | Target::RawSocket { authority } => {
-                let addresses = resolve(authority)?;
-                let stream = TcpStream::connect(addresses.as_slice())?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-                Ok(Self::Tcp(stream))
-            }
-            Target::Unix { path } => {
-                let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-                Ok(Self::Unix(stream))
-            }
-        }
-    }
-
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
@@ -69,37 +54,75 @@ impl Socket {
     }
 }
 
+/// What is asked of a broker or dealer for one URI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// SUBSCRIBE.
+    Subscriber,
+    /// REGISTER.
+    Callee,
+}
+
+impl Role {
+    /// The URI of such an entry as part of the names of this load.
+    pub(crate) const fn noun(self) -> &'static str {
+        match self {
+            Self::Subscriber => "topic",
+            Self::Callee => "procedure",
+        }
+    }
+}
+
 /// A session that is being opened or closed.
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) socket: Socket,
-    pub(crate) framing: Framing,
-    pub(crate) format: Format,
-    /// Received, and not used yet.
-    pub(crate) received: Vec<u8>,
+    pub(crate) wire: Wire,
+    /// Received octets, and not used yet.
+    received: Vec<u8>,
+    /// Received messages, and not used yet.
+    messages: VecDeque<Vec<u8>>,
     next_request: RequestId,
 }
 
 impl Opening {
-    /// Connects and joins the realm.
-    pub(crate) fn join(target: &Target, format: Format, realm: &str) -> Result<Self, LoadError> {
-        let socket = Socket::connect(target)
-            .map_err(|source| LoadError::Connect { url: target.url(), source })?;
-        let framing = target.framing();
+    /// Joins the realm on a fresh connection.
+    pub(crate) fn join(
+        socket: Socket,
+        target: &Target,
+        serializer: Serializer,
+        realm: &str,
+    ) -> Result<Self, LoadError> {
+        let wire = Wire { framing: target.framing(), serializer };
+        let (received, messages) = (Vec::new(), VecDeque::new());
         let next_request = RequestId::MIN;
-        let mut opening = Self { socket, framing, format, received: Vec::new(), next_request };
-        match target {
-            Target::WebSocket { authority, path } => opening.upgrade(authority, path)?,
-            Target::RawSocket { .. } | Target::Unix { .. } => opening.shake_hands()?,
+        let mut opening = Self { socket, wire, received, messages, next_request };
+        match target.upgrade() {
+            Some((host, path)) => opening.upgrade(host, path)?,
+            None => opening.shake_hands()?,
         }
         opening.hello(realm)?;
         Ok(opening)
     }
 
-    fn upgrade(&mut self, authority: &str, path: &str) -> Result<(), LoadError> {
-        let subprotocol = Serializer::single(self.format).subprotocol();
+    /// What has been received after everything that was due: octets of a frame.
+    ///
+    /// # Errors
+    /// [`LoadError::Unasked`], if there is a whole message.
+    pub(crate) fn leftover(&mut self) -> Result<Vec<u8>, LoadError> {
+        match self.messages.pop_front() {
+            Some(message) => {
+                let message = self.decode(&message)?.message_type();
+                Err(LoadError::Unasked { message, connection: 0 })
+            }
+            None => Ok(std::mem::take(&mut self.received)),
+        }
+    }
+
+    fn upgrade(&mut self, host: &str, path: &str) -> Result<(), LoadError> {
+        let subprotocol = self.wire.serializer.subprotocol();
         let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Protocol: {subprotocol}\r\n\r\n"
         );
@@ -133,13 +156,16 @@ impl Opening {
     }
 
     fn shake_hands(&mut self) -> Result<(), LoadError> {
-        let request = Handshake { max_length: MaxLength::MAX, format: self.format };
+        if self.wire.serializer.batching == Batching::Batched {
+            return Err(LoadError::Options("RawSocket has no batched serializers"));
+        }
+        let request = Handshake { max_length: MaxLength::MAX, format: self.wire.format() };
         self.socket.write_all(&request.to_octets())?;
         while self.received.len() < HANDSHAKE_BYTES {
             self.receive()?;
         }
         if let Some(octets) = self.received.first_chunk() {
-            Handshake::parse_reply(*octets, self.format)?;
+            Handshake::parse_reply(*octets, self.wire.format())?;
         }
         self.received.drain(..HANDSHAKE_BYTES);
         Ok(())
@@ -149,37 +175,76 @@ impl Opening {
         let roles = ["caller", "callee", "publisher", "subscriber"];
         let roles = roles.map(|role| (role, Value::Dict(Vec::new())));
         let details: [Entry<'_>; 1] = [("roles".into(), Value::dict(roles))];
-        let realm = Uri::new(realm);
-        self.send(&Hello { realm, details: Dict::from_entries(&details) }.into())?;
+        let hello = Hello { realm: Uri::new(realm), details: Dict::from_entries(&details) };
+        self.send(&hello.into())?;
         let answer = self.next_message()?;
         match self.decode(&answer)? {
             Message::Welcome(_) => Ok(()),
-            other => Err(refused("WELCOME", &other)),
+            other => Err(refused("WELCOME", realm, &other)),
         }
     }
 
-    /// Registers a procedure.
-    pub(crate) fn register(&mut self, procedure: &str) -> Result<(), LoadError> {
+    /// Subscribes to a topic, or registers a procedure.
+    pub(crate) fn enter(
+        &mut self,
+        role: Role,
+        uri: &str,
+        policy: MatchPolicy,
+    ) -> Result<(), LoadError> {
+        let request = self.request_entry(role, uri, policy)?;
+        self.await_entry(role, uri, request)
+    }
+
+    /// Asks for a subscription or registration.
+    pub(crate) fn request_entry(
+        &mut self,
+        role: Role,
+        uri: &str,
+        policy: MatchPolicy,
+    ) -> Result<RequestId, LoadError> {
         let request = self.request();
-        let procedure = Uri::new(procedure);
-        self.send(&Register { request, options: Dict::EMPTY, procedure }.into())?;
+        let entries: [Entry<'_>; 1] = [("match".into(), policy.name().into())];
+        let options = match policy {
+            MatchPolicy::Exact => Dict::EMPTY,
+            MatchPolicy::Prefix | MatchPolicy::Wildcard => Dict::from_entries(&entries),
+        };
+        let uri = Uri::new(uri);
+        let message = match role {
+            Role::Subscriber => Subscribe { request, options, topic: uri }.into(),
+            Role::Callee => Register { request, options, procedure: uri }.into(),
+        };
+        self.send(&message)?;
+        Ok(request)
+    }
+
+    /// Waits for the answer to [`Self::request_entry`].
+    pub(crate) fn await_entry(
+        &mut self,
+        role: Role,
+        uri: &str,
+        request: RequestId,
+    ) -> Result<(), LoadError> {
         let answer = self.next_message()?;
-        match self.decode(&answer)? {
-            Message::Registered(reply) if reply.request == request => Ok(()),
-            other => Err(refused("REGISTERED", &other)),
+        match (role, self.decode(&answer)?) {
+            (Role::Subscriber, Message::Subscribed(reply)) if reply.request == request => Ok(()),
+            (Role::Callee, Message::Registered(reply)) if reply.request == request => Ok(()),
+            (Role::Subscriber, other) => Err(refused("SUBSCRIBED", uri, &other)),
+            (Role::Callee, other) => Err(refused("REGISTERED", uri, &other)),
         }
     }
 
-    /// Subscribes to a topic.
-    pub(crate) fn subscribe(&mut self, topic: &str) -> Result<(), LoadError> {
-        let request = self.request();
-        let topic = Uri::new(topic);
-        self.send(&Subscribe { request, options: Dict::EMPTY, topic }.into())?;
-        let answer = self.next_message()?;
-        match self.decode(&answer)? {
-            Message::Subscribed(reply) if reply.request == request => Ok(()),
-            other => Err(refused("SUBSCRIBED", &other)),
+    /// Reads to the end of the stream.
+    ///
+    /// # Errors
+    /// `WouldBlock`, if nothing more comes, and the stream has not ended.
+    pub(crate) fn drain(&mut self) -> io::Result<()> {
+        match &self.socket {
+            Socket::Tcp(stream) => stream.set_read_timeout(Some(DRAIN_WAIT))?,
+            Socket::Unix(stream) => stream.set_read_timeout(Some(DRAIN_WAIT))?,
         }
+        let mut buffer = [0; 4096];
+        while self.socket.read(&mut buffer)? > 0 {}
+        Ok(())
     }
 
     /// Ends the session: GOODBYE until the router's GOODBYE, then the transport.
@@ -188,9 +253,9 @@ impl Opening {
         let answer = self.next_message()?;
         match self.decode(&answer)? {
             Message::Goodbye(_) => {}
-            other => return Err(refused("GOODBYE", &other)),
+            other => return Err(unexpected("GOODBYE", 0, &other)),
         }
-        if self.framing == Framing::WebSocket {
+        if self.wire.framing == Framing::WebSocket {
             self.close_websocket()?;
         }
         Ok(())
@@ -200,7 +265,7 @@ impl Opening {
     fn close_websocket(&mut self) -> Result<(), LoadError> {
         let mut out = Vec::new();
         let normal = 1000u16.to_be_bytes();
-        frame::push_control(self.framing, Side::Client, Kind::Close, &normal, &mut out);
+        frame::push_control(self.wire.framing, Side::Client, Kind::Close, &normal, &mut out);
         self.socket.write_all(&out)?;
         loop {
             match self.next_frame() {
@@ -218,24 +283,28 @@ impl Opening {
     }
 
     fn send(&mut self, message: &Message<'_>) -> Result<(), LoadError> {
-        Ok(self.socket.write_all(&framed(self.framing, self.format, message))?)
+        Ok(self.socket.write_all(&self.wire.framed(message)?)?)
     }
 
     fn next_message(&mut self) -> Result<Vec<u8>, LoadError> {
         let mut parts = Vec::new();
         loop {
+            if let Some(message) = self.messages.pop_front() {
+                return Ok(message);
+            }
             let (kind, payload) = self.next_frame()?;
             match kind {
-                Kind::Message => return Ok(payload),
+                Kind::Message => self.split(&payload)?,
                 Kind::Part => parts.extend_from_slice(&payload),
                 Kind::LastPart => {
                     parts.extend_from_slice(&payload);
-                    return Ok(parts);
+                    self.split(&parts)?;
+                    parts.clear();
                 }
                 Kind::Ping => {
                     let mut out = Vec::new();
-                    let side = Side::Client;
-                    frame::push_control(self.framing, side, Kind::Pong, &payload, &mut out);
+                    let (framing, side) = (self.wire.framing, Side::Client);
+                    frame::push_control(framing, side, Kind::Pong, &payload, &mut out);
                     self.socket.write_all(&out)?;
                 }
                 Kind::Pong => {}
@@ -244,9 +313,16 @@ impl Opening {
         }
     }
 
+    fn split(&mut self, payload: &[u8]) -> Result<(), LoadError> {
+        self.wire.each_message(payload, |message| {
+            self.messages.push_back(message.to_vec());
+            Ok(())
+        })
+    }
+
     fn next_frame(&mut self) -> Result<(Kind, Vec<u8>), LoadError> {
         loop {
-            if let Some(header) = Header::parse(self.framing, &self.received)?
+            if let Some(header) = Header::parse(self.wire.framing, &self.received)?
                 && self.received.len() >= header.frame_bytes()
             {
                 let mut payload: Vec<u8> = self.received.drain(..header.frame_bytes()).collect();
@@ -268,7 +344,7 @@ impl Opening {
     }
 
     fn decode<'a>(&self, message: &'a [u8]) -> Result<Message<'a>, LoadError> {
-        Ok(Message::decode(self.format, message, &Limits::default())?)
+        Ok(Message::decode(self.wire.format(), message, &Limits::default())?)
     }
 }
 
@@ -277,23 +353,36 @@ pub(crate) fn goodbye() -> Message<'static> {
     Goodbye { details: Dict::EMPTY, reason: Uri::new("wamp.close.close_realm") }.into()
 }
 
-/// A message in its frame, masked where the transport asks for it.
-pub(crate) fn framed(framing: Framing, format: Format, message: &Message<'_>) -> Vec<u8> {
-    let mut body = Vec::new();
-    message.encode(format, &mut body);
-    let mut out = Vec::new();
-    frame::push_header(framing, Side::Client, format, body.len(), &mut out);
-    let mask = frame::mask(framing, Side::Client);
-    out.extend(body.iter().map(|octet| octet ^ mask));
-    out
+/// What a message means that is not the one that was due while a session was set up.
+fn refused(expected: &'static str, what: &str, message: &Message<'_>) -> LoadError {
+    let (reason, details) = match message {
+        Message::Abort(abort) => (&abort.reason, &abort.details),
+        Message::Goodbye(goodbye) => (&goodbye.reason, &goodbye.details),
+        Message::Error(error) => (&error.error, &error.details),
+        other => return LoadError::Unexpected { expected, got: other.message_type(), connection: 0 },
+    };
+    let mut reason = reason.as_str().to_owned();
+    if let Some(message) = details.get("message").as_ref().and_then(Value::as_str) {
+        reason = format!("{reason} ({message})");
+    }
+    LoadError::Refused { what: what.to_owned(), reason }
 }
 
-/// What a message means that was not the one that was due.
-pub(crate) fn refused(expected: &'static str, message: &Message<'_>) -> LoadError {
-    match message {
-        Message::Abort(abort) => LoadError::Refused(abort.reason.as_str().to_owned()),
-        Message::Goodbye(goodbye) => LoadError::Refused(goodbye.reason.as_str().to_owned()),
-        Message::Error(error) => LoadError::Refused(error.error.as_str().to_owned()),
-        other => LoadError::Unexpected { expected, got: other.message_type() },
-    }
+/// What a message means that is not the one that was due under load.
+pub(crate) fn unexpected(
+    expected: &'static str,
+    connection: usize,
+    message: &Message<'_>,
+) -> LoadError {
+    let reason = match message {
+        Message::Abort(abort) => &abort.reason,
+        Message::Goodbye(goodbye) => &goodbye.reason,
+        Message::Error(error) => &error.error,
+        other => {
+            let got: MessageType = other.message_type();
+            return LoadError::Unexpected { expected, got, connection };
+        }
+    };
+    let (got, reason) = (message.message_type(), reason.as_str().to_owned());
+    LoadError::Failed { expected, got, reason, connection }
 }

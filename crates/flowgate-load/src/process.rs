@@ -15,8 +15,24 @@ pub(crate) struct Process(u32);
 pub(crate) struct Usage {
     /// User and system time of all threads that live now.
     pub(crate) cpu_ns: u64,
+    /// The part of it in user mode, in ticks of the system.
+    pub(crate) user_ticks: u64,
+    /// The part of it in system mode, in ticks of the system.
+    pub(crate) system_ticks: u64,
     /// Resident memory.
     pub(crate) resident_bytes: u64,
+}
+
+impl Usage {
+    /// What has been used since then; memory that was given back counts as 0.
+    pub(crate) const fn since(self, before: Self) -> Self {
+        Self {
+            cpu_ns: self.cpu_ns.saturating_sub(before.cpu_ns),
+            user_ticks: self.user_ticks.saturating_sub(before.user_ticks),
+            system_ticks: self.system_ticks.saturating_sub(before.system_ticks),
+            resident_bytes: self.resident_bytes.saturating_sub(before.resident_bytes),
+        }
+    }
 }
 
 impl Process {
@@ -27,6 +43,13 @@ impl Process {
     /// The load generator itself.
     pub(crate) fn own() -> Self {
         Self(std::process::id())
+    }
+
+    /// How many files the process may have open; `None` if that is not known, or unlimited.
+    pub(crate) fn files_limit(self) -> Option<u64> {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.0)).ok()?;
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+        line.split_whitespace().next()?.parse().ok()
     }
 
     /// CPU time and memory of the process and its children.
@@ -43,6 +66,9 @@ fn add(pid: u32, usage: &mut Usage) -> io::Result<()> {
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = resident.and_then(|line| line.trim().strip_suffix("kB")).map(str::trim);
     usage.resident_bytes += kibibytes.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) << 10;
+    let [user_ticks, system_ticks] = ticks(&fs::read_to_string(directory.join("stat"))?);
+    usage.user_ticks += user_ticks;
+    usage.system_ticks += system_ticks;
     for task in fs::read_dir(directory.join("task"))? {
         let task = task?.path();
         // A thread may end while we look; what it used is lost, as the scheduler forgets it too.
@@ -55,6 +81,16 @@ fn add(pid: u32, usage: &mut Usage) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// User and system time of a `stat` file.
+///
+/// They stand 11 fields after the state, which follows the name in parentheses; the name may
+/// contain anything.
+fn ticks(stat: &str) -> [u64; 2] {
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let mut times = fields.split_whitespace().skip(11);
+    [(); 2].map(|()| times.next().and_then(|ticks| ticks.parse().ok()).unwrap_or_default())
 }
 
 /// The first number of a `schedstat` file: nanoseconds on a CPU, in user and system mode.
@@ -71,6 +107,18 @@ mod tests {
     fn the_time_on_the_cpu_is_the_first_number() {
         assert_eq!(running_ns("234485 2252354 2\n"), 234_485);
         assert_eq!(running_ns(""), 0);
+    }
+
+    #[test]
+    fn user_and_system_time_are_found_after_any_name() {
+        let stat = "7 (a ) 1 2) S 1 7 7 0 -1 4194560 1 2 3 4 55 66 0 0 20 0 1 0";
+        assert_eq!(ticks(stat), [55, 66]);
+        assert_eq!(ticks(""), [0, 0]);
+    }
+
+    #[test]
+    fn the_limit_of_open_files_is_known() {
+        assert!(Process::own().files_limit().is_none_or(|limit| limit > 10));
     }
 
     #[test]

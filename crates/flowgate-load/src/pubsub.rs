@@ -9,15 +9,16 @@
 
 use std::collections::VecDeque;
 
-use flowgate_wire::{Message, MessageType};
+use flowgate_wire::{Format, Message, MessageType};
 
 use crate::LoadError;
-use crate::driver::{Record, Scenario};
-use crate::frame::Framing;
+use crate::driver::Scenario;
 use crate::head::Cursor;
 use crate::link::Outboxes;
-use crate::opening::refused;
-use crate::template::{Content, Number, Options, Template, decode};
+use crate::opening::unexpected;
+use crate::record::Record;
+use crate::template::{Content, Number, Options, Template, decode, details};
+use crate::wire::Wire;
 
 /// How many take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,17 +42,42 @@ impl Shape {
     }
 }
 
+/// What is published, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Publications<'a> {
+    pub(crate) topics: &'a [String],
+    /// The detail of EVENT that names the topic, where the subscriptions are patterns.
+    pub(crate) detail: Option<&'static str>,
+    pub(crate) options: Options,
+    pub(crate) payload_bytes: usize,
+    pub(crate) string_count: usize,
+}
+
 /// The load of publications.
 #[derive(Debug)]
 pub(crate) struct PubSub {
     shape: Shape,
     options: Options,
+    /// The format of the publishers.
+    format: Format,
+    /// What publishers send.
     content: Content,
     /// By topic.
     templates: Vec<Template>,
     publishers: Vec<Publisher>,
+    /// The serializers of the subscribers, which take them in turn.
+    readers: Vec<Reader>,
     /// By subscriber, then by publisher of its topic: the events received.
     received: Vec<Vec<u64>>,
+}
+
+/// What subscribers of one serializer get.
+#[derive(Debug)]
+struct Reader {
+    format: Format,
+    content: Content,
+    /// By topic: the details, as routers usually write them.
+    details: Vec<Vec<u8>>,
 }
 
 /// The publications of one publisher that are in flight, in order.
@@ -76,58 +102,78 @@ impl Publisher {
         self.publications.get_mut(usize::try_from(index).ok()?)
     }
 
-    /// Removes the publications at the front that nothing is missing of; how many.
-    fn complete(&mut self) -> usize {
-        let mut count = 0;
+    /// Removes the publications at the front that nothing is missing of.
+    fn complete(&mut self) {
         while self.publications.front().is_some_and(|first| first.missing_count == 0) {
             self.publications.pop_front();
             self.completed_count += 1;
-            count += 1;
         }
-        count
+    }
+}
+
+impl Reader {
+    fn new(wire: Wire, publications: Publications<'_>) -> Self {
+        let Publications { topics, detail, payload_bytes, string_count, .. } = publications;
+        let format = wire.format();
+        let details_of = |topic: &String| details(format, detail.map(|key| (key, topic.as_str())));
+        Self {
+            format,
+            content: Content::new(format, payload_bytes, string_count),
+            details: topics.iter().map(details_of).collect(),
+        }
+    }
+
+    /// The number that an event carries.
+    fn read(&self, connection: usize, topic: usize, message: &[u8]) -> Result<Number, LoadError> {
+        let usual = self.usual(topic, message);
+        if let Some(number) = usual.and_then(|arguments| self.content.number_of(arguments)) {
+            return Ok(number);
+        }
+        let altered = LoadError::Altered { message: "EVENT", connection };
+        match decode(self.format, message) {
+            Some(Message::Event(event)) => {
+                self.content.number_of_values(&event.payload).ok_or(altered)
+            }
+            Some(other) => Err(unexpected("EVENT", connection, &other)),
+            None => Err(altered),
+        }
+    }
+
+    /// The encoded arguments of an EVENT of the usual shape.
+    fn usual<'a>(&self, topic: usize, message: &'a [u8]) -> Option<&'a [u8]> {
+        let (mut cursor, code) = Cursor::open(self.format, message)?;
+        if code != u64::from(MessageType::Event.code()) {
+            return None;
+        }
+        cursor.unsigned()?;
+        cursor.unsigned()?;
+        cursor.element(self.details.get(topic)?)?;
+        cursor.tail()
     }
 }
 
 impl PubSub {
+    /// A load of publishers of one serializer and subscribers that take theirs in turn.
     pub(crate) fn new(
-        framing: Framing,
-        topics: &[String],
-        content: Content,
+        publisher: Wire,
+        subscribers: &[Wire],
         shape: Shape,
-        options: Options,
+        publications: Publications<'_>,
     ) -> Self {
+        let Publications { topics, options, payload_bytes, string_count, .. } = publications;
+        let format = publisher.format();
+        let content = Content::new(format, payload_bytes, string_count);
         let kind = MessageType::Publish;
-        let template = |topic: &String| Template::request(framing, kind, options, topic, &content);
+        let template = |topic: &String| Template::request(publisher, kind, options, topic, &content);
         Self {
             templates: topics.iter().map(template).collect(),
             publishers: (0..shape.publishers()).map(|_| Publisher::default()).collect(),
+            readers: subscribers.iter().map(|wire| Reader::new(*wire, publications)).collect(),
             received: vec![vec![0; shape.publisher_count]; shape.subscribers()],
             shape,
             options,
+            format,
             content,
-        }
-    }
-
-    fn publish(&mut self, index: usize, now_ns: u64, outboxes: &mut Outboxes) {
-        let template = self.templates.get(index / self.shape.publisher_count);
-        let (Some(template), Some(publisher)) = (template, self.publishers.get_mut(index)) else {
-            return;
-        };
-        let acknowledgements = usize::from(self.options == Options::Acknowledge);
-        let missing_count = self.shape.subscriber_count + acknowledgements;
-        publisher.publications.push_back(Publication { requested_ns: now_ns, missing_count });
-        let sequence = publisher.completed_count + publisher.publications.len() as u64;
-        let number = number(index % self.shape.publisher_count, sequence);
-        template.push_number(sequence, &self.content, number, outboxes.of(index));
-    }
-
-    /// Publishes for each publication that is complete.
-    fn refill(&mut self, index: usize, now_ns: u64, record: &Record, outboxes: &mut Outboxes) {
-        let completed = self.publishers.get_mut(index).map_or(0, Publisher::complete);
-        if record.sends() {
-            for _ in 0..completed {
-                self.publish(index, now_ns, outboxes);
-            }
         }
     }
 
@@ -140,7 +186,7 @@ impl PubSub {
     ) -> Result<(usize, u64), LoadError> {
         // Numbers that are not written in full have no sender: there is one publisher then.
         let sender = received.sender();
-        let topic = subscriber / self.shape.subscriber_count;
+        let topic = self.topic_of(subscriber);
         let publisher = topic * self.shape.publisher_count + sender;
         let got = received.sequence();
         let counts = self.received.get_mut(subscriber);
@@ -148,7 +194,8 @@ impl PubSub {
             return Err(LoadError::Altered { message: "EVENT", connection });
         };
         let expected = *count + 1;
-        let order = LoadError::Order { publisher, connection, expected, got };
+        let (message, client) = ("EVENT", publisher);
+        let order = LoadError::Order { message, client, connection, expected, got };
         if !self.content.is(received, number(sender, expected)) {
             return Err(order);
         }
@@ -159,35 +206,15 @@ impl PubSub {
         Ok((publisher, publication.requested_ns))
     }
 
-    fn read(
-        &self,
-        connection: usize,
-        message: &[u8],
-        outboxes: &Outboxes,
-    ) -> Result<Number, LoadError> {
-        let format = outboxes.format;
-        if let Some(number) = usual(format, message).and_then(|args| self.content.number_of(args)) {
-            return Ok(number);
-        }
-        let altered = LoadError::Altered { message: "EVENT", connection };
-        match decode(format, message) {
-            Some(Message::Event(event)) => {
-                self.content.number_of_values(&event.payload).ok_or(altered)
-            }
-            Some(other) => Err(refused("EVENT", &other)),
-            None => Err(altered),
-        }
+    const fn topic_of(&self, subscriber: usize) -> usize {
+        subscriber / self.shape.subscriber_count
     }
 
-    fn published(
-        &mut self,
-        connection: usize,
-        message: &[u8],
-        outboxes: &Outboxes,
-    ) -> Result<(), LoadError> {
-        let request = match decode(outboxes.format, message) {
+    /// Checks an acknowledgement.
+    fn published(&mut self, connection: usize, message: &[u8]) -> Result<(), LoadError> {
+        let request = match decode(self.format, message) {
             Some(Message::Published(reply)) => reply.request.get(),
-            Some(other) => return Err(refused("PUBLISHED", &other)),
+            Some(other) => return Err(unexpected("PUBLISHED", connection, &other)),
             None => return Err(LoadError::Altered { message: "PUBLISHED", connection }),
         };
         let repeated = LoadError::Repeated { request, connection };
@@ -203,11 +230,32 @@ impl PubSub {
 }
 
 impl Scenario for PubSub {
-    fn start(&mut self, now_ns: u64, outboxes: &mut Outboxes) {
-        for index in 0..self.publishers.len() {
-            for _ in 0..self.shape.in_flight_count {
-                self.publish(index, now_ns, outboxes);
-            }
+    fn client_count(&self) -> usize {
+        self.publishers.len()
+    }
+
+    fn refill(
+        &mut self,
+        client: usize,
+        now_ns: u64,
+        record: &mut Record,
+        outboxes: &mut Outboxes,
+    ) {
+        let Shape { publisher_count, subscriber_count, in_flight_count, .. } = self.shape;
+        let template = self.templates.get(client / publisher_count);
+        let (Some(template), Some(publisher)) = (template, self.publishers.get_mut(client)) else {
+            return;
+        };
+        publisher.complete();
+        let acknowledgements = usize::from(self.options == Options::Acknowledge);
+        let missing_count = subscriber_count + acknowledgements;
+        while publisher.publications.len() < in_flight_count
+            && let Some(requested_ns) = record.request(client, now_ns)
+        {
+            publisher.publications.push_back(Publication { requested_ns, missing_count });
+            let sequence = publisher.completed_count + publisher.publications.len() as u64;
+            let number = number(client % publisher_count, sequence);
+            template.push_number(sequence, &self.content, number, outboxes.of(client));
         }
     }
 
@@ -220,11 +268,13 @@ impl Scenario for PubSub {
         outboxes: &mut Outboxes,
     ) -> Result<(), LoadError> {
         let Some(subscriber) = connection.checked_sub(self.publishers.len()) else {
-            self.published(connection, message, outboxes)?;
+            self.published(connection, message)?;
             self.refill(connection, now_ns, record, outboxes);
             return Ok(());
         };
-        let received = self.read(connection, message, outboxes)?;
+        let altered = LoadError::Altered { message: "EVENT", connection };
+        let reader = self.readers.get(subscriber % self.readers.len()).ok_or(altered)?;
+        let received = reader.read(connection, self.topic_of(subscriber), message)?;
         let (publisher, requested_ns) = self.event(connection, subscriber, received)?;
         record.operation(requested_ns, now_ns);
         self.refill(publisher, now_ns, record, outboxes);
@@ -235,18 +285,6 @@ impl Scenario for PubSub {
         let publications = self.publishers.iter().flat_map(|publisher| &publisher.publications);
         publications.map(|publication| publication.missing_count as u64).sum()
     }
-}
-
-/// The encoded arguments of an EVENT of the usual shape.
-fn usual(format: flowgate_wire::Format, message: &[u8]) -> Option<&[u8]> {
-    let (mut cursor, code) = Cursor::open(format, message)?;
-    if code != u64::from(MessageType::Event.code()) {
-        return None;
-    }
-    cursor.unsigned()?;
-    cursor.unsigned()?;
-    cursor.empty_dict()?;
-    cursor.tail()
 }
 
 /// The number that a publication carries.
@@ -260,14 +298,22 @@ mod tests {
     use super::*;
 
     fn load(publisher_count: usize) -> PubSub {
-        let content = Content::new(flowgate_wire::Format::Json, 16, 1);
+        let serializer = flowgate_wire::Serializer::single(Format::Json);
+        let wire = Wire { framing: crate::frame::Framing::RawSocket, serializer };
         let shape =
             Shape { topic_count: 1, publisher_count, subscriber_count: 2, in_flight_count: 2 };
-        let topics = ["a".to_owned()];
-        let framing = Framing::RawSocket;
-        let mut load = PubSub::new(framing, &topics, content, shape, Options::Empty);
-        let mut outboxes = Outboxes::new(framing, flowgate_wire::Format::Json, publisher_count);
-        load.start(5, &mut outboxes);
+        let publications = Publications {
+            topics: &["a".to_owned()],
+            detail: None,
+            options: Options::Empty,
+            payload_bytes: 16,
+            string_count: 1,
+        };
+        let mut load = PubSub::new(wire, &[wire], shape, publications);
+        let (mut record, mut outboxes) = (Record::new().unwrap(), Outboxes::new(publisher_count));
+        for client in 0..publisher_count {
+            load.refill(client, 5, &mut record, &mut outboxes);
+        }
         load
     }
 
@@ -281,8 +327,9 @@ mod tests {
             assert_eq!(event.unwrap(), (usize::from(sender), 5));
         }
         assert_eq!(load.outstanding_count(), 4);
-        assert_eq!(load.publishers[0].complete(), 1);
-        assert_eq!(load.publishers[1].complete(), 0);
+        load.publishers.iter_mut().for_each(Publisher::complete);
+        let completed: Vec<u64> = load.publishers.iter().map(|p| p.completed_count).collect();
+        assert_eq!(completed, [1, 0]);
     }
 
     #[test]

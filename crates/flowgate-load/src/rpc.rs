@@ -6,27 +6,58 @@
 
 use std::collections::VecDeque;
 
-use flowgate_wire::{Message, MessageType};
+use flowgate_wire::{Format, Message, MessageType};
 
 use crate::LoadError;
-use crate::driver::{Record, Scenario};
-use crate::frame::Framing;
+use crate::driver::Scenario;
 use crate::head::Cursor;
 use crate::link::Outboxes;
-use crate::opening::refused;
-use crate::template::{Content, Number, Options, Template, decode};
+use crate::opening::unexpected;
+use crate::record::Record;
+use crate::template::{Content, Number, Options, Template, decode, details};
+use crate::wire::Wire;
 
 /// The connection of the callee.
 pub(crate) const CALLEE: usize = 0;
 
+/// What a load of calls is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape<'a> {
+    pub(crate) caller_count: usize,
+    /// For each caller.
+    pub(crate) in_flight_count: usize,
+    pub(crate) procedure: &'a str,
+    /// The detail of INVOCATION that names the procedure, where the registration is a pattern.
+    pub(crate) detail: Option<&'static str>,
+    pub(crate) payload_bytes: usize,
+    pub(crate) string_count: usize,
+}
+
 /// The load of calls.
 #[derive(Debug)]
 pub(crate) struct Rpc {
-    content: Content,
+    callee: Callee,
+    caller: Side,
     call: Template,
-    reply: Template,
     callers: Vec<Caller>,
     in_flight_count: usize,
+}
+
+/// What one side sends and gets.
+#[derive(Debug)]
+struct Side {
+    format: Format,
+    content: Content,
+    /// The details of what it gets, as routers usually write them.
+    details: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Callee {
+    side: Side,
+    reply: Template,
+    /// By caller: the invocations that came.
+    invoked_counts: Vec<u64>,
 }
 
 /// The calls of one caller that have no result yet, in the order of their requests.
@@ -67,81 +98,127 @@ impl Caller {
     }
 }
 
-impl Rpc {
-    pub(crate) fn new(
-        framing: Framing,
-        procedure: &str,
-        content: Content,
-        caller_count: usize,
-        in_flight_count: usize,
-    ) -> Self {
-        let kind = MessageType::Call;
-        Self {
-            call: Template::request(framing, kind, Options::Empty, procedure, &content),
-            reply: Template::reply(framing, content.format()),
-            content,
-            callers: (0..caller_count).map(|_| Caller::default()).collect(),
-            in_flight_count,
+impl Side {
+    fn new(wire: Wire, shape: Shape<'_>, detail: Option<(&str, &str)>) -> Self {
+        let format = wire.format();
+        let content = Content::new(format, shape.payload_bytes, shape.string_count);
+        Self { format, content, details: details(format, detail) }
+    }
+
+    /// The request and the encoded arguments of an INVOCATION or RESULT of the usual shape.
+    fn usual<'a>(&self, kind: MessageType, message: &'a [u8]) -> Option<(u64, &'a [u8])> {
+        let (mut cursor, code) = Cursor::open(self.format, message)?;
+        if code != u64::from(kind.code()) {
+            return None;
         }
+        let request = cursor.unsigned()?;
+        if kind == MessageType::Invocation {
+            cursor.unsigned()?;
+        }
+        cursor.element(&self.details)?;
+        Some((request, cursor.tail()?))
     }
+}
 
-    /// Sends a call of the caller at `index`.
-    fn send(&mut self, index: usize, now_ns: u64, outboxes: &mut Outboxes) {
-        let Some(caller) = self.callers.get_mut(index) else { return };
-        let request = caller.open(now_ns);
-        let number = number(index, request);
-        let out = outboxes.of(connection(index));
-        self.call.push_number(request, &self.content, number, out);
-    }
-
+impl Callee {
+    /// Returns the arguments of an invocation.
     fn invoked(&mut self, message: &[u8], outboxes: &mut Outboxes) -> Result<(), LoadError> {
-        if let Some((request, arguments)) = usual(outboxes.format, MessageType::Invocation, message)
-        {
-            self.reply.push(request, arguments, outboxes.of(CALLEE));
-            return Ok(());
+        if let Some((request, arguments)) = self.side.usual(MessageType::Invocation, message) {
+            return self.answer(request, arguments, outboxes);
         }
-        match decode(outboxes.format, message) {
+        match decode(self.side.format, message) {
             Some(Message::Invocation(invocation)) => {
                 let arguments = invocation.payload.raw().map_or(&[][..], |(_, bytes)| bytes);
-                self.reply.push(invocation.request.get(), arguments, outboxes.of(CALLEE));
-                Ok(())
+                self.answer(invocation.request.get(), arguments, outboxes)
             }
-            Some(other) => Err(refused("INVOCATION", &other)),
+            Some(other) => Err(unexpected("INVOCATION", CALLEE, &other)),
             None => Err(LoadError::Altered { message: "INVOCATION", connection: CALLEE }),
         }
     }
 
+    /// Checks the order, where the number says whose the call is; the content is the caller's to
+    /// check.
+    fn answer(
+        &mut self,
+        request: u64,
+        arguments: &[u8],
+        outboxes: &mut Outboxes,
+    ) -> Result<(), LoadError> {
+        if let Some(received) = self.side.content.full_number_of(arguments) {
+            let client = received.sender();
+            let Some(count) = self.invoked_counts.get_mut(client) else {
+                return Err(LoadError::Altered { message: "INVOCATION", connection: CALLEE });
+            };
+            *count += 1;
+            let (expected, got) = (*count, received.sequence());
+            if got != expected {
+                let (message, connection) = ("INVOCATION", CALLEE);
+                return Err(LoadError::Order { message, client, connection, expected, got });
+            }
+        }
+        self.reply.push(request, arguments, outboxes.of(CALLEE));
+        Ok(())
+    }
+}
+
+impl Rpc {
+    pub(crate) fn new(caller: Wire, callee: Wire, shape: Shape<'_>) -> Self {
+        let detail = shape.detail.map(|key| (key, shape.procedure));
+        let callee_side = Side::new(callee, shape, detail);
+        let side = Side::new(caller, shape, None);
+        let (kind, options) = (MessageType::Call, Options::Empty);
+        Self {
+            call: Template::request(caller, kind, options, shape.procedure, &side.content),
+            callee: Callee {
+                side: callee_side,
+                reply: Template::reply(callee),
+                invoked_counts: vec![0; shape.caller_count],
+            },
+            caller: side,
+            callers: (0..shape.caller_count).map(|_| Caller::default()).collect(),
+            in_flight_count: shape.in_flight_count,
+        }
+    }
+
     /// The request of a result, and the number that it carries.
-    fn read(
-        &self,
-        connection: usize,
-        message: &[u8],
-        outboxes: &Outboxes,
-    ) -> Result<(u64, Number), LoadError> {
-        let format = outboxes.format;
-        if let Some((request, arguments)) = usual(format, MessageType::Result, message)
-            && let Some(number) = self.content.number_of(arguments)
+    fn read(&self, connection: usize, message: &[u8]) -> Result<(u64, Number), LoadError> {
+        let Side { format, content, .. } = &self.caller;
+        if let Some((request, arguments)) = self.caller.usual(MessageType::Result, message)
+            && let Some(number) = content.number_of(arguments)
         {
             return Ok((request, number));
         }
         let altered = LoadError::Altered { message: "RESULT", connection };
-        match decode(format, message) {
+        match decode(*format, message) {
             Some(Message::Result(result)) => {
-                let number = self.content.number_of_values(&result.payload).ok_or(altered)?;
+                let number = content.number_of_values(&result.payload).ok_or(altered)?;
                 Ok((result.request.get(), number))
             }
-            Some(other) => Err(refused("RESULT", &other)),
+            Some(other) => Err(unexpected("RESULT", connection, &other)),
             None => Err(altered),
         }
     }
 }
 
 impl Scenario for Rpc {
-    fn start(&mut self, now_ns: u64, outboxes: &mut Outboxes) {
-        for _ in 0..self.in_flight_count {
-            for index in 0..self.callers.len() {
-                self.send(index, now_ns, outboxes);
-            }
+    fn client_count(&self) -> usize {
+        self.callers.len()
+    }
+
+    fn refill(
+        &mut self,
+        client: usize,
+        now_ns: u64,
+        record: &mut Record,
+        outboxes: &mut Outboxes,
+    ) {
+        let Some(caller) = self.callers.get_mut(client) else { return };
+        while caller.open_count < self.in_flight_count
+            && let Some(requested_ns) = record.request(client, now_ns)
+        {
+            let request = caller.open(requested_ns);
+            let out = outboxes.of(connection(client));
+            self.call.push_number(request, &self.caller.content, number(client, request), out);
         }
     }
 
@@ -153,39 +230,23 @@ impl Scenario for Rpc {
         record: &mut Record,
         outboxes: &mut Outboxes,
     ) -> Result<(), LoadError> {
-        let Some(index) = connection.checked_sub(CALLEE + 1) else {
-            return self.invoked(message, outboxes);
+        let Some(client) = connection.checked_sub(CALLEE + 1) else {
+            return self.callee.invoked(message, outboxes);
         };
-        let (request, received) = self.read(connection, message, outboxes)?;
-        let requested_ns = self.callers.get_mut(index).and_then(|caller| caller.close(request));
+        let (request, received) = self.read(connection, message)?;
+        let requested_ns = self.callers.get_mut(client).and_then(|caller| caller.close(request));
         let requested_ns = requested_ns.ok_or(LoadError::Repeated { request, connection })?;
-        if !self.content.is(received, number(index, request)) {
+        if !self.caller.content.is(received, number(client, request)) {
             return Err(LoadError::Altered { message: "RESULT", connection });
         }
         record.operation(requested_ns, now_ns);
-        if record.sends() {
-            self.send(index, now_ns, outboxes);
-        }
+        self.refill(client, now_ns, record, outboxes);
         Ok(())
     }
 
     fn outstanding_count(&self) -> u64 {
         self.callers.iter().map(|caller| caller.open_count as u64).sum()
     }
-}
-
-/// The request and the encoded arguments of an INVOCATION or RESULT of the usual shape.
-fn usual(format: flowgate_wire::Format, kind: MessageType, message: &[u8]) -> Option<(u64, &[u8])> {
-    let (mut cursor, code) = Cursor::open(format, message)?;
-    if code != u64::from(kind.code()) {
-        return None;
-    }
-    let request = cursor.unsigned()?;
-    if kind == MessageType::Invocation {
-        cursor.unsigned()?;
-    }
-    cursor.empty_dict()?;
-    Some((request, cursor.tail()?))
 }
 
 /// The number that the caller's request carries.

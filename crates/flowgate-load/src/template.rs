@@ -1,9 +1,11 @@
 //! Messages that are encoded once, with places for the request and for the number of the message.
 
-use flowgate_wire::{Format, Limits, Message, MessageType, Payload, Value};
+use flowgate_wire::batch::{JSON_TERMINATOR, LENGTH_BYTES};
+use flowgate_wire::{Batching, Format, Limits, Message, MessageType, Payload, Value};
 
-use crate::frame::{self, Framing, Side};
+use crate::frame::{self, Side};
 use crate::head::Encoded;
+use crate::wire::Wire;
 
 /// The number that a message carries: who sent it, in the upper 16 bits, and which of theirs it
 /// is, counted from 1.
@@ -74,17 +76,19 @@ impl Content {
         Self { format, before, digit_count, after }
     }
 
-    /// The format of the arguments.
-    pub(crate) const fn format(&self) -> Format {
-        self.format
-    }
-
     /// The number in encoded arguments; `None` if these are not what was sent.
     pub(crate) fn number_of(&self, arguments: &[u8]) -> Option<Number> {
         let digits = arguments
             .strip_prefix(self.before.as_slice())
             .and_then(|rest| rest.strip_suffix(self.after.as_slice()))?;
         (digits.len() == self.digit_count).then(|| parse_hex(digits).map(Number))?
+    }
+
+    /// The number in encoded arguments whose remainder is somebody else's to check; `None` if it
+    /// was not written in full, or is not where it should be.
+    pub(crate) fn full_number_of(&self, arguments: &[u8]) -> Option<Number> {
+        let digits = arguments.strip_prefix(self.before.as_slice())?.get(..Self::DIGITS)?;
+        (self.digit_count == Self::DIGITS).then(|| parse_hex(digits).map(Number))?
     }
 
     /// The number in a payload that may be encoded in another way than ours.
@@ -143,9 +147,9 @@ fn parse_hex(digits: &[u8]) -> Option<u64> {
 /// what changes from message to message. What does not change is masked in advance.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
-    framing: Framing,
-    format: Format,
-    mask: u8,
+    wire: Wire,
+    /// Octets that the serializer's batching puts before a message: its length.
+    length_bytes: usize,
     before_request: Vec<u8>,
     after_request: Vec<u8>,
     end: Vec<u8>,
@@ -177,14 +181,14 @@ impl Options {
 impl Template {
     /// CALL or PUBLISH: `[type, request, options, uri, content]`.
     pub(crate) fn request(
-        framing: Framing,
+        wire: Wire,
         message: MessageType,
         options: Options,
         uri: &str,
         content: &Content,
     ) -> Self {
         let format = content.format;
-        let mut template = Self::new(framing, format, message, 5, options);
+        let mut template = Self::new(wire, message, 5, options);
         let mut after = std::mem::take(&mut template.after_request);
         after.extend_from_slice(Encoded::text_head(format, uri.len()).as_bytes());
         after.extend_from_slice(uri.as_bytes());
@@ -198,17 +202,12 @@ impl Template {
     }
 
     /// YIELD: `[70, request, {}, arguments]`.
-    pub(crate) fn reply(framing: Framing, format: Format) -> Self {
-        Self::new(framing, format, MessageType::Yield, 4, Options::Empty).masked()
+    pub(crate) fn reply(wire: Wire) -> Self {
+        Self::new(wire, MessageType::Yield, 4, Options::Empty).masked()
     }
 
-    fn new(
-        framing: Framing,
-        format: Format,
-        message: MessageType,
-        count: usize,
-        options: Options,
-    ) -> Self {
+    fn new(wire: Wire, message: MessageType, count: usize, options: Options) -> Self {
+        let format = wire.format();
         let mut before_request = Encoded::list_head(format, count).as_bytes().to_vec();
         let code = Encoded::unsigned(format, u64::from(message.code()));
         before_request.extend_from_slice(code.as_bytes());
@@ -223,13 +222,21 @@ impl Template {
         if format == Format::Json {
             after_request.push(b',');
         }
-        let mask = frame::mask(framing, Side::Client);
-        Self { framing, format, mask, before_request, after_request, end }
+        let length_bytes = match (wire.serializer.batching, format) {
+            (Batching::Single, _) => 0,
+            (Batching::Batched, Format::Json) => {
+                end.push(JSON_TERMINATOR);
+                0
+            }
+            (Batching::Batched, Format::MessagePack | Format::Cbor) => LENGTH_BYTES,
+        };
+        Self { wire, length_bytes, before_request, after_request, end }
     }
 
     fn masked(mut self) -> Self {
+        let mask = self.wire.mask();
         for part in [&mut self.before_request, &mut self.after_request, &mut self.end] {
-            part.iter_mut().for_each(|octet| *octet ^= self.mask);
+            part.iter_mut().for_each(|octet| *octet ^= mask);
         }
         self
     }
@@ -248,10 +255,16 @@ impl Template {
 
     /// Appends a frame with this request and these octets.
     pub(crate) fn push(&self, request: u64, octets: &[u8], out: &mut Vec<u8>) {
-        let request = Encoded::unsigned(self.format, request);
+        let request = Encoded::unsigned(self.wire.format(), request);
         let fixed_bytes = self.before_request.len() + self.after_request.len() + self.end.len();
         let bytes = fixed_bytes + request.as_bytes().len() + octets.len();
-        frame::push_header(self.framing, Side::Client, self.format, bytes, out);
+        let (framing, format) = (self.wire.framing, self.wire.format());
+        frame::push_header(framing, Side::Client, format, self.length_bytes + bytes, out);
+        if self.length_bytes > 0 {
+            // The command line allows no payload that comes near the limit.
+            let length = u32::try_from(bytes).unwrap_or(u32::MAX);
+            self.push_masked(&length.to_be_bytes(), out);
+        }
         out.extend_from_slice(&self.before_request);
         self.push_masked(request.as_bytes(), out);
         out.extend_from_slice(&self.after_request);
@@ -260,12 +273,27 @@ impl Template {
     }
 
     fn push_masked(&self, octets: &[u8], out: &mut Vec<u8>) {
-        if self.mask == 0 {
-            out.extend_from_slice(octets);
-        } else {
-            out.extend(octets.iter().map(|octet| octet ^ self.mask));
+        match self.wire.mask() {
+            0 => out.extend_from_slice(octets),
+            mask => out.extend(octets.iter().map(|octet| octet ^ mask)),
         }
     }
+}
+
+/// The details of a message that routers usually write: nothing, or the URI where a pattern has
+/// matched.
+pub(crate) fn details(format: Format, uri: Option<(&str, &str)>) -> Vec<u8> {
+    let Some((key, uri)) = uri else { return Options::Empty.encoded(format).to_vec() };
+    let mut encoded = match format {
+        Format::Json => return format!("{{\"{key}\":\"{uri}\"}}").into_bytes(),
+        Format::MessagePack => vec![0x81],
+        Format::Cbor => vec![0xa1],
+    };
+    for text in [key, uri] {
+        encoded.extend_from_slice(Encoded::text_head(format, text.len()).as_bytes());
+        encoded.extend_from_slice(text.as_bytes());
+    }
+    encoded
 }
 
 /// Decodes a message that has not the usual shape; `None` if it is none at all.

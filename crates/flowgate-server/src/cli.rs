@@ -13,6 +13,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use flowgate_load::Bench;
 use flowgate_server::{
     Server, check_files, codec,
     config::{self, ConfigError, Endpoint, LogConfig, LogFormat, LogLevel, NodeConfig},
@@ -49,6 +50,8 @@ enum Command {
         #[arg(default_value = config::STARTER_FILE)]
         file: PathBuf,
     },
+    /// Load a WAMP router and check every reply.
+    Bench(Bench),
     /// Decode, check and re-encode single WAMP messages, one JSON object a line.
     Codec,
 }
@@ -72,6 +75,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(options) => run(&options),
         Command::Check { file } => check(&file),
         Command::Init { file } => init(&file),
+        Command::Bench(bench) => bench.main("flowgate bench"),
         Command::Codec => match codec::run(io::stdin().lock(), io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             // Whoever reads the answers has heard enough.
