@@ -86,9 +86,11 @@ impl Shared<'_> {
         let begin_ns = self.clock.now_ns();
         self.phase.store(MEASURED, Ordering::Relaxed);
         self.wait(plan.duration, "measuring", progress, &failed);
-        self.phase.store(DONE, Ordering::Relaxed);
         let elapsed_ns = self.clock.now_ns() - begin_ns;
+        // As long as the threads live: what they have used ends with them.
+        let own_cpu_ns = Process::own().usage()?.since(own).cpu_ns;
         let router_after = plan.router.map(Process::usage).transpose()?;
+        self.phase.store(DONE, Ordering::Relaxed);
         Ok(Measured {
             operation_count: 0,
             message_count: 0,
@@ -96,7 +98,7 @@ impl Shared<'_> {
             elapsed_ns,
             latency: histogram()?,
             router: router.zip(router_after),
-            own_cpu_ns: Process::own().usage()?.since(own).cpu_ns,
+            own_cpu_ns,
         })
     }
 

@@ -46,13 +46,7 @@ pub(crate) trait Scenario {
     fn client_count(&self) -> usize;
 
     /// Sends as many requests of a client as it has room for and [`Record::request`] allows.
-    fn refill(
-        &mut self,
-        client: usize,
-        now_ns: u64,
-        record: &mut Record,
-        outboxes: &mut Outboxes,
-    );
+    fn refill(&mut self, client: usize, now_ns: u64, record: &mut Record, outboxes: &mut Outboxes);
 
     /// Checks a message that came on a connection, and sends what is due then.
     fn message(
@@ -118,6 +112,8 @@ pub(crate) struct Driver<'a> {
     poll: Poll,
     events: Events,
     timer: Timer,
+    /// What the timer was set to last.
+    timer_ns: u64,
     progress: &'a mut Progress,
     links: Vec<Link>,
     outboxes: Outboxes,
@@ -132,6 +128,7 @@ impl<'a> Driver<'a> {
         let poll = Poll::new()?;
         Ok(Self {
             timer: Timer::new(poll.registry(), TIMER)?,
+            timer_ns: 0,
             poll,
             events: Events::with_capacity(EVENTS_COUNT),
             progress,
@@ -237,6 +234,9 @@ impl<'a> Driver<'a> {
             if event.is_writable() {
                 self.outboxes.writable(index);
             }
+            if event.is_read_closed() {
+                link.ends();
+            }
             if event.is_readable() && link.readable() {
                 self.unread.push(index);
             }
@@ -249,13 +249,25 @@ impl<'a> Driver<'a> {
                 self.unread.swap_remove(position);
             }
         }
-        if self.record.is_paced() {
-            let now_ns = self.now_ns();
-            while let Some(client) = self.record.due(now_ns) {
-                scenario.refill(client, now_ns, &mut self.record, &mut self.outboxes);
-            }
-        }
+        self.send_due(scenario);
         self.outboxes.flush(&mut self.links)
+    }
+
+    /// Sends the requests that have become due, at a fixed rate.
+    fn send_due(&mut self, scenario: &mut impl Scenario) {
+        if !self.record.is_paced() {
+            return;
+        }
+        let now_ns = self.now_ns();
+        let sent_count = self.record.sent_count();
+        let mut due_count = 0u64;
+        while let Some(client) = self.record.due(now_ns) {
+            due_count += 1;
+            scenario.refill(client, now_ns, &mut self.record, &mut self.outboxes);
+        }
+        if due_count > 0 && self.record.sent_count() == sent_count {
+            self.record.rest(now_ns);
+        }
     }
 
     /// Reads from a connection; whether there may be more to read.
@@ -280,8 +292,9 @@ impl<'a> Driver<'a> {
         let mut wait_ns = end_ns.saturating_sub(now_ns);
         if let Some(due_ns) = self.record.next_due_ns().filter(|due_ns| *due_ns < end_ns) {
             wait_ns = due_ns.saturating_sub(now_ns);
-            if wait_ns > 0 && self.unread.is_empty() {
+            if self.timer_ns != due_ns && wait_ns > 0 && self.unread.is_empty() {
                 self.timer.set(wait_ns)?;
+                self.timer_ns = due_ns;
             }
         }
         if !self.unread.is_empty() {

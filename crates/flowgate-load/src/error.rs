@@ -212,10 +212,11 @@ impl LoadError {
 
 impl From<io::Error> for LoadError {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            // What a read on a blocking socket gives when its time is over.
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Silent,
-            _ => Self::Io(error),
+        // What a read on a blocking socket gives when its time is over.
+        if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+            Self::Silent
+        } else {
+            Self::Io(error)
         }
     }
 }

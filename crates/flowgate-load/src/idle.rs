@@ -24,8 +24,26 @@ const LOOK_COUNT: u64 = 256;
 
 /// Opens sessions up to each of `steps`, which grow, and says what the router takes for each.
 ///
-/// The latency is that of opening a session.
+/// The latency is that of opening a session, and the time that of opening them all.
 pub(crate) fn run(
+    sessions: &Sessions<'_>,
+    serializer: Serializer,
+    steps: &[usize],
+    plan: Plan,
+    progress: &mut Progress,
+) -> Result<(Measured, Vec<Step>), LoadError> {
+    hold(sessions, serializer, steps, plan, progress).map_err(|error| {
+        // A router without files for another connection says nothing; its limit does.
+        match plan.router.and_then(Process::files_limit) {
+            Some(limit) if limit <= sessions.opened_count() as u64 + LOOK_COUNT => {
+                LoadError::RouterFiles { limit, source: Box::new(error) }
+            }
+            _ => error,
+        }
+    })
+}
+
+fn hold(
     sessions: &Sessions<'_>,
     serializer: Serializer,
     steps: &[usize],
@@ -38,21 +56,23 @@ pub(crate) fn run(
     // The first session pays for what the router sets up once.
     driver.add(sessions.join(serializer, Use::Read)?)?;
     driver.run_until(&mut silence, clock.now_ns() + ns(plan.warmup))?;
-    let (begin_ns, own) = (clock.now_ns(), Process::own().usage()?);
+    let own = Process::own().usage()?;
     let router = plan.router.map(Process::usage).transpose()?;
     let mut router_after = router;
     let mut latency = histogram()?;
     let mut measured_steps: Vec<Step> = Vec::with_capacity(steps.len());
+    let mut opening_ns = 0;
     for step in steps {
+        let step_ns = clock.now_ns();
         while latency.len() < *step as u64 {
             let begin_ns = clock.now_ns();
-            let opening = sessions.join(serializer, Use::Read);
-            driver.add(opening.map_err(|error| explain(error, latency.len(), plan.router))?)?;
+            driver.add(sessions.join(serializer, Use::Read)?)?;
             latency.saturating_record((clock.now_ns() - begin_ns).max(1));
             if latency.len().is_multiple_of(LOOK_COUNT) {
                 driver.look(&mut silence, || format!("{} of {step} sessions", latency.len()))?;
             }
         }
+        opening_ns += clock.now_ns() - step_ns;
         driver.run_until(&mut silence, clock.now_ns() + ns(plan.duration))?;
         router_after = plan.router.map(Process::usage).transpose()?;
         if let Some((before, after)) = router.zip(router_after) {
@@ -60,14 +80,13 @@ pub(crate) fn run(
         }
     }
     let own_cpu_ns = Process::own().usage()?.since(own).cpu_ns;
-    let elapsed_ns = clock.now_ns() - begin_ns;
     driver.leave(plan.timeout)?;
     let operation_count = latency.len();
     let measured = Measured {
         operation_count,
         message_count: operation_count * OPENING_MESSAGES_COUNT,
         request_count: operation_count,
-        elapsed_ns,
+        elapsed_ns: opening_ns,
         latency,
         router: router.zip(router_after),
         own_cpu_ns,
@@ -87,16 +106,6 @@ fn grown(session_count: usize, before: Usage, after: Usage, last: Option<&Step>)
         resident_bytes: after.resident_bytes,
         resident_bytes_per_session: each(before.resident_bytes, session_count),
         resident_bytes_per_further_session: each(last_bytes, session_count - last_count),
-    }
-}
-
-/// A router without files for another connection says nothing; its limit does.
-fn explain(error: LoadError, opened_count: u64, router: Option<Process>) -> LoadError {
-    match router.and_then(Process::files_limit) {
-        Some(limit) if limit <= opened_count + LOOK_COUNT => {
-            LoadError::RouterFiles { limit, source: Box::new(error) }
-        }
-        _ => error,
     }
 }
 

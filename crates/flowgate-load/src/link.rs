@@ -65,6 +65,8 @@ pub(crate) struct Link {
     closed: bool,
     /// The socket may hold more than was read.
     unread: bool,
+    /// The stream has an end, which may not have been read.
+    ends: bool,
 }
 
 /// The buffer that all connections of a thread are read into.
@@ -91,7 +93,7 @@ impl Link {
         let mut stream = Stream::new(opening.socket)?;
         stream.register(registry, Token(index))?;
         let (wire, parts) = (opening.wire, Vec::new());
-        Ok(Self { stream, wire, partial, parts, closed: false, unread: false })
+        Ok(Self { stream, wire, partial, parts, closed: false, unread: false, ends: false })
     }
 
     pub(crate) const fn wire(&self) -> Wire {
@@ -101,6 +103,12 @@ impl Link {
     /// Notes that there is something to read; whether that was not known.
     pub(crate) const fn readable(&mut self) -> bool {
         !std::mem::replace(&mut self.unread, true)
+    }
+
+    /// Notes that there will be nothing more after what there is to read; readiness is not
+    /// announced again for the end alone.
+    pub(crate) const fn ends(&mut self) {
+        self.ends = true;
     }
 
     /// Whether the router has closed the connection.
@@ -171,7 +179,7 @@ impl Link {
         }
         self.partial.extend_from_slice(rest);
         // Less than there was space for: the socket is empty, and the next readiness is announced.
-        self.unread = read == space_bytes;
+        self.unread = read == space_bytes || self.ends;
         Ok(())
     }
 

@@ -359,7 +359,9 @@ fn refused(expected: &'static str, what: &str, message: &Message<'_>) -> LoadErr
         Message::Abort(abort) => (&abort.reason, &abort.details),
         Message::Goodbye(goodbye) => (&goodbye.reason, &goodbye.details),
         Message::Error(error) => (&error.error, &error.details),
-        other => return LoadError::Unexpected { expected, got: other.message_type(), connection: 0 },
+        other => {
+            return LoadError::Unexpected { expected, got: other.message_type(), connection: 0 };
+        }
     };
     let mut reason = reason.as_str().to_owned();
     if let Some(message) = details.get("message").as_ref().and_then(Value::as_str) {

@@ -71,12 +71,10 @@ mod tests {
     #[test]
     fn requests_are_due_at_the_rate_and_go_round() {
         let mut pace = Pace::new(NonZeroU64::new(3).unwrap(), 10, 2);
-        assert_eq!((0..4).map(|n| pace.due_ns(n)).collect::<Vec<_>>(), [
-            10,
-            333_333_343,
-            666_666_676,
-            1_000_000_010
-        ]);
+        assert_eq!(
+            (0..4).map(|n| pace.due_ns(n)).collect::<Vec<_>>(),
+            [10, 333_333_343, 666_666_676, 1_000_000_010]
+        );
         assert_eq!(pace.due(9), None);
         let due: Vec<usize> = std::iter::from_fn(|| pace.due(1_000_000_010)).collect();
         assert_eq!(due, [0, 1, 0, 1]);

@@ -164,7 +164,8 @@ impl PubSub {
         let format = publisher.format();
         let content = Content::new(format, payload_bytes, string_count);
         let kind = MessageType::Publish;
-        let template = |topic: &String| Template::request(publisher, kind, options, topic, &content);
+        let template =
+            |topic: &String| Template::request(publisher, kind, options, topic, &content);
         Self {
             templates: topics.iter().map(template).collect(),
             publishers: (0..shape.publishers()).map(|_| Publisher::default()).collect(),
@@ -234,13 +235,7 @@ impl Scenario for PubSub {
         self.publishers.len()
     }
 
-    fn refill(
-        &mut self,
-        client: usize,
-        now_ns: u64,
-        record: &mut Record,
-        outboxes: &mut Outboxes,
-    ) {
+    fn refill(&mut self, client: usize, now_ns: u64, record: &mut Record, outboxes: &mut Outboxes) {
         let Shape { publisher_count, subscriber_count, in_flight_count, .. } = self.shape;
         let template = self.templates.get(client / publisher_count);
         let (Some(template), Some(publisher)) = (template, self.publishers.get_mut(client)) else {

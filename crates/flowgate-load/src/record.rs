@@ -10,6 +10,9 @@ use crate::pace::Pace;
 /// Longest time that is told apart from longer ones.
 const LATENCY_MAX_NS: u64 = 60_000_000_000;
 
+/// How long the driver does not wake for requests that nobody has room for.
+const REST_NS: u64 = 100_000;
+
 /// An empty histogram of nanoseconds, with three digits.
 pub(crate) fn histogram() -> Result<Histogram<u64>, LoadError> {
     Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3)
@@ -31,6 +34,10 @@ enum Phase {
 pub(crate) struct Record {
     phase: Phase,
     pace: Option<Pace>,
+    /// Until when no client is woken for a request: the last ones had no room for theirs.
+    rests_until_ns: u64,
+    /// Requests since the beginning.
+    sent_count: u64,
     operation_count: u64,
     request_count: u64,
     received_count: u64,
@@ -44,6 +51,8 @@ impl Record {
         Ok(Self {
             phase: Phase::Warmup,
             pace: None,
+            rests_until_ns: 0,
+            sent_count: 0,
             operation_count: 0,
             request_count: 0,
             received_count: 0,
@@ -84,7 +93,18 @@ impl Record {
 
     /// When the driver has to wake for the next request.
     pub(crate) fn next_due_ns(&self) -> Option<u64> {
-        self.pace().map(Pace::next_ns)
+        self.pace().map(|pace| pace.next_ns().max(self.rests_until_ns))
+    }
+
+    /// Requests that were sent since the beginning.
+    pub(crate) const fn sent_count(&self) -> u64 {
+        self.sent_count
+    }
+
+    /// Learns that no client had room for what was due: when one has, it is because of a message,
+    /// and there is no need to wake for every request until then.
+    pub(crate) const fn rest(&mut self, now_ns: u64) {
+        self.rests_until_ns = now_ns + REST_NS;
     }
 
     /// A client whose request has become due; every request is announced once.
@@ -103,6 +123,7 @@ impl Record {
             Some(pace) => pace.take(client, now_ns)?,
             None => now_ns,
         };
+        self.sent_count += 1;
         self.request_count += u64::from(self.phase == Phase::Measured);
         Some(requested_ns)
     }
@@ -141,7 +162,8 @@ impl Record {
 
     /// One line about where the run is.
     pub(crate) fn progress(&mut self, now_ns: u64, end_ns: u64) -> String {
-        let (seen_ns, seen_count) = std::mem::replace(&mut self.seen, (now_ns, self.operation_count));
+        let (seen_ns, seen_count) =
+            std::mem::replace(&mut self.seen, (now_ns, self.operation_count));
         let left_s = end_ns.saturating_sub(now_ns) as f64 / 1e9;
         if self.phase != Phase::Measured {
             return format!("warming up, {left_s:.1} s left");

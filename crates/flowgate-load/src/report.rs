@@ -210,9 +210,8 @@ impl fmt::Display for Report {
             write!(f, " in {} strings", self.string_count)?;
         }
         write!(f, ", {} sessions", self.session_count)?;
-        let mut row = |name: &str, text: fmt::Arguments<'_>| {
-            write!(f, "\n  {name:<NAME_WIDTH$}{text}")
-        };
+        let mut row =
+            |name: &str, text: fmt::Arguments<'_>| write!(f, "\n  {name:<NAME_WIDTH$}{text}");
         row(
             &format!("{operation}s"),
             format_args!("{} in {:.2} s", self.operation_count, self.duration_s),
@@ -316,12 +315,8 @@ mod tests {
 
     fn measured() -> Measured {
         let before = Usage { cpu_ns: 500, user_ticks: 1, system_ticks: 1, resident_bytes: 1 << 20 };
-        let after = Usage {
-            cpu_ns: 4_000_500,
-            user_ticks: 2,
-            system_ticks: 4,
-            resident_bytes: 3 << 20,
-        };
+        let after =
+            Usage { cpu_ns: 4_000_500, user_ticks: 2, system_ticks: 4, resident_bytes: 3 << 20 };
         let mut latency = histogram().unwrap();
         (1..=1000).for_each(|us| latency.saturating_record(us * 1000));
         Measured {

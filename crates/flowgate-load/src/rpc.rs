@@ -205,13 +205,7 @@ impl Scenario for Rpc {
         self.callers.len()
     }
 
-    fn refill(
-        &mut self,
-        client: usize,
-        now_ns: u64,
-        record: &mut Record,
-        outboxes: &mut Outboxes,
-    ) {
+    fn refill(&mut self, client: usize, now_ns: u64, record: &mut Record, outboxes: &mut Outboxes) {
         let Some(caller) = self.callers.get_mut(client) else { return };
         while caller.open_count < self.in_flight_count
             && let Some(requested_ns) = record.request(client, now_ns)

@@ -74,6 +74,7 @@ struct Run<'a> {
 }
 
 /// What a report is about.
+#[derive(Debug, Clone, Copy)]
 struct Subject<'a> {
     scenario: &'static str,
     operation: &'static str,
@@ -189,8 +190,7 @@ impl Run<'_> {
         Sessions::reserve(options.clients)?;
         let serializer = self.common.serializer;
         let (clients, plan) = (options.clients, self.plan);
-        let measured =
-            connect::run(&self.sessions, serializer, clients, plan, &mut self.progress)?;
+        let measured = connect::run(&self.sessions, serializer, clients, plan, &mut self.progress)?;
         self.report(sessions("connect", clients), None, &measured)
     }
 

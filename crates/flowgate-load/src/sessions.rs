@@ -75,6 +75,11 @@ impl<'a> Sessions<'a> {
         })
     }
 
+    /// Sessions that have been asked for.
+    pub(crate) fn opened_count(&self) -> usize {
+        self.opened_count.load(Ordering::Relaxed)
+    }
+
     /// Connects and joins the realm.
     ///
     /// # Errors
@@ -98,9 +103,13 @@ impl<'a> Sessions<'a> {
             Endpoint::Tcp(authority) => self.connect_tcp(authority, index, usage).map(Socket::Tcp),
             Endpoint::Unix(path) => self.connect_unix(path).map(Socket::Unix),
         };
-        connected.map_err(|source| match source.kind() {
-            io::ErrorKind::AddrNotAvailable => LoadError::Ports { url: self.target.to_string() },
-            _ => LoadError::Connect { url: self.target.to_string(), source },
+        connected.map_err(|source| {
+            let url = self.target.to_string();
+            if source.kind() == io::ErrorKind::AddrNotAvailable {
+                LoadError::Ports { url }
+            } else {
+                LoadError::Connect { url, source }
+            }
         })
     }
 
@@ -146,12 +155,16 @@ impl<'a> Sessions<'a> {
         }
         if let Some(source) = source {
             // An address without a free port fails here in another way than in `connect`.
-            socket.bind(&source.into()).map_err(|error| match error.kind() {
-                io::ErrorKind::AddrInUse => io::ErrorKind::AddrNotAvailable.into(),
-                _ => error,
-            })?;
+            let bound = socket.bind(&source.into());
+            if bound.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse) {
+                return Err(io::ErrorKind::AddrNotAvailable.into());
+            }
+            bound?;
         }
-        socket.connect_timeout(&address.into(), self.timeout)?;
+        // It bounds how long connecting takes, too, with fewer system calls than a timeout of its
+        // own.
+        socket.set_write_timeout(Some(self.timeout))?;
+        socket.connect(&address.into())?;
         socket.set_tcp_nodelay(true)?;
         socket.set_read_timeout(Some(self.timeout))?;
         Ok(socket.into())

@@ -73,7 +73,11 @@ fn lost_messages_fail_the_run() {
     check(Fault::Lose(MessageType::Invocation), RPC, "INVOCATION ");
     check(Fault::Lose(MessageType::Event), PUBSUB, "EVENT ");
     let acknowledged = [PUBSUB, &["--acknowledge"]].concat();
-    check(Fault::Lose(MessageType::Published), &acknowledged, "reply to request 41 on connection 0");
+    check(
+        Fault::Lose(MessageType::Published),
+        &acknowledged,
+        "reply to request 41 on connection 0",
+    );
 }
 
 #[test]
@@ -85,8 +89,16 @@ fn repeated_messages_fail_the_run() {
 
 #[test]
 fn messages_that_overtake_each_other_fail_the_run() {
-    check(Fault::Delay(MessageType::Invocation), &["rpc", "--clients", "1"], "INVOCATION 41 of client 0");
-    check(Fault::Delay(MessageType::Event), &["pubsub", "--subscribers", "1"], "EVENT 41 of client 0");
+    check(
+        Fault::Delay(MessageType::Invocation),
+        &["rpc", "--clients", "1"],
+        "INVOCATION 41 of client 0",
+    );
+    check(
+        Fault::Delay(MessageType::Event),
+        &["pubsub", "--subscribers", "1"],
+        "EVENT 41 of client 0",
+    );
 }
 
 #[test]
@@ -164,15 +176,14 @@ fn options_that_contradict_each_other_are_refused() {
 
 #[test]
 fn a_fixed_rate_is_kept_and_reported() {
-    let router = Router::start(Fault::None);
+    let run = |arguments: &[&str]| load(&Router::start(Fault::None).url(), arguments).unwrap();
     for arguments in [&["rpc", "--rate", "500"] as &[&str], &["pubsub", "--rate", "500"]] {
-        let report = load(&router.url(), arguments).unwrap();
+        let report = run(arguments);
         let rate = report.rate.unwrap();
         // As fast as possible would be many times as much.
         assert!(rate.sent_per_s < 750.0, "{rate:?}");
-        assert!(report.operation_count <= 750, "{report}");
     }
-    let report = load(&router.url(), &["rpc", "--rate", "50000000", "--in-flight", "1"]).unwrap();
+    let report = run(&["rpc", "--rate", "50000000", "--in-flight", "1"]);
     assert!(!report.rate.unwrap().reached, "{report}");
 }
 

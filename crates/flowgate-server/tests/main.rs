@@ -13,6 +13,7 @@
 )]
 
 mod bad_input;
+mod bench;
 mod binary;
 mod churn;
 mod load;

@@ -123,7 +123,7 @@ fn serve(mut stream: TcpStream, fault: Fault, state: &Mutex<State>) -> Option<()
     stream.read_exact(&mut octets).ok()?;
     let request = Handshake::parse_request(octets).unwrap();
     if fault == Fault::RefuseHandshake {
-        return stream.write_all(&Refusal::MaxConnections.to_octets()).ok();
+        return stream.write_all(&Refusal::TooManyConnections.to_octets()).ok();
     }
     stream.write_all(&request.to_octets()).ok()?;
     let writer = Arc::new(Mutex::new(stream.try_clone().ok()?));
@@ -157,7 +157,13 @@ fn handle(peer: &Peer, message: Message<'_>, fault: Fault, state: &mut State) {
             let is_pattern = !register.options.is_empty();
             // Those that follow are not hit.
             state.callee.get_or_insert_with(|| Holder { peer: peer.clone(), is_pattern });
-            answer(peer, MessageType::Register, request, fault, Registered { request, registration });
+            answer(
+                peer,
+                MessageType::Register,
+                request,
+                fault,
+                Registered { request, registration },
+            );
         }
         Message::Subscribe(subscribe) => {
             let (request, subscription) = (subscribe.request, SubscriptionId::MIN);
@@ -165,7 +171,13 @@ fn handle(peer: &Peer, message: Message<'_>, fault: Fault, state: &mut State) {
             if subscribe.topic.as_str().contains(".0.") {
                 state.subscribers.push(Holder { peer: peer.clone(), is_pattern });
             }
-            answer(peer, MessageType::Subscribe, request, fault, Subscribed { request, subscription });
+            answer(
+                peer,
+                MessageType::Subscribe,
+                request,
+                fault,
+                Subscribed { request, subscription },
+            );
         }
         Message::Call(call) => {
             state.invocations.push((peer.clone(), call.request));
