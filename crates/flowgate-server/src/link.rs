@@ -10,14 +10,13 @@ mod websocket;
 
 use std::{
     collections::VecDeque,
-    future::poll_fn,
+    future::{Future, poll_fn},
     io, mem,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
 use flowgate_event::LeaveReason;
 use flowgate_router::{AuthPolicy, Close, SessionKey};
 use flowgate_wire::{Limits, Value};
@@ -59,12 +58,12 @@ pub(crate) struct Link {
     ping_payload_bytes: usize,
     /// How long the client may take to read our last words and to close its side.
     closing_timeout: Duration,
-    /// What the session meta API says about the transport.
-    transport: Value<'static>,
+    /// Whom the listener has accepted, for the session meta API.
+    peer: Box<str>,
     /// Received octets that do not make a whole frame yet, or may not be handled yet.
     partial: Vec<u8>,
     /// Messages received together with one that ended or opened a session.
-    held: VecDeque<Bytes>,
+    held: VecDeque<Vec<u8>>,
     /// Whether something received waits for the session to be opened or ended.
     stalled: bool,
     /// Whether the timer of the metering window is set.
@@ -106,12 +105,30 @@ enum Read {
 }
 
 /// Serves one connection until it ends. Cancellation drops the connection without notice.
-pub(crate) async fn serve(
+///
+/// An idle connection is what this future holds, so it is small: the handshake has a box of its
+/// own, which is given back once the transport is agreed upon.
+pub(crate) fn serve(
     service: Arc<Service>,
     reader: ReadHalf,
     writer: WriteHalf,
-    peer: String,
-) {
+    peer: Box<str>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let opening = Box::pin(open(service, reader, writer, peer));
+    async move {
+        if let Some(link) = opening.await {
+            link.run().await;
+        }
+    }
+}
+
+/// Agrees with the client on a transport, if it can be done in time.
+async fn open(
+    service: Arc<Service>,
+    reader: ReadHalf,
+    writer: WriteHalf,
+    peer: Box<str>,
+) -> Option<Box<Link>> {
     let limit = service.flowgate.handshake_timeout;
     let opened = async {
         let opening = Opening::new(reader, writer, service.tls.as_ref())?;
@@ -121,19 +138,19 @@ pub(crate) async fn serve(
         }
     };
     match opened.await {
-        Ok(opened) => Link::new(service, opened, &peer).run().await,
+        Ok(opened) => return Some(Box::new(Link::new(service, opened, peer))),
         Err(OpeningError::Lost(error)) => tracing::debug!(peer, %error, "connection lost"),
         Err(error) => {
             service.counts.refused();
             tracing::info!(peer, %error, "connection refused");
         }
     }
+    None
 }
 
 impl Link {
-    fn new(service: Arc<Service>, opened: Opened, peer: &str) -> Self {
+    fn new(service: Arc<Service>, opened: Opened, peer: Box<str>) -> Self {
         let Opened { reader, writer, tls, rest, terms } = opened;
-        let secure = tls.is_some();
         let inbound = match terms.wire.framing {
             Framing::RawSocket => Inbound::RawSocket,
             Framing::WebSocket => Inbound::WebSocket(WebSocketReader::new(
@@ -154,7 +171,7 @@ impl Link {
             timers: Timers::new(terms.keepalive, terms.handshake_timeout),
             ping_payload_bytes: terms.ping_payload_bytes,
             closing_timeout: terms.closing_timeout,
-            transport: describe(&terms.wire, peer, secure),
+            peer,
             outlet: Arc::new(outlet),
             service,
             reader,
@@ -170,7 +187,7 @@ impl Link {
         }
     }
 
-    async fn run(mut self) {
+    async fn run(mut self: Box<Self>) {
         let outlet = Arc::clone(&self.outlet);
         let sleep = sleep_until(self.timers.next());
         tokio::pin!(sleep);
@@ -233,7 +250,8 @@ impl Link {
                         Some(farewell) => self.outlet.enqueue_control(&farewell.frame),
                         None => self.say_farewell(),
                     }
-                    self.linger().await;
+                    // Rare and large: an idle connection must not have room for it.
+                    Box::pin(self.linger()).await;
                     return Course::Over;
                 }
                 // What waits for the client still goes out and is metered, as in any other ending.
@@ -271,7 +289,7 @@ impl Link {
                 Poll::Ready(Err(error)) => Poll::Ready(Read::Failed(error)),
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Read::End),
                 Poll::Ready(Ok(())) => {
-                    self.receive(buffer.filled(), scratch);
+                    self.receive(buffer.filled_mut(), scratch);
                     Poll::Ready(Read::Octets)
                 }
             };
@@ -287,6 +305,21 @@ impl Link {
             scratch.dirty.push(Arc::clone(&self.outlet));
             deliver(now, scratch);
         });
+    }
+
+    /// What `wamp.session.get` says about the session's transport.
+    fn describe_transport(&self) -> Value<'static> {
+        let wire = &self.outlet.wire;
+        let kind = match wire.framing {
+            Framing::RawSocket => "rawsocket",
+            Framing::WebSocket => "websocket",
+        };
+        Value::dict([
+            ("type", Value::from(kind)),
+            ("protocol", Value::from(wire.serializer.subprotocol())),
+            ("peer", Value::from(self.peer.clone().into_string())),
+            ("secure", Value::from(self.outlet.is_encrypted())),
+        ])
     }
 
     fn tick(&mut self) {
@@ -376,18 +409,4 @@ impl Link {
 enum Course {
     On,
     Over,
-}
-
-/// What `wamp.session.get` says about a session's transport.
-fn describe(wire: &crate::frame::Wire, peer: &str, secure: bool) -> Value<'static> {
-    let kind = match wire.framing {
-        Framing::RawSocket => "rawsocket",
-        Framing::WebSocket => "websocket",
-    };
-    Value::dict([
-        ("type", Value::from(kind)),
-        ("protocol", Value::from(wire.serializer.subprotocol())),
-        ("peer", Value::from(peer.to_owned())),
-        ("secure", Value::from(secure)),
-    ])
 }

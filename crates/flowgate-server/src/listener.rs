@@ -107,19 +107,19 @@ impl Bound {
     async fn accept(
         &self,
         keepalive: Option<Keepalive>,
-    ) -> io::Result<(ReadHalf, WriteHalf, String)> {
+    ) -> io::Result<(ReadHalf, WriteHalf, Box<str>)> {
         match self {
             Self::Tcp { listener, user_timeout, .. } => {
                 let (stream, peer) = listener.accept().await?;
                 prepare(&stream, *user_timeout, keepalive)?;
                 let (reader, writer) = split_tcp(stream);
                 let version = if peer.is_ipv6() { "tcp6" } else { "tcp4" };
-                Ok((reader, writer, format!("{version}:{peer}")))
+                Ok((reader, writer, format!("{version}:{peer}").into()))
             }
             Self::Unix { listener, path } => {
                 let (stream, _) = listener.accept().await?;
                 let (reader, writer) = split_unix(stream);
-                Ok((reader, writer, format!("unix:{}", path.display())))
+                Ok((reader, writer, format!("unix:{}", path.display()).into()))
             }
         }
     }

@@ -135,19 +135,14 @@ impl Turn<'_> {
     pub(crate) fn publish_reports(&mut self, outlet: &Outlet) {
         let mut metering = outlet.metering();
         let Some(metering) = metering.as_mut() else { return };
-        let session = metering.session;
-        while let Some(report) = metering.reports.pop_front() {
-            self.handle(Input::Stats { session, report });
-        }
+        metering.publish(self);
     }
 
     /// Ends a session, publishes its last reports, and frees its place.
     pub(crate) fn leave(&mut self, outlet: &Outlet, reason: LeaveReason) {
         let Some(mut metering) = outlet.metering().take() else { return };
+        metering.publish(self);
         let session = metering.session;
-        while let Some(report) = metering.reports.pop_front() {
-            self.handle(Input::Stats { session, report });
-        }
         let report = metering.meter.leave(self.now);
         self.handle(Input::Leave { session, reason, report });
         self.seats.give_back(session);

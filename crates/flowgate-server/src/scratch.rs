@@ -8,8 +8,9 @@ use crate::{
     realm::{FanOutFrame, Undeliverable},
 };
 
-/// Octets read at once.
-pub(crate) const READ_BYTES: usize = 64 << 10;
+/// Octets read at once: several messages of 64 KiB, since the rest of one that is cut has to be
+/// copied. Memory that no read has reached is the system's.
+const READ_BYTES: usize = 256 << 10;
 
 /// The memory of one thread; empty between batches, except for its capacity.
 #[derive(Debug)]

@@ -1,8 +1,7 @@
 //! From received octets to messages.
 
-use std::mem;
+use std::{borrow::Cow, mem};
 
-use bytes::Bytes;
 use flowgate_event::LeaveReason;
 use flowgate_wire::{
     Batching, batch,
@@ -31,13 +30,13 @@ enum Interruption<'a> {
 
 impl Link {
     /// Handles what was read, and writes what comes of it.
-    pub(super) fn receive(&mut self, octets: &[u8], scratch: &mut Scratch) {
+    pub(super) fn receive(&mut self, octets: &mut [u8], scratch: &mut Scratch) {
         let mut plain = mem::take(&mut scratch.plain);
         plain.clear();
         match self.outlet.decrypt(octets, &mut plain) {
             None => self.consume(octets, scratch),
             Some(decrypted) => {
-                self.consume(&plain, scratch);
+                self.consume(&mut plain, scratch);
                 if let Err(error) = decrypted {
                     tracing::info!(%error, "TLS failed");
                     self.fail(LeaveReason::TransportLost, Vec::new());
@@ -52,19 +51,19 @@ impl Link {
     /// Goes on with what was received before it could be handled.
     pub(super) fn resume(&mut self) {
         Scratch::with(|scratch| {
-            self.consume(&[], scratch);
+            self.consume(&mut [], scratch);
             deliver(self.service.clock.now(), scratch);
         });
     }
 
-    fn consume(&mut self, octets: &[u8], scratch: &mut Scratch) {
+    fn consume(&mut self, octets: &mut [u8], scratch: &mut Scratch) {
         if self.partial.is_empty() {
             let used = self.parse(octets, scratch);
             self.partial.extend_from_slice(octets.get(used..).unwrap_or_default());
         } else {
             let mut partial = mem::take(&mut self.partial);
             partial.extend_from_slice(octets);
-            let used = self.parse(&partial, scratch);
+            let used = self.parse(&mut partial, scratch);
             if used < partial.len() {
                 partial.drain(..used);
                 self.partial = partial;
@@ -73,7 +72,7 @@ impl Link {
     }
 
     /// Handles whole frames from the front; how many octets they had.
-    fn parse(&mut self, octets: &[u8], scratch: &mut Scratch) -> usize {
+    fn parse(&mut self, octets: &mut [u8], scratch: &mut Scratch) -> usize {
         self.take_held(scratch);
         if !self.held.is_empty() {
             return 0;
@@ -137,7 +136,9 @@ impl Link {
                 None => {}
                 Some(Interruption::Control(kind, body)) => {
                     used += HEADER_BYTES + body.len();
-                    self.handle_control(kind, body, scratch);
+                    if kind == FrameKind::Ping {
+                        self.answer_ping(body, scratch);
+                    }
                 }
                 Some(Interruption::Incomplete) => return used,
                 Some(Interruption::Violation(what)) => {
@@ -164,75 +165,63 @@ impl Link {
         Ok((header.kind(), body.ok_or(Interruption::Incomplete)?))
     }
 
-    fn handle_control(&self, kind: FrameKind, body: &[u8], scratch: &mut Scratch) {
-        match kind {
-            FrameKind::Ping => {
-                let pong = self.outlet.wire.control(ControlKind::Pong, body);
-                self.outlet.enqueue_control(&pong);
-                scratch.dirty.push(self.outlet.clone());
-            }
-            FrameKind::Pong | FrameKind::Regular => {}
-        }
+    fn answer_ping(&self, payload: &[u8], scratch: &mut Scratch) {
+        let pong = self.outlet.wire.control(ControlKind::Pong, payload);
+        self.outlet.enqueue_control(&pong);
+        scratch.dirty.push(self.outlet.clone());
     }
 
-    fn parse_websocket(&mut self, octets: &[u8], scratch: &mut Scratch) -> usize {
-        let mut input = octets;
-        let mut output = Vec::new();
+    fn parse_websocket(&mut self, octets: &mut [u8], scratch: &mut Scratch) -> usize {
+        let len = octets.len();
+        let mut rest = octets;
         while self.may_receive() {
-            let mut messages: [Bytes; BATCH] = Default::default();
+            let mut messages: [Cow<'_, [u8]>; BATCH] = [const { Cow::Borrowed(&[]) }; BATCH];
             let mut count = 0;
-            let mut over = None;
+            let mut interruption = None;
             for message in &mut messages {
                 let Inbound::WebSocket(reader) = &mut self.inbound else { break };
-                match reader.next(&mut input, &mut output) {
+                match reader.next(&mut rest) {
                     Ok(Received::Message(octets)) => {
                         *message = octets;
                         count += 1;
                     }
-                    Ok(Received::Nothing) => break,
-                    Ok(Received::Close) => {
-                        over = Some(Farewell {
-                            reason: LeaveReason::TransportLost,
-                            frame: mem::take(&mut output),
-                        });
-                        break;
-                    }
-                    Err(failure) => {
-                        self.service.counts.violation();
-                        tracing::info!(what = failure.what, "WebSocket protocol violation");
-                        over =
-                            Some(Farewell { reason: LeaveReason::Violation, frame: failure.close });
+                    other => {
+                        interruption = Some(other);
                         break;
                     }
                 }
             }
-            if !output.is_empty() {
-                self.outlet.enqueue_control(&mem::take(&mut output));
-                scratch.dirty.push(self.outlet.clone());
-            }
             self.handle_websocket(messages.get(..count).unwrap_or_default(), scratch);
-            if over.is_some() {
-                self.farewell = over;
-                return octets.len();
-            }
-            if count < BATCH {
-                return octets.len() - input.len();
+            match interruption {
+                None | Some(Ok(Received::Message(_))) => {}
+                Some(Ok(Received::Ping(payload))) => self.answer_ping(payload, scratch),
+                Some(Ok(Received::Nothing)) => return len - rest.len(),
+                Some(Ok(Received::Close(frame))) => {
+                    self.fail(LeaveReason::TransportLost, frame);
+                    return len;
+                }
+                Some(Err(failure)) => {
+                    self.service.counts.violation();
+                    tracing::info!(what = failure.what, "WebSocket protocol violation");
+                    self.fail(LeaveReason::Violation, failure.close);
+                    return len;
+                }
             }
         }
         self.stalled = true;
-        octets.len() - input.len()
+        len - rest.len()
     }
 
-    fn handle_websocket(&mut self, frames: &[Bytes], scratch: &mut Scratch) {
+    fn handle_websocket(&mut self, frames: &[Cow<'_, [u8]>], scratch: &mut Scratch) {
         match self.outlet.wire.serializer.batching {
             Batching::Single => {
                 let mut messages: [&[u8]; BATCH] = [&[]; BATCH];
                 for (message, frame) in messages.iter_mut().zip(frames) {
                     *message = frame;
                 }
-                let handled =
-                    self.handle(messages.get(..frames.len()).unwrap_or_default(), scratch);
-                self.hold(frames.get(handled..).unwrap_or_default().iter().cloned());
+                let messages = messages.get(..frames.len()).unwrap_or_default();
+                let handled = self.handle(messages, scratch);
+                self.hold(messages.get(handled..).unwrap_or_default());
             }
             Batching::Batched => {
                 for frame in frames {
@@ -243,21 +232,20 @@ impl Link {
     }
 
     /// Handles a transport message of several WAMP messages ("Message Batching").
-    fn handle_batch(&mut self, frame: &Bytes, scratch: &mut Scratch) {
+    fn handle_batch(&mut self, frame: &[u8], scratch: &mut Scratch) {
         let format = self.outlet.wire.serializer.format;
         match batch::split(format, frame).collect::<Result<Vec<_>, _>>() {
             Ok(messages) => {
                 let handled =
                     if self.held.is_empty() { self.handle(&messages, scratch) } else { 0 };
-                let rest = messages.get(handled..).unwrap_or_default();
-                self.hold(rest.iter().map(|message| frame.slice_ref(message)));
+                self.hold(messages.get(handled..).unwrap_or_default());
             }
             Err(error) => self.violation(&error.to_string(), scratch),
         }
     }
 
-    fn hold(&mut self, messages: impl Iterator<Item = Bytes>) {
-        self.held.extend(messages);
+    fn hold(&mut self, messages: &[&[u8]]) {
+        self.held.extend(messages.iter().map(|message| message.to_vec()));
         self.stalled |= !self.held.is_empty();
     }
 

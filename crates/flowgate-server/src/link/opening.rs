@@ -22,12 +22,10 @@ use super::{
     outlet::decrypt,
     socket::{ReadHalf, WriteHalf},
 };
-use crate::{
-    config::Keepalive,
-    frame::Wire,
-    scratch::{READ_BYTES, Scratch},
-    service::Service,
-};
+use crate::{config::Keepalive, frame::Wire, scratch::Scratch, service::Service};
+
+/// A client that has sent this much and has not agreed on a transport is up to something else.
+const MAX_HANDSHAKE_BYTES: usize = 64 << 10;
 
 /// A connection before it carries WAMP messages.
 #[derive(Debug)]
@@ -147,7 +145,7 @@ impl Opening {
             if count == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
-            if self.buffer.len() > READ_BYTES {
+            if self.buffer.len() > MAX_HANDSHAKE_BYTES {
                 return Err(OpeningError::Refused("handshake too long".to_owned()));
             }
         }
@@ -179,7 +177,9 @@ async fn write_all(writer: &WriteHalf, mut octets: &[u8]) -> Result<(), OpeningE
         match writer.try_write(octets) {
             Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
             Ok(count) => octets = octets.get(count..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => writer.writable().await?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                poll_fn(|cx| writer.poll_writable(cx)).await?;
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -9,6 +9,7 @@ mod sender;
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -27,7 +28,7 @@ use super::socket::WriteHalf;
 use crate::{frame::Wire, realm::RealmCell};
 
 pub(crate) use queue::Kind;
-use queue::{Mark, Queue};
+use queue::Queue;
 use sender::Sender;
 pub(crate) use sender::decrypt;
 
@@ -187,7 +188,7 @@ impl Outlet {
     }
 
     fn commit(&self, queue: &mut Queue, message_bytes: usize, kind: Kind) -> Enqueued {
-        queue.marks.push_back(Mark { end: queue.position, bytes: message_bytes, kind });
+        queue.mark(message_bytes, kind);
         // What a client does not read may not grow without bound. One message always fits.
         let waiting = queue.position.saturating_sub(self.written.load(Ordering::Acquire));
         if waiting > self.max_queued_bytes.saturating_add(message_bytes as u64) {
@@ -260,7 +261,7 @@ impl Outlet {
 
     /// Waits until the socket takes octets again. Cancellation loses nothing.
     pub(crate) async fn writable(&self) {
-        if let Err(error) = self.socket.writable().await {
+        if let Err(error) = poll_fn(|cx| self.socket.poll_writable(cx)).await {
             tracing::debug!(%error, "socket failed");
             self.kill(LeaveReason::TransportLost);
         }
@@ -290,6 +291,11 @@ impl Outlet {
             lock(&self.queue).urge = true;
         }
         Some(decrypted)
+    }
+
+    /// Whether what is written is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encrypts
     }
 
     /// Closes the socket's sending side; what was written still arrives.

@@ -1,6 +1,6 @@
 //! A connection's session: joining, messages, leaving.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use flowgate_event::LeaveReason;
 use flowgate_meter::{Due, SessionMeter};
@@ -58,7 +58,8 @@ impl Link {
                 let mut meter = SessionMeter::new(realm.stats(), now);
                 // No window is due before WELCOME.
                 let _ = meter.received(octets.len());
-                let (outlet, transport) = (&self.outlet, &self.transport);
+                let outlet = &self.outlet;
+                let transport = self.describe_transport();
                 let session = realm.turn(now, scratch, |turn| {
                     turn.join(outlet, |session| {
                         *outlet.metering() = Some(Metering {
@@ -75,7 +76,7 @@ impl Link {
                             authprovider: accepted.authprovider,
                             features: accepted.features,
                             serializer: serializer_name(outlet.wire.serializer),
-                            transport: transport.clone(),
+                            transport,
                         }
                     })
                 });
@@ -144,7 +145,7 @@ impl Link {
                     && let Some(metering) = metering.as_mut()
                 {
                     metering.reports.extend(metering.meter.close(now));
-                    publish(turn, metering);
+                    metering.publish(turn);
                 }
                 if last_words.is_some() {
                     return;
@@ -170,7 +171,7 @@ impl Link {
 
     /// Ends the session, if there is one: its last window, then its leave.
     pub(super) fn leave(&mut self, reason: LeaveReason) {
-        if let Phase::Joined { realm, .. } = std::mem::replace(&mut self.phase, Phase::Opening) {
+        if let Phase::Joined { realm, .. } = mem::replace(&mut self.phase, Phase::Opening) {
             let now = self.service.clock.now();
             Scratch::with(|scratch| {
                 realm.turn(now, scratch, |turn| turn.leave(&self.outlet, reason));
@@ -208,11 +209,13 @@ impl Link {
     }
 }
 
-/// Publishes waiting reports, oldest first.
-fn publish(turn: &mut Turn<'_>, metering: &mut Metering) {
-    let session = metering.session;
-    while let Some(report) = metering.reports.pop_front() {
-        turn.handle(Input::Stats { session, report });
+impl Metering {
+    /// Publishes waiting reports, oldest first.
+    pub(crate) fn publish(&mut self, turn: &mut Turn<'_>) {
+        // No memory is kept for the next report: most sessions have none for a long time.
+        for report in mem::take(&mut self.reports) {
+            turn.handle(Input::Stats { session: self.session, report });
+        }
     }
 }
 

@@ -91,11 +91,11 @@ impl WriteHalf {
         };
     }
 
-    /// Waits until writing may succeed. Cancellation loses nothing.
-    pub(crate) async fn writable(&self) -> io::Result<()> {
+    /// Waits until writing may succeed; for one task at a time, the connection's own.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(half) => half.writable().await,
-            Self::Unix(half) => half.writable().await,
+            Self::Tcp(half) => half.as_ref().poll_write_ready(cx),
+            Self::Unix(half) => half.as_ref().poll_write_ready(cx),
         }
     }
 }

@@ -1,36 +1,50 @@
-//! The receiving side of WebSocket: octets in, messages out, without I/O.
+//! The receiving side of WebSocket: frames in, messages out, without I/O and without a buffer of
+//! its own.
+//!
+//! Frames are unmasked where they were read to; only a message in several frames is copied.
+//! The library parses the headers; the rules behind them (RFC 6455, sections 5 to 7) are here,
+//! and a property holds them to the library's own reader.
 
-use std::io::{self, Read, Write};
+use std::{borrow::Cow, io::Cursor, mem};
 
-use bytes::Bytes;
 use flowgate_wire::Format;
 use tungstenite::{
-    Message,
-    error::{CapacityError, Error},
+    error::{CapacityError, Error, ProtocolError},
     protocol::{
-        CloseFrame, Role, WebSocketConfig, WebSocketContext,
-        frame::{Frame, coding::CloseCode},
+        CloseFrame,
+        frame::{
+            Frame, FrameHeader,
+            coding::{CloseCode, Control, Data, OpCode},
+        },
     },
 };
 
-/// Octets that the library asks for at once, and that an idle connection holds.
-const READ_BUFFER_BYTES: usize = 4096;
+/// A control frame holds no more (RFC 6455, section 5.5).
+const MAX_CONTROL_BYTES: usize = 125;
 
-/// Unmasks, reassembles and checks what a client sends (RFC 6455, sections 5 to 7).
+/// The code in front of a close frame's reason.
+const CLOSE_CODE_BYTES: usize = 2;
+
+/// Unmasks, reassembles and checks what a client sends.
 #[derive(Debug)]
 pub(crate) struct WebSocketReader {
-    context: Box<WebSocketContext>,
     format: Format,
+    max_message_bytes: usize,
+    max_frame_bytes: usize,
+    /// The message whose last frame has not come yet.
+    fragments: Option<Vec<u8>>,
 }
 
 /// What was received.
-#[derive(Debug)]
-pub(crate) enum Received {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received<'a> {
     /// One WebSocket message of the kind that the serializer uses.
-    Message(Bytes),
-    /// The client closes; the reply is in the output.
-    Close,
-    /// Nothing whole is left in the input.
+    Message(Cow<'a, [u8]>),
+    /// A ping, to be answered with the same octets.
+    Ping(&'a [u8]),
+    /// The client closes; the frame is the answer.
+    Close(Vec<u8>),
+    /// The rest of the frame has not arrived.
     Nothing,
 }
 
@@ -43,61 +57,151 @@ pub(crate) struct Failure {
     pub(crate) what: String,
 }
 
-/// The input of one call and what the library wants to send at once (pong, close).
-struct Memory<'a, 'b> {
-    input: &'a mut &'b [u8],
-    output: &'a mut Vec<u8>,
-}
-
 impl WebSocketReader {
     pub(crate) fn new(format: Format, max_message_bytes: usize, max_frame_bytes: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(max_message_bytes))
-            .max_frame_size(Some(max_frame_bytes));
-        Self { context: Box::new(WebSocketContext::new(Role::Server, Some(config))), format }
+        Self { format, max_message_bytes, max_frame_bytes, fragments: None }
     }
 
-    /// Takes octets from the front of `input` until a message is whole.
+    /// Takes frames from the front of `input` until one has to be acted on.
     ///
-    /// Control frames to be sent at once are appended to `output`.
-    pub(crate) fn next(
-        &mut self,
-        input: &mut &[u8],
-        output: &mut Vec<u8>,
-    ) -> Result<Received, Failure> {
+    /// A frame is taken only when it is whole, but judged as soon as its header is there.
+    pub(crate) fn next<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Received<'a>, Failure> {
         loop {
-            match self.context.read(&mut Memory { input, output }) {
-                Ok(Message::Text(text)) if self.format == Format::Json => {
-                    return Ok(Received::Message(text.into()));
+            let mut cursor = Cursor::new(&**input);
+            let Some((header, payload_bytes)) = FrameHeader::parse(&mut cursor)? else {
+                return Ok(Received::Nothing);
+            };
+            // A header has at most 14 octets.
+            let header_bytes = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
+            let (mask, payload_bytes) = self.judge(&header, payload_bytes)?;
+            if input.len() - header_bytes < payload_bytes {
+                return Ok(Received::Nothing);
+            }
+            let (frame, rest) = mem::take(input).split_at_mut(header_bytes + payload_bytes);
+            *input = rest;
+            let payload = frame.get_mut(header_bytes..).unwrap_or_default();
+            unmask(payload, mask);
+            match header.opcode {
+                OpCode::Control(Control::Ping) => return Ok(Received::Ping(payload)),
+                OpCode::Control(Control::Close) => return Ok(Received::Close(answer(payload)?)),
+                OpCode::Control(Control::Pong | Control::Reserved(_)) => {}
+                OpCode::Data(_) => {
+                    if let Some(message) = self.join(payload, header.is_final)? {
+                        return Ok(Received::Message(message));
+                    }
                 }
-                Ok(Message::Binary(octets)) if self.format != Format::Json => {
-                    return Ok(Received::Message(octets));
-                }
-                Ok(Message::Text(_) | Message::Binary(_)) => {
-                    return Err(Failure::new(
-                        CloseCode::Unsupported,
-                        "text or binary, against the subprotocol",
-                    ));
-                }
-                Ok(Message::Ping(_)) => {
-                    // Lets the library write the pong.
-                    let _ = self.context.flush(&mut Memory { input, output });
-                }
-                Ok(Message::Pong(_) | Message::Frame(_)) => {}
-                Ok(Message::Close(_)) => {
-                    let _ = self.context.flush(&mut Memory { input, output });
-                    return Ok(Received::Close);
-                }
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(Received::Nothing);
-                }
-                Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Ok(Received::Close),
-                Err(error) => return Err(Failure::from(&error)),
             }
         }
     }
+
+    /// Checks what the header of a frame tells; its mask, and how long its payload is.
+    fn judge(&self, header: &FrameHeader, payload_bytes: u64) -> Result<([u8; 4], usize), Failure> {
+        let len = usize::try_from(payload_bytes).unwrap_or(usize::MAX);
+        if len > self.max_frame_bytes {
+            return Err(too_long(len, self.max_frame_bytes));
+        }
+        let Some(mask) = header.mask else {
+            return Err(ProtocolError::UnmaskedFrameFromClient.into());
+        };
+        if header.rsv1 || header.rsv2 || header.rsv3 {
+            return Err(ProtocolError::NonZeroReservedBits.into());
+        }
+        match header.opcode {
+            OpCode::Control(_) if !header.is_final => {
+                Err(ProtocolError::FragmentedControlFrame.into())
+            }
+            OpCode::Control(_) if len > MAX_CONTROL_BYTES => {
+                Err(ProtocolError::ControlFrameTooBig.into())
+            }
+            OpCode::Control(Control::Reserved(number)) => {
+                Err(ProtocolError::UnknownControlFrameType(number).into())
+            }
+            OpCode::Control(Control::Close | Control::Ping | Control::Pong) => Ok((mask, len)),
+            OpCode::Data(data) => self.judge_data(data, len).map(|()| (mask, len)),
+        }
+    }
+
+    fn judge_data(&self, data: Data, len: usize) -> Result<(), Failure> {
+        let kind = match self.format {
+            Format::Json => Data::Text,
+            Format::MessagePack | Format::Cbor => Data::Binary,
+        };
+        match (data, &self.fragments) {
+            (Data::Reserved(number), _) => Err(ProtocolError::UnknownDataFrameType(number).into()),
+            (Data::Continue, None) => Err(ProtocolError::UnexpectedContinueFrame.into()),
+            (Data::Text | Data::Binary, Some(_)) => {
+                Err(ProtocolError::ExpectedFragment(data).into())
+            }
+            (Data::Text | Data::Binary, None) if data != kind => {
+                Err(Failure::new(CloseCode::Unsupported, "text or binary, against the subprotocol"))
+            }
+            (Data::Text | Data::Binary | Data::Continue, fragments) => {
+                let message_bytes = fragments.as_ref().map_or(0, Vec::len).saturating_add(len);
+                if message_bytes > self.max_message_bytes {
+                    return Err(too_long(message_bytes, self.max_message_bytes));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds a frame's payload to the message that it belongs to; the message, if it is whole.
+    fn join<'a>(
+        &mut self,
+        payload: &'a [u8],
+        is_final: bool,
+    ) -> Result<Option<Cow<'a, [u8]>>, Failure> {
+        let message = match self.fragments.take() {
+            None if is_final => Cow::Borrowed(payload),
+            fragments => {
+                let mut fragments = fragments.unwrap_or_default();
+                fragments.extend_from_slice(payload);
+                if !is_final {
+                    self.fragments = Some(fragments);
+                    return Ok(None);
+                }
+                Cow::Owned(fragments)
+            }
+        };
+        if self.format == Format::Json && simdutf8::basic::from_utf8(&message).is_err() {
+            return Err(Failure::new(CloseCode::Invalid, "text that is not UTF-8"));
+        }
+        Ok(Some(message))
+    }
+}
+
+/// Applies a mask, four octets at a time (RFC 6455, section 5.3).
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    let (words, rest) = payload.as_chunks_mut::<4>();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(mask)).to_ne_bytes();
+    }
+    for (octet, mask) in rest.iter_mut().zip(mask) {
+        *octet ^= mask;
+    }
+}
+
+/// The close frame that answers a client's: its own code and reason, if they are allowed.
+fn answer(payload: &[u8]) -> Result<Vec<u8>, Failure> {
+    let Some((code, reason)) = payload.split_first_chunk::<CLOSE_CODE_BYTES>() else {
+        return match payload {
+            [] => Ok(format_close(None)),
+            _ => Err(ProtocolError::InvalidCloseSequence.into()),
+        };
+    };
+    let code = CloseCode::from(u16::from_be_bytes(*code));
+    let Ok(reason) = simdutf8::basic::from_utf8(reason) else {
+        return Err(Failure::new(CloseCode::Invalid, "a reason that is not UTF-8"));
+    };
+    if code.is_allowed() {
+        Ok(format_close(Some(CloseFrame { code, reason: reason.into() })))
+    } else {
+        Ok(close_frame(CloseCode::Protocol, "a close code that must not be sent"))
+    }
+}
+
+fn too_long(size: usize, max_size: usize) -> Failure {
+    Error::Capacity(CapacityError::MessageTooLong { size, max_size }).into()
 }
 
 impl Failure {
@@ -106,12 +210,16 @@ impl Failure {
     }
 }
 
-impl From<&Error> for Failure {
-    fn from(error: &Error) -> Self {
+impl From<ProtocolError> for Failure {
+    fn from(error: ProtocolError) -> Self {
+        Error::Protocol(error).into()
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
         let code = if let Error::Capacity(CapacityError::MessageTooLong { .. }) = error {
             CloseCode::Size
-        } else if let Error::Utf8(_) = error {
-            CloseCode::Invalid
         } else {
             CloseCode::Protocol
         };
@@ -121,35 +229,20 @@ impl From<&Error> for Failure {
 
 /// A close frame; the reason is cut to what a control frame can hold.
 pub(crate) fn close_frame(code: CloseCode, reason: &str) -> Vec<u8> {
-    /// A control frame holds 125 octets, two of which are the code (RFC 6455, section 5.5).
-    const MAX_REASON_BYTES: usize = 123;
-    let mut end = reason.len().min(MAX_REASON_BYTES);
+    let mut end = reason.len().min(MAX_CONTROL_BYTES - CLOSE_CODE_BYTES);
     while !reason.is_char_boundary(end) {
         end -= 1;
     }
     let reason = reason.get(..end).unwrap_or_default().into();
+    format_close(Some(CloseFrame { code, reason }))
+}
+
+fn format_close(close: Option<CloseFrame>) -> Vec<u8> {
     let mut octets = Vec::new();
     // Writing to memory does not fail.
-    let _ = Frame::close(Some(CloseFrame { code, reason })).format(&mut octets);
+    let _ = Frame::close(close).format(&mut octets);
     octets
 }
 
-impl Read for Memory<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.input.read(buffer)
-    }
-}
-
-impl Write for Memory<'_, '_> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.output.extend_from_slice(octets);
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod tests;

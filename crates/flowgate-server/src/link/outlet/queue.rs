@@ -1,6 +1,6 @@
 //! What waits to be sent.
 
-use std::{cell::RefCell, collections::VecDeque};
+use std::{cell::RefCell, collections::VecDeque, mem};
 
 use bytes::Bytes;
 
@@ -9,18 +9,75 @@ use super::Ending;
 /// A chunk that small frames are copied to is full from this length on.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Buffers larger than this are not kept for use again.
-const KEPT_BUFFER_BYTES: usize = 128 << 10;
+/// Memory that one thread keeps for use again: enough for a queue each of a thousand receivers of
+/// an event.
+const KEPT_COUNT: usize = 1024;
 
-/// Buffers that one thread keeps for use again.
-const KEPT_BUFFERS: usize = 64;
+/// How much of it may be in buffers.
+const KEPT_BYTES: usize = 4 << 20;
 
-/// Queues longer than this give their memory back when they are empty.
+/// Longer lists are not kept for use again.
 const KEPT_ENTRIES: usize = 64;
 
 thread_local! {
-    /// Empty buffers, so that neither an idle connection holds one nor a busy one allocates.
-    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// The memory of queues that were drained.
+    static SPARE: RefCell<Spare> = RefCell::default();
+}
+
+/// Empty buffers and lists, so that neither an idle connection holds any nor a busy one allocates.
+#[derive(Debug, Default)]
+struct Spare {
+    buffers: Vec<Vec<u8>>,
+    /// The capacity of all buffers.
+    buffer_bytes: usize,
+    chunks: Vec<VecDeque<Chunk>>,
+    marks: Vec<VecDeque<Mark>>,
+}
+
+impl Spare {
+    fn take_buffer(&mut self) -> Vec<u8> {
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.buffer_bytes -= buffer.capacity();
+        buffer
+    }
+
+    fn keep_buffer(&mut self, mut buffer: Vec<u8>) {
+        let buffer_bytes = self.buffer_bytes + buffer.capacity();
+        if self.buffers.len() < KEPT_COUNT && buffer_bytes <= KEPT_BYTES {
+            self.buffer_bytes = buffer_bytes;
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+/// Gives a list that has no memory some of what the thread keeps.
+fn equip<T>(list: &mut VecDeque<T>, spare: &mut Vec<VecDeque<T>>) {
+    if list.capacity() == 0
+        && let Some(other) = spare.pop()
+    {
+        *list = other;
+    }
+}
+
+/// Takes an empty list's memory away.
+fn strip<T>(list: &mut VecDeque<T>, spare: &mut Vec<VecDeque<T>>) {
+    let capacity = list.capacity();
+    if !list.is_empty() || capacity == 0 {
+        return;
+    }
+    let list = mem::take(list);
+    if capacity <= KEPT_ENTRIES && spare.len() < KEPT_COUNT {
+        spare.push(list);
+    }
+}
+
+/// Takes the memory of two lists away, where they are empty.
+pub(super) fn strip_lists(chunks: &mut VecDeque<Chunk>, marks: &mut VecDeque<Mark>) {
+    SPARE.with_borrow_mut(|spare| {
+        strip(chunks, &mut spare.chunks);
+        strip(marks, &mut spare.marks);
+    });
 }
 
 /// Octets to send.
@@ -42,15 +99,8 @@ impl Chunk {
 
     /// Keeps the buffer for use again.
     pub(super) fn recycle(self) {
-        if let Self::Own(mut buffer) = self
-            && buffer.capacity() <= KEPT_BUFFER_BYTES
-        {
-            buffer.clear();
-            BUFFERS.with_borrow_mut(|buffers| {
-                if buffers.len() < KEPT_BUFFERS {
-                    buffers.push(buffer);
-                }
-            });
+        if let Self::Own(buffer) = self {
+            SPARE.with_borrow_mut(|spare| spare.keep_buffer(buffer));
         }
     }
 }
@@ -98,7 +148,10 @@ impl Queue {
         let room =
             matches!(self.chunks.back(), Some(Chunk::Own(buffer)) if buffer.len() < CHUNK_BYTES);
         if !room {
-            let buffer = BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
+            let buffer = SPARE.with_borrow_mut(|spare| {
+                equip(&mut self.chunks, &mut spare.chunks);
+                spare.take_buffer()
+            });
             self.chunks.push_back(Chunk::Own(buffer));
         }
         let mut nowhere = Vec::new();
@@ -129,7 +182,16 @@ impl Queue {
     /// Appends a frame that others send too.
     pub(super) fn share(&mut self, frame: Bytes) {
         self.position += frame.len() as u64;
+        SPARE.with_borrow_mut(|spare| equip(&mut self.chunks, &mut spare.chunks));
         self.chunks.push_back(Chunk::Shared(frame));
+    }
+
+    /// Marks the end of a message.
+    pub(super) fn mark(&mut self, bytes: usize, kind: Kind) {
+        if self.marks.capacity() == 0 {
+            SPARE.with_borrow_mut(|spare| equip(&mut self.marks, &mut spare.marks));
+        }
+        self.marks.push_back(Mark { end: self.position, bytes, kind });
     }
 
     /// Whether there is something that a flush could write now.
@@ -142,13 +204,6 @@ impl Queue {
         self.chunks = VecDeque::new();
         self.marks = VecDeque::new();
         self.urge = false;
-    }
-}
-
-/// Gives the memory of a long queue back.
-pub(super) fn shrink<T>(queue: &mut VecDeque<T>) {
-    if queue.is_empty() && queue.capacity() > KEPT_ENTRIES {
-        *queue = VecDeque::new();
     }
 }
 

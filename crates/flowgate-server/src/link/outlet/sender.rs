@@ -8,7 +8,7 @@ use std::{
 
 use rustls::ServerConnection;
 
-use super::queue::{Chunk, Mark, Queue, shrink};
+use super::queue::{Chunk, Mark, Queue, strip_lists};
 use crate::link::socket::WriteHalf;
 
 /// Slices in one system call.
@@ -44,11 +44,10 @@ impl Sender {
     /// something to write.
     pub(super) fn refill(&mut self, queue: &mut Queue) -> bool {
         if self.chunks.is_empty() {
-            shrink(&mut self.chunks);
+            strip_lists(&mut self.chunks, &mut self.marks);
             queue.flagged = false;
             mem::swap(&mut self.chunks, &mut queue.chunks);
             if self.marks.is_empty() {
-                shrink(&mut self.marks);
                 mem::swap(&mut self.marks, &mut queue.marks);
             } else {
                 self.marks.append(&mut queue.marks);
