@@ -21,6 +21,7 @@ mod rawsocket;
 mod shutdown;
 mod slow_reader;
 mod statistics;
+mod steady;
 mod support;
 mod timeouts;
 mod undeliverable;
