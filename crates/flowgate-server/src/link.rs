@@ -410,3 +410,6 @@ enum Course {
     On,
     Over,
 }
+
+#[cfg(test)]
+mod tests;

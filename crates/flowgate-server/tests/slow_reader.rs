@@ -73,6 +73,48 @@ async fn a_subscriber_that_does_not_read_is_cut_off_and_nobody_else_notices() {
     .await;
 }
 
+/// More than a Unix stream holds on its way, and far less than what may wait for a client.
+const STALLED_EVENTS: u64 = 128;
+const STALLED_EVENT_BYTES: usize = 8 << 10;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_others_have_every_event_while_one_subscriber_does_not_read() {
+    within(async {
+        let router = Router::start(&Setup::default());
+        let link = (Transport::Unix, CBOR);
+        let mut stalled = Client::join(&router, link).await;
+        stalled.subscribe("com.numbers").await;
+        let mut reading = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let mut reader = Client::join(&router, link).await;
+            reader.subscribe("com.numbers").await;
+            reading.spawn(async move { hear_numbers(&mut reader).await });
+        }
+        let mut publisher = Client::join(&router, link).await;
+        let payload = "x".repeat(STALLED_EVENT_BYTES);
+        for number in 0..STALLED_EVENTS {
+            let request = publisher.request();
+            publisher.say(&json!([16, request, {}, "com.numbers", [number, payload]])).await;
+        }
+        let all: Vec<u64> = (0..STALLED_EVENTS).collect();
+        while let Some(heard) = reading.join_next().await {
+            assert_eq!(heard.unwrap(), all);
+        }
+        // Only now does it read, and finds all that waited for it.
+        assert_eq!(hear_numbers(&mut stalled).await, all);
+    })
+    .await;
+}
+
+/// The numbers of as many events as were published.
+async fn hear_numbers(subscriber: &mut Client) -> Vec<u64> {
+    let mut heard = Vec::new();
+    for _ in 0..STALLED_EVENTS {
+        heard.push(subscriber.hear().await[4][0].as_u64().unwrap());
+    }
+    heard
+}
+
 /// The numbers of the events up to the end of the connection, clean or not.
 async fn end(client: &mut Client) -> (Vec<u64>, u64) {
     let mut events = Vec::new();
