@@ -28,11 +28,11 @@ fn reader(format: Format) -> WebSocketReader {
 /// One masked frame; the first octet holds the bits and the opcode.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut octets = vec![first];
-    match payload.len() {
-        len @ 0..126 => octets.push(0x80 | len as u8),
-        len => {
+    match u8::try_from(payload.len()) {
+        Ok(len @ 0..126) => octets.push(0x80 | len),
+        _ => {
             octets.push(0x80 | 126);
-            octets.extend_from_slice(&(len as u16).to_be_bytes());
+            octets.extend_from_slice(&u16::try_from(payload.len()).unwrap().to_be_bytes());
         }
     }
     octets.extend_from_slice(&MASK);
