@@ -20,7 +20,7 @@ const LAYERS: &[(&str, Below)] = &[
     ("flowgate-meter", Below::Only(&["flowgate-event"])),
     ("flowgate-trace", Below::Only(&["flowgate-event", "flowgate-wire"])),
     ("flowgate-metrics", Below::Only(&["flowgate-event"])),
-    ("flowgate-observer", Below::Only(&["flowgate-metrics"])),
+    ("flowgate-observer", Below::Only(&["flowgate-event"])),
     ("flowgate-client", Below::Only(&["flowgate-wire"])),
     ("flowgate-sim", Below::AllBut(SHELL)),
     ("flowgate-server", Below::AllBut(&["flowgate-sim"])),

@@ -1,0 +1,243 @@
+//! Requests that wait for their replies.
+
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use flowgate_event::Timestamp;
+use foldhash::fast::SeedableRandomState;
+use hashbrown::HashTable;
+use slab::Slab;
+
+use crate::ConnectionId;
+
+/// Open requests: found by connection and identifier, by identifier alone, and in the order in
+/// which they time out, each in constant time.
+///
+/// All wait equally long, so the order in which they were opened is that in which they time out,
+/// and a list of them is all the timer that is needed.
+///
+/// Invariants: every request is in `own`, is in the list that `any` has for its identifier, and in
+/// the list from `oldest` to `newest`; at most one has a given connection and identifier.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    requests: Slab<Request>,
+    /// Places by connection and identifier.
+    own: HashTable<usize>,
+    /// Places of the newest request of each identifier.
+    any: HashTable<usize>,
+    oldest: Option<usize>,
+    newest: Option<usize>,
+    timeout: Duration,
+    max_count: usize,
+    hasher: SeedableRandomState,
+}
+
+/// A request that waits.
+#[derive(Debug)]
+pub(crate) struct Request {
+    connection: ConnectionId,
+    id: Box<str>,
+    /// Protocol and direction of its line.
+    pub(crate) source: Box<str>,
+    pub(crate) name: Box<str>,
+    pub(crate) opened: Timestamp,
+    /// Neighbours among all requests.
+    age: Links,
+    /// Neighbours among those with the same identifier.
+    namesakes: Links,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Links {
+    older: Option<usize>,
+    newer: Option<usize>,
+}
+
+/// What has become of a request that was to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// It waits.
+    Waiting,
+    /// It waits in place of an older one of the same connection and identifier.
+    Replaced,
+    /// There is no room.
+    Full,
+}
+
+impl Pending {
+    pub(crate) fn new(timeout: Duration, max_count: usize, hasher: SeedableRandomState) -> Self {
+        Self {
+            requests: Slab::new(),
+            own: HashTable::new(),
+            any: HashTable::new(),
+            oldest: None,
+            newest: None,
+            timeout,
+            max_count,
+            hasher,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Opens a request; `now` is not before that of any other.
+    pub(crate) fn open(
+        &mut self,
+        connection: ConnectionId,
+        source: &str,
+        id: &str,
+        name: &str,
+        now: Timestamp,
+    ) -> Opened {
+        let replaced = self.find_own(connection, id).and_then(|place| self.remove(place));
+        if self.requests.len() >= self.max_count {
+            return Opened::Full;
+        }
+        let older = self.newest;
+        let namesake = self.find_any(id);
+        let place = self.requests.insert(Request {
+            connection,
+            id: Box::from(id),
+            source: Box::from(source),
+            name: Box::from(name),
+            opened: now,
+            age: Links { older, newer: None },
+            namesakes: Links { older: namesake, newer: None },
+        });
+        match older.and_then(|older| self.requests.get_mut(older)) {
+            Some(older) => older.age.newer = Some(place),
+            None => self.oldest = Some(place),
+        }
+        self.newest = Some(place);
+        if let Some(namesake) = namesake.and_then(|older| self.requests.get_mut(older)) {
+            namesake.namesakes.newer = Some(place);
+        }
+        self.point_any(id, place);
+        let Self { requests, own, hasher, .. } = self;
+        let rehash = |place: &usize| {
+            requests.get(*place).map_or(0, |at| own_hash(hasher, at.connection, &at.id))
+        };
+        own.insert_unique(own_hash(hasher, connection, id), place, rehash);
+        if replaced.is_some() { Opened::Replaced } else { Opened::Waiting }
+    }
+
+    /// Ends the request that a reply on `connection` answers: its own one, or else the newest of
+    /// another connection, since the process that answers need not be the one that was asked.
+    pub(crate) fn close(&mut self, connection: ConnectionId, id: &str) -> Option<Request> {
+        let place = self.find_own(connection, id).or_else(|| self.find_any(id))?;
+        self.remove(place)
+    }
+
+    /// Ends the oldest request if its time is over.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Option<Request> {
+        if self.next_deadline()? > now {
+            return None;
+        }
+        self.remove(self.oldest?)
+    }
+
+    /// When the oldest request times out.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let oldest = self.requests.get(self.oldest?)?;
+        Some(oldest.opened.after(self.timeout))
+    }
+
+    fn find_own(&self, connection: ConnectionId, id: &str) -> Option<usize> {
+        let hash = own_hash(&self.hasher, connection, id);
+        let is_it = |place: &usize| {
+            self.requests.get(*place).is_some_and(|at| at.connection == connection && *at.id == *id)
+        };
+        self.own.find(hash, is_it).copied()
+    }
+
+    fn find_any(&self, id: &str) -> Option<usize> {
+        let is_it =
+            |place: &usize| self.requests.get(*place).is_some_and(|request| *request.id == *id);
+        self.any.find(self.hasher.hash_one(id), is_it).copied()
+    }
+
+    /// Makes `place` the newest request of its identifier.
+    fn point_any(&mut self, id: &str, place: usize) {
+        let Self { requests, any, hasher, .. } = self;
+        let hash = hasher.hash_one(id);
+        let is_it = |place: &usize| requests.get(*place).is_some_and(|at| *at.id == *id);
+        if let Some(known) = any.find_mut(hash, is_it) {
+            *known = place;
+        } else {
+            let rehash =
+                |place: &usize| requests.get(*place).map_or(0, |at| hasher.hash_one(&*at.id));
+            any.insert_unique(hash, place, rehash);
+        }
+    }
+
+    fn remove(&mut self, place: usize) -> Option<Request> {
+        let request = self.requests.get(place)?;
+        let (connection, age, namesakes) = (request.connection, request.age, request.namesakes);
+        let own_hash = own_hash(&self.hasher, connection, &request.id);
+        let any_hash = self.hasher.hash_one(&*request.id);
+        if let Ok(entry) = self.own.find_entry(own_hash, |own| *own == place) {
+            entry.remove();
+        }
+        // The newest of an identifier is the one that the table points to.
+        if namesakes.newer.is_none()
+            && let Ok(mut entry) = self.any.find_entry(any_hash, |newest| *newest == place)
+        {
+            match namesakes.older {
+                Some(older) => *entry.get_mut() = older,
+                None => drop(entry.remove()),
+            }
+        }
+        match age.older.and_then(|older| self.requests.get_mut(older)) {
+            Some(older) => older.age.newer = age.newer,
+            None => self.oldest = age.newer,
+        }
+        match age.newer.and_then(|newer| self.requests.get_mut(newer)) {
+            Some(newer) => newer.age.older = age.older,
+            None => self.newest = age.older,
+        }
+        if let Some(older) = namesakes.older.and_then(|older| self.requests.get_mut(older)) {
+            older.namesakes.newer = namesakes.newer;
+        }
+        if let Some(newer) = namesakes.newer.and_then(|newer| self.requests.get_mut(newer)) {
+            newer.namesakes.older = namesakes.older;
+        }
+        self.requests.try_remove(place)
+    }
+
+    /// Proves the invariants. Cost: O(requests).
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        let count = self.requests.len();
+        assert_eq!(self.own.len(), count);
+        let (mut in_order, mut next) = (0, self.oldest);
+        let mut last_opened = Timestamp::EPOCH;
+        while let Some(request) = next.and_then(|place| self.requests.get(place)) {
+            assert!(request.opened >= last_opened);
+            last_opened = request.opened;
+            in_order += 1;
+            next = request.age.newer;
+        }
+        assert_eq!(in_order, count);
+        let mut named = 0;
+        for newest in &self.any {
+            let mut next = Some(*newest);
+            let id = &self.requests[*newest].id;
+            assert!(self.requests[*newest].namesakes.newer.is_none());
+            while let Some(request) = next.and_then(|place| self.requests.get(place)) {
+                assert_eq!(&request.id, id);
+                named += 1;
+                next = request.namesakes.older;
+            }
+        }
+        assert_eq!(named, count);
+        for (place, request) in &self.requests {
+            assert_eq!(self.find_own(request.connection, &request.id), Some(place));
+        }
+    }
+}
+
+fn own_hash(hasher: &SeedableRandomState, connection: ConnectionId, id: &str) -> u64 {
+    hasher.hash_one((connection, id))
+}
