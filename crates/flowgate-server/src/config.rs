@@ -33,7 +33,7 @@ pub use listener::{
 };
 pub use model::{
     Allow, Disclose, FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, NodeConfig,
-    PermissionRule, Permissions, RealmConfig, RequestIds, RoleConfig,
+    ObserverConfig, PermissionRule, Permissions, RealmConfig, RequestIds, RoleConfig,
 };
 pub use summary::Summary;
 

@@ -10,8 +10,10 @@ pub mod codec;
 pub mod config;
 mod frame;
 mod gate;
+mod http;
 mod link;
 mod listener;
+mod observe;
 mod observer;
 mod realm;
 mod scratch;
@@ -20,5 +22,6 @@ mod service;
 mod tls;
 
 pub use listener::BindError;
+pub use observe::{ObserveError, ObserverServer};
 pub use server::{Server, StartError, check_files};
 pub use tls::TlsError;

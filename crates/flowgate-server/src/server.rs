@@ -3,6 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use flowgate_event::{LeaveReason, Timestamp};
+use flowgate_observer::Protocol;
 use flowgate_router::{MetaApi, Realm, RealmConfig, RequestIds, Role};
 use tokio::{
     net::TcpListener,
@@ -12,11 +13,12 @@ use tokio::{
 };
 
 use crate::{
-    admin::{self, Admin},
+    admin::Admin,
     clock::Clock,
     config::{self, Endpoint, ListenerConfig, NodeConfig},
-    gate,
+    gate, http,
     listener::{BindError, Bound, Stop},
+    observe::{BoundObserver, ObserveError},
     observer::LogObserver,
     realm::{RealmCell, deliver},
     scratch::Scratch,
@@ -38,6 +40,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 pub struct Server {
     listeners: Vec<(Bound, Arc<Service>)>,
     admin: Option<(TcpListener, Arc<Admin>)>,
+    observer: Option<BoundObserver>,
     realms: Realms,
     counts: Arc<Counts>,
     clock: Clock,
@@ -71,6 +74,9 @@ pub enum StartError {
         /// What is wrong.
         source: io::Error,
     },
+    /// The line-protocol observer.
+    #[error(transparent)]
+    Observer(#[from] ObserveError),
 }
 
 impl Server {
@@ -104,17 +110,21 @@ impl Server {
             );
             listeners.push((bound, Arc::new(service)));
         }
+        let observer = flowgate.observer.as_ref();
+        let observer = observer.map(|config| BoundObserver::bind(config, clock)).transpose()?;
         let admin = flowgate
             .admin
             .map(|address| {
                 let listener =
-                    admin::bind(address).map_err(|source| StartError::Admin { address, source })?;
-                let admin = Admin { counts: Arc::clone(&counts), realms: realms.clone() };
-                Ok((listener, Arc::new(admin)))
+                    http::bind(address).map_err(|source| StartError::Admin { address, source })?;
+                let observing = observer.as_ref().map(|bound| Arc::clone(&bound.observing));
+                let (counts, realms) = (Arc::clone(&counts), realms.clone());
+                let admin = Admin { counts, realms, observing };
+                Ok::<_, StartError>((listener, Arc::new(admin)))
             })
             .transpose()?;
         let shutdown_timeout = flowgate.shutdown_timeout;
-        Ok(Self { listeners, admin, realms, counts, clock, shutdown_timeout })
+        Ok(Self { listeners, admin, observer, realms, counts, clock, shutdown_timeout })
     }
 
     /// Where clients can connect, as URLs, in the order of the configuration.
@@ -129,6 +139,12 @@ impl Server {
         self.admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
     }
 
+    /// Where the lines of applications come in that are to be observed, by protocol.
+    #[must_use]
+    pub fn observer_addresses(&self) -> Vec<(SocketAddr, Protocol)> {
+        self.observer.iter().flat_map(BoundObserver::addresses).collect()
+    }
+
     /// Serves until `shutdown` is ready, then says GOODBYE to every session, gives the clients
     /// time to answer, and ends.
     ///
@@ -141,7 +157,10 @@ impl Server {
         }
         let mut admin_task = JoinSet::new();
         if let Some((listener, admin)) = self.admin.take() {
-            admin_task.spawn(admin::run(listener, admin, stopped.clone()));
+            admin_task.spawn(http::serve(listener, admin, stopped.clone()));
+        }
+        if let Some(observer) = self.observer.take() {
+            admin_task.spawn(observer.run(stopped.clone()));
         }
         drop(stopped);
         shutdown.await;

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 use flowgate_meter::StatsConfig;
+use flowgate_observer::Limits;
 use flowgate_wire::{MatchPolicy, UriCheck};
 
 use super::{Diagnostics, listener::ListenerConfig};
@@ -99,6 +100,8 @@ pub struct Disclose {
 pub struct FlowgateConfig {
     /// Where the administration interface listens; `None` if it is off.
     pub admin: Option<SocketAddr>,
+    /// The line-protocol observer; `None` if it is off.
+    pub observer: Option<ObserverConfig>,
     /// How and what is logged.
     pub log: LogConfig,
     /// Most bytes that wait to be sent to one client.
@@ -117,6 +120,23 @@ pub struct FlowgateConfig {
     pub request_ids: RequestIds,
     /// Threads of the runtime; `None` for one per core.
     pub worker_threads: Option<NonZeroUsize>,
+}
+
+/// How the line-protocol observer is set up; every address is off if it is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObserverConfig {
+    /// Where the lines of php-wamp-observer's client come in.
+    pub listen: Option<SocketAddr>,
+    /// Where the lines of php-observability's client come in.
+    pub counters: Option<SocketAddr>,
+    /// After which time a request without a reply is given up.
+    pub timeout: Duration,
+    /// What bounds its memory.
+    pub limits: Limits,
+    /// URLs of other observers whose measurements are shown with its own.
+    pub sources: Vec<String>,
+    /// How often they are asked.
+    pub every: Duration,
 }
 
 /// How and what is logged.
@@ -185,10 +205,34 @@ impl FlowgateConfig {
     pub const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 }
 
+impl ObserverConfig {
+    /// 127.0.0.1:6666, the port of php-wamp-observer.
+    pub const DEFAULT_LISTEN: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 6666);
+    /// That of php-wamp-observer.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(300);
+    /// That of php-observability.
+    pub const DEFAULT_EVERY: Duration = Duration::from_secs(5);
+}
+
+impl Default for ObserverConfig {
+    fn default() -> Self {
+        Self {
+            listen: Some(Self::DEFAULT_LISTEN),
+            counters: None,
+            timeout: Self::DEFAULT_TIMEOUT,
+            limits: Limits::default(),
+            sources: Vec::new(),
+            every: Self::DEFAULT_EVERY,
+        }
+    }
+}
+
 impl Default for FlowgateConfig {
     fn default() -> Self {
         Self {
             admin: Some(Self::DEFAULT_ADMIN),
+            observer: None,
             log: LogConfig::default(),
             send_queue_bytes: Self::DEFAULT_SEND_QUEUE_BYTES,
             handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT,

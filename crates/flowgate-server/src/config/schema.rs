@@ -134,6 +134,7 @@ pub(super) const SECTIONS: &[&Section] = &[
     &ANONYMOUS,
     &FLOWGATE,
     &ADMIN,
+    &OBSERVER,
     &LOG,
     &LIMITS,
     &KEEPALIVE,

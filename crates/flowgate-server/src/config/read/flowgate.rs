@@ -1,11 +1,11 @@
 //! Flowgate's own settings.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, ops::RangeInclusive};
 
 use crate::config::{
-    FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, RequestIds,
+    FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, ObserverConfig, RequestIds,
     reader::{Field, Map, Reader},
-    schema::{ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG},
+    schema::{ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG, OBSERVER},
 };
 
 /// Room for at least one message of the shortest maximum that RawSocket can agree on, with a
@@ -17,6 +17,12 @@ const MAX_SEND_QUEUE_BYTES: i128 = 4 * 1024 * 1024 * 1024;
 
 /// More threads than this are a mistake.
 const MAX_WORKER_THREADS: i128 = 1024;
+
+/// More label values than this are a mistake: each is a series for every metric.
+const MAX_LABEL_VALUES: i128 = 1_000_000;
+
+/// From what the clients of php-wamp-observer may send to what is surely none of theirs.
+const LINE_BYTES: RangeInclusive<i128> = 64 * 1024..=16 * 1024 * 1024;
 
 /// The word that switches the administration interface off.
 const OFF: &str = "off";
@@ -40,6 +46,9 @@ pub(super) fn read_flowgate<'n>(
     if let Some(section) = reader.optional_section(&map, "admin", &ADMIN) {
         read_admin(reader, &section, &mut admin);
         config.admin = admin.address;
+    }
+    if let Some(section) = reader.optional_section(&map, "observer", &OBSERVER) {
+        config.observer = Some(read_observer(reader, &section));
     }
     if let Some(section) = reader.optional_section(&map, "log", &LOG) {
         config.log = read_log(reader, &section);
@@ -69,16 +78,49 @@ pub(super) fn read_flowgate<'n>(
 
 fn read_admin<'n>(reader: &mut Reader<'_>, section: &Map<'n>, admin: &mut Admin<'n>) {
     let Some(field) = section.get("listen") else { return };
-    let Some(text) = reader.text(&field) else { return };
-    if text == OFF {
-        admin.address = None;
-    } else if let Ok(address) = text.parse() {
-        admin.address = Some(address);
-    } else {
-        let message = "must be an address and port such as \"127.0.0.1:8081\", or \"off\"";
-        reader.error(&field, message);
+    if let Some(address) = read_address(reader, &field, FlowgateConfig::DEFAULT_ADMIN) {
+        admin.address = address;
+        admin.field = Some(field);
     }
-    admin.field = Some(field);
+}
+
+/// An address and port, or `off`; `None` if it is neither, which is then an error.
+fn read_address(
+    reader: &mut Reader<'_>,
+    field: &Field<'_>,
+    example: SocketAddr,
+) -> Option<Option<SocketAddr>> {
+    let text = reader.text(field)?;
+    if text == OFF {
+        return Some(None);
+    }
+    let address = text.parse().ok();
+    if address.is_none() {
+        let message = format!("must be an address and port such as \"{example}\", or \"off\"");
+        reader.error(field, message);
+    }
+    address.map(Some)
+}
+
+fn read_observer(reader: &mut Reader<'_>, section: &Map<'_>) -> ObserverConfig {
+    let mut config = ObserverConfig::default();
+    let example = ObserverConfig::DEFAULT_LISTEN;
+    for (key, address) in [("listen", &mut config.listen), ("counters", &mut config.counters)] {
+        let read = section.get(key).and_then(|field| read_address(reader, &field, example));
+        *address = read.unwrap_or(*address);
+    }
+    config.timeout = reader.positive_seconds(section, "timeout", config.timeout);
+    config.every = reader.positive_seconds(section, "every", config.every);
+    for field in reader.list(section, "sources") {
+        config.sources.extend(reader.text(&field).map(str::to_owned));
+    }
+    if let Some(count) = reader.integer(section, "max_label_values", 1..=MAX_LABEL_VALUES) {
+        config.limits.max_label_value_count = count;
+    }
+    if let Some(count) = reader.integer(section, "max_line_bytes", LINE_BYTES) {
+        config.limits.max_line_bytes = count;
+    }
+    config
 }
 
 fn read_log(reader: &mut Reader<'_>, section: &Map<'_>) -> LogConfig {

@@ -6,6 +6,7 @@ pub(in crate::config) const FLOWGATE: Section = Section {
     name: "flowgate",
     keys: &[&[
         used("admin"),
+        used("observer"),
         used("log"),
         used("limits"),
         used("keepalive"),
@@ -18,6 +19,19 @@ pub(in crate::config) const FLOWGATE: Section = Section {
 
 pub(in crate::config) const ADMIN: Section =
     Section { name: "flowgate admin", keys: &[&[used("listen")]] };
+
+pub(in crate::config) const OBSERVER: Section = Section {
+    name: "flowgate observer",
+    keys: &[&[
+        used("listen"),
+        used("counters"),
+        used("timeout"),
+        used("max_label_values"),
+        used("max_line_bytes"),
+        used("sources"),
+        used("every"),
+    ]],
+};
 
 pub(in crate::config) const LOG: Section =
     Section { name: "flowgate log", keys: &[&[used("format"), used("level")]] };

@@ -3,13 +3,14 @@
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use flowgate_meter::{RatedMessageSize, StatsConfig};
+use flowgate_observer::Limits;
 use flowgate_wire::{Format, MatchPolicy, UriCheck};
 
 use super::{FILE, File, accepted, warnings};
 use crate::config::{
     Allow, AnonymousAuth, AuthConfig, Disclose, Endpoint, FlowgateConfig, Keepalive,
-    ListenerConfig, LogConfig, LogFormat, LogLevel, NodeConfig, OriginPattern, PathPattern,
-    Permissions, RequestIds, TlsConfig, UnixEndpoint,
+    ListenerConfig, LogConfig, LogFormat, LogLevel, NodeConfig, ObserverConfig, OriginPattern,
+    PathPattern, Permissions, RequestIds, TlsConfig, UnixEndpoint,
 };
 
 fn only_listener(file: &File) -> ListenerConfig {
@@ -381,12 +382,27 @@ fn flowgates_own_settings_are_read() {
     let settings = |node| accepted(&File { node, ..FILE }.text()).flowgate;
     assert_eq!(settings(""), FlowgateConfig::default());
     assert_eq!(settings("flowgate: {}"), FlowgateConfig::default());
-    let all = "flowgate: {admin: {listen: '[::1]:9'}, log: {format: json, level: debug}, \
+    let all = "flowgate: {admin: {listen: '[::1]:9'}, \
+               observer: {listen: 'off', counters: '127.0.0.1:7777', timeout: 0.5, \
+               max_label_values: 9, max_line_bytes: 70000, sources: ['http://a:1'], every: 2}, \
+               log: {format: json, level: debug}, \
                limits: {send_queue_bytes: 65536}, handshake_timeout: 2.5, \
                keepalive: {interval: 30, timeout: 0, rawsocket: true}, shutdown_timeout: 0, \
                strict_request_ids: true, worker_threads: 3}";
     let expected = FlowgateConfig {
         admin: Some("[::1]:9".parse().unwrap()),
+        observer: Some(ObserverConfig {
+            listen: None,
+            counters: Some("127.0.0.1:7777".parse().unwrap()),
+            timeout: Duration::from_millis(500),
+            limits: Limits {
+                max_label_value_count: 9,
+                max_line_bytes: 70_000,
+                ..Limits::default()
+            },
+            sources: vec!["http://a:1".to_owned()],
+            every: seconds(2),
+        }),
         log: LogConfig { format: LogFormat::Json, level: LogLevel::Debug },
         send_queue_bytes: 65_536,
         handshake_timeout: Duration::from_millis(2500),
@@ -398,6 +414,7 @@ fn flowgates_own_settings_are_read() {
     };
     assert_eq!(settings(all), expected);
     assert_eq!(settings("flowgate: {admin: {listen: 'off'}}").admin, None);
+    assert_eq!(settings("flowgate: {observer: {}}").observer, Some(ObserverConfig::default()));
     let clash = File { endpoint: "endpoint: {type: tcp, port: 8081}", ..FILE };
     assert_eq!(accepted(&clash.text()).flowgate.admin, None);
 }

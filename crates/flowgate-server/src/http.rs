@@ -1,0 +1,101 @@
+//! Small HTTP services: what is asked for is at hand, so answering never waits.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{self, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::listener::Stop;
+
+/// Connections at a time; these services are for probes, scrapers and operators.
+const MAX_CONNECTIONS: usize = 64;
+
+/// How long a client may take for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is sent back.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Answers requests.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// The answer to one request, whose body is not read.
+    fn answer(&self, request: &Request<Incoming>) -> Answer;
+}
+
+/// Binds a service.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// Serves until `stop` says so for good.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    handler: Arc<impl Handler>,
+    mut stop: watch::Receiver<Stop>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
+                if let Ok((stream, _)) = accepted {
+                    let handler = Arc::clone(&handler);
+                    connections.spawn(async move {
+                        let service = service_fn(move |request| {
+                            let answer = handler.answer(&request);
+                            async move { Ok::<_, Infallible>(answer) }
+                        });
+                        let served = http1::Builder::new()
+                            .timer(TokioTimer::new())
+                            .header_read_timeout(HEAD_TIMEOUT)
+                            .serve_connection(TokioIo::new(stream), service)
+                            .await;
+                        if let Err(error) = served {
+                            tracing::debug!(%error, "HTTP connection failed");
+                        }
+                    });
+                }
+            }
+            Some(_) = connections.join_next() => {}
+            changed = stop.changed() => if changed.is_err() || *stop.borrow() == Stop::Now {
+                return;
+            },
+        }
+    }
+}
+
+/// Refuses everything but GET and HEAD.
+pub(crate) fn only_get(request: &Request<Incoming>) -> Result<(), Answer> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    Err(answer)
+}
+
+/// Plain text.
+pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    typed(status, "text/plain; charset=utf-8", body)
+}
+
+/// A body of a given type.
+pub(crate) fn typed(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
