@@ -20,7 +20,7 @@ pub(crate) struct Admin {
 
 impl Handler for Admin {
     fn answer(&self, request: &Request<Incoming>) -> Answer {
-        if let Err(refusal) = http::only_get(request) {
+        if let Some(refusal) = http::refuse_others(request) {
             return refusal;
         }
         match (request.uri().path(), &self.observing) {

@@ -4,8 +4,11 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
+mod observe;
+
 use std::{
     fs::OpenOptions,
+    future::Future,
     io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -52,6 +55,8 @@ enum Command {
     },
     /// Load a WAMP router and check every reply.
     Bench(Bench),
+    /// Turn WAMP messages that applications log into Prometheus metrics.
+    Observe(observe::Observe),
     /// Decode, check and re-encode single WAMP messages, one JSON object a line.
     Codec,
 }
@@ -75,6 +80,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(options) => run(&options),
         Command::Check { file } => check(&file),
         Command::Init { file } => init(&file),
+        Command::Observe(options) => observe::run(options),
         Command::Bench(bench) => bench.main("flowgate bench"),
         Command::Codec => match codec::run(io::stdin().lock(), io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -152,24 +158,26 @@ fn run(options: &Run) -> ExitCode {
 
 async fn serve(config: NodeConfig) -> ExitCode {
     // Before the sockets are bound, so that no signal after the announcement is missed.
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        return fail(1, &"cannot listen for signals");
-    };
+    let Ok(stop) = signals() else { return fail(1, &"cannot listen for signals") };
     let server = match Server::bind(config) {
         Ok(server) => server,
         Err(error) => return fail(USAGE, &error),
     };
     announce(&server);
-    server
-        .run(async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
-        .await;
+    server.run(stop).await;
     ExitCode::SUCCESS
+}
+
+/// Ready when the process is told to stop.
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Says on standard output where the router listens and what to try next.
@@ -178,6 +186,9 @@ fn announce(server: &Server) {
     let mut lines = format!("flowgate {}\n", env!("CARGO_PKG_VERSION"));
     for url in server.urls() {
         lines.push_str(&format!("listening on {url}\n"));
+    }
+    for (address, _) in server.observer_addresses() {
+        lines.push_str(&format!("observing on {address}\n"));
     }
     if let Some(address) = server.admin_address() {
         lines.push_str(&format!("administration on http://{address}\n"));

@@ -73,14 +73,14 @@ pub(crate) async fn serve(
     }
 }
 
-/// Refuses everything but GET and HEAD.
-pub(crate) fn only_get(request: &Request<Incoming>) -> Result<(), Answer> {
+/// The refusal of everything but GET and HEAD.
+pub(crate) fn refuse_others(request: &Request<Incoming>) -> Option<Answer> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(());
+        return None;
     }
     let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "use GET\n");
     answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-    Err(answer)
+    Some(answer)
 }
 
 /// Plain text.

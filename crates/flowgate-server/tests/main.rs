@@ -17,6 +17,7 @@ mod bench;
 mod binary;
 mod churn;
 mod load;
+mod observe;
 mod rawsocket;
 mod shutdown;
 mod slow_reader;

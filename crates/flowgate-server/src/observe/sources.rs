@@ -54,7 +54,7 @@ impl Source {
         let error = || ObserveError::Source(url.to_owned());
         let uri: hyper::Uri = url.parse().map_err(|_| error())?;
         let authority = uri.authority().filter(|_| uri.scheme_str() == Some("http"));
-        let host = authority.map(|authority| authority.host()).filter(|host| !host.is_empty());
+        let host = authority.map(hyper::http::uri::Authority::host).filter(|host| !host.is_empty());
         let host = host.ok_or_else(error)?;
         if !matches!(uri.path(), "" | "/" | SNAPSHOT_PATH) {
             return Err(error());
