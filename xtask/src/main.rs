@@ -9,8 +9,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 mod ci;
-mod figures;
+mod compare;
+mod document;
+mod install;
 mod interop;
+mod machine;
 mod process;
 mod sim;
 mod tally;
@@ -22,7 +25,7 @@ type Command = (&'static str, &'static str, fn(&[String]) -> Result<ExitCode>);
 
 const COMMANDS: &[Command] = &[
     ("ci", "formatting, lints and documentation, then all that `test` does", ci::run),
-    ("figures", "router CPU per operation beside a bare forwarding program", figures::run),
+    ("compare", "router CPU and memory beside a bare forwarding program and peers", compare::run),
     ("interop", "third-party clients against the router; --help lists the options", interop::run),
     ("sim", "seeded simulation of the core; --seed N replays, --seeds COUNT plays many", sim::run),
     ("test", "all tests: units, properties, tidy rules, documentation, interop", test::run),

@@ -1,27 +1,12 @@
-//! Installing the third-party clients below the target directory, from nothing or not at all.
+//! The third-party clients that this machine can run.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 
 use super::cases::{Argument, Case, Script};
-use crate::process::{self, Ended};
+use crate::install::{self, NODE_NEEDED, PYTHON_NEEDED};
 use crate::workspace;
-
-/// Installing downloads some 20 MB.
-const INSTALL_LIMIT: Duration = Duration::from_secs(600);
-
-/// What the oldest Python that the pinned packages support can say about itself.
-const PYTHON_CHECK: &str = "import ensurepip, sys, venv; assert sys.version_info >= (3, 11); \
-                            print(sys.version, sys.executable)";
-const PYTHON_NEEDED: &str = "need Python 3.11 or newer with venv and pip";
-
-/// The pinned packages run from this version of Node on.
-const NODE_MAJOR_MIN: u32 = 20;
-const NODE_NEEDED: &str = "need Node 20 or newer with npm";
 
 /// The clients that this machine can run.
 #[derive(Debug)]
@@ -36,10 +21,11 @@ pub(super) struct Clients {
 impl Clients {
     /// Installs what is not there yet below `directory`; a missing Python or Node is no error.
     pub(super) fn install(directory: &Path) -> Result<Self> {
+        let pins = workspace::root().join("interop");
         let node_directory = directory.join("node");
         Ok(Self {
-            python: install_python(&directory.join("python"))?,
-            node: install_node(&node_directory)?,
+            python: install::python(&directory.join("python"), &pins.join("python"))?,
+            node: install::node(&node_directory, &pins.join("node"))?,
             node_modules: node_directory.join("node_modules"),
         })
     }
@@ -68,93 +54,4 @@ impl Clients {
     pub(super) fn node_modules(&self) -> &Path {
         &self.node_modules
     }
-}
-
-fn install_python(directory: &Path) -> Result<Option<PathBuf>> {
-    let candidates = [std::env::var_os("PYTHON"), Some("python3".into()), Some("python".into())];
-    let found = candidates.into_iter().flatten().find_map(|program| {
-        let about = output(Command::new(&program).args(["-c", PYTHON_CHECK]))?;
-        Some((program, about))
-    });
-    let Some((program, about)) = found else { return Ok(None) };
-
-    let requirements = workspace::root().join("interop/python/requirements.txt");
-    let interpreter = directory.join("bin/python");
-    let stamp = about + &fs::read_to_string(&requirements)?;
-    if !is_stamped(directory, &stamp) {
-        println!("Installing the Python clients into {}", directory.display());
-        let log = directory.with_extension("log");
-        step(Command::new(program).args(["-m", "venv", "--clear"]).arg(directory), &log)?;
-        let mut pip = Command::new(&interpreter);
-        pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "-r"]);
-        step(pip.arg(requirements), &log)?;
-        write_stamp(directory, &stamp)?;
-    }
-    Ok(Some(interpreter))
-}
-
-fn install_node(directory: &Path) -> Result<Option<PathBuf>> {
-    let Some(version) = output(Command::new("node").arg("--version")) else { return Ok(None) };
-    let major = version.trim_start_matches('v').split('.').next();
-    if major.and_then(|major| major.parse::<u32>().ok()).is_none_or(|major| major < NODE_MAJOR_MIN)
-        || output(Command::new("npm").arg("--version")).is_none()
-    {
-        return Ok(None);
-    }
-
-    let pins = workspace::root().join("interop/node");
-    let (package, lock) = ("package.json", "package-lock.json");
-    let mut stamp = version;
-    for file in [package, lock] {
-        stamp += &fs::read_to_string(pins.join(file))?;
-    }
-    if !is_stamped(directory, &stamp) {
-        println!("Installing the Node clients into {}", directory.display());
-        if directory.exists() {
-            fs::remove_dir_all(directory)?;
-        }
-        fs::create_dir_all(directory)?;
-        for file in [package, lock] {
-            fs::copy(pins.join(file), directory.join(file))?;
-        }
-        // Optional packages are native accelerators: without them every machine runs the same code.
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"]);
-        step(npm.current_dir(directory), &directory.with_extension("log"))?;
-        write_stamp(directory, &stamp)?;
-    }
-    Ok(Some(PathBuf::from("node")))
-}
-
-/// What a program prints, if it is there and ends well.
-fn output(command: &mut Command) -> Option<String> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then_some(text)
-}
-
-/// Runs a step of an installation; when it fails, its output is the error.
-fn step(command: &mut Command, log: &Path) -> Result<()> {
-    match process::run(command, log, INSTALL_LIMIT)? {
-        Ended::Exited(status) if status.success() => Ok(()),
-        Ended::Exited(status) => {
-            let text = fs::read(log).unwrap_or_default();
-            Err(anyhow!("{command:?}: {status}\n{}", String::from_utf8_lossy(&text)))
-        }
-        Ended::TimedOut => bail!("{command:?}: not done after {} s", INSTALL_LIMIT.as_secs()),
-    }
-}
-
-/// Whether the folder was completely installed from exactly these pins.
-fn is_stamped(directory: &Path, stamp: &str) -> bool {
-    fs::read_to_string(stamp_path(directory)).is_ok_and(|found| found == stamp)
-}
-
-fn write_stamp(directory: &Path, stamp: &str) -> Result<()> {
-    Ok(fs::write(stamp_path(directory), stamp)?)
-}
-
-/// Within the folder, so that deleting the folder is enough to start again.
-fn stamp_path(directory: &Path) -> PathBuf {
-    directory.join("installed-from")
 }
