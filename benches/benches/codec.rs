@@ -9,34 +9,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flowgate_wire::{
-    Call, Dict, Format, Invocation, Limits, Message, Payload, RegistrationId, RequestId, Uri, Value,
-};
-
-/// The payloads of the table in docs/performance.md.
-fn payloads() -> [(&'static str, Vec<Value<'static>>); 5] {
-    let text = |len: usize| Value::from("abcdefgh".repeat(len / 8));
-    let words = (0..512).map(|word| Value::from(format!("{word:08}"))).collect();
-    [
-        ("16 B", vec![text(16)]),
-        ("256 B", vec![text(256)]),
-        ("4 KiB", vec![text(4096)]),
-        ("4 KiB as 512 strings", vec![Value::List(words)]),
-        ("64 KiB", vec![text(65536)]),
-    ]
-}
-
-fn call(format: Format, args: &[Value<'_>]) -> Vec<u8> {
-    let call = Call {
-        request: RequestId::new(7_814_135).expect("in range"),
-        options: Dict::EMPTY,
-        procedure: Uri::from("com.myapp.procedure1"),
-        payload: Payload::from_values(args, &[]),
-    };
-    let mut out = Vec::new();
-    Message::from(call).encode(format, &mut out);
-    out
-}
+use flowgate_benches::messages::{call, invocation, payloads};
+use flowgate_wire::{Format, Limits, Message};
 
 fn decode(criterion: &mut Criterion) {
     for (name, args) in payloads() {
@@ -53,17 +27,6 @@ fn decode(criterion: &mut Criterion) {
             });
         }
     }
-}
-
-/// The INVOCATION that carries the payload of a CALL.
-fn invocation<'a>(call: &Message<'a>) -> Message<'a> {
-    let Message::Call(call) = call else { unreachable!("encoded above") };
-    Message::from(Invocation {
-        request: RequestId::new(1234).expect("in range"),
-        registration: RegistrationId::new(9_823_526).expect("in range"),
-        details: Dict::EMPTY,
-        payload: call.payload.clone(),
-    })
 }
 
 fn encode(criterion: &mut Criterion) {

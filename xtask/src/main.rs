@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+mod bench;
+mod callgrind;
 mod ci;
 mod compare;
 mod document;
@@ -24,6 +26,11 @@ mod workspace;
 type Command = (&'static str, &'static str, fn(&[String]) -> Result<ExitCode>);
 
 const COMMANDS: &[Command] = &[
+    (
+        "bench",
+        "instructions of the core by callgrind; --compare REV beside another revision",
+        bench::run,
+    ),
     ("ci", "formatting, lints and documentation, then all that `test` does", ci::run),
     ("compare", "router CPU and memory beside a bare forwarding program and peers", compare::run),
     ("interop", "third-party clients against the router; --help lists the options", interop::run),

@@ -32,7 +32,15 @@ struct Topic {
 pub(crate) struct Peer {
     stream: OwnedWriteHalf,
     /// What the socket did not take at once.
-    rest: Mutex<Vec<u8>>,
+    rest: Mutex<Rest>,
+}
+
+/// Octets that wait for the socket; those that were written stay until all are, so that nothing
+/// is moved.
+#[derive(Debug, Default)]
+struct Rest {
+    octets: Vec<u8>,
+    written: usize,
 }
 
 impl Routes {
@@ -137,15 +145,19 @@ impl Peer {
 
     fn write_now(&self, bytes: &[u8]) -> io::Result<Written> {
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        if rest.is_empty() {
-            let written = self.try_write(bytes)?;
-            rest.extend_from_slice(bytes.get(written..).unwrap_or_default());
+        let Rest { octets, written } = &mut *rest;
+        if octets.is_empty() {
+            let taken = self.try_write(bytes)?;
+            octets.extend_from_slice(bytes.get(taken..).unwrap_or_default());
         } else {
-            rest.extend_from_slice(bytes);
-            let written = self.try_write(&rest)?;
-            rest.drain(..written);
+            octets.extend_from_slice(bytes);
+            *written += self.try_write(octets.get(*written..).unwrap_or_default())?;
+            if *written == octets.len() {
+                octets.clear();
+                *written = 0;
+            }
         }
-        Ok(if rest.is_empty() { Written::All } else { Written::Part })
+        Ok(if octets.is_empty() { Written::All } else { Written::Part })
     }
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
