@@ -12,6 +12,7 @@ mod bench;
 mod callgrind;
 mod ci;
 mod compare;
+mod contention;
 mod document;
 mod install;
 mod interop;
@@ -33,6 +34,7 @@ const COMMANDS: &[Command] = &[
     ),
     ("ci", "formatting, lints and documentation, then all that `test` does", ci::run),
     ("compare", "router CPU and memory beside a bare forwarding program and peers", compare::run),
+    ("contention", "how often connections wait for their realm's lock", contention::run),
     ("interop", "third-party clients against the router; --help lists the options", interop::run),
     ("sim", "seeded simulation of the core; --seed N replays, --seeds COUNT plays many", sim::run),
     ("test", "all tests: units, properties, tidy rules, documentation, interop", test::run),
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
 fn help(name: &str) -> ExitCode {
     println!("usage: cargo xtask <command>\n");
     for (name, line, _) in COMMANDS {
-        println!("  {name:<8} {line}");
+        println!("  {name:<10} {line}");
     }
     match name {
         "" | "help" | "--help" | "-h" => ExitCode::SUCCESS,

@@ -11,7 +11,7 @@ pub(crate) use delivery::{FanOutFrame, Undeliverable};
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, TryLockError},
 };
 
 use flowgate_event::{LeaveReason, Timestamp};
@@ -35,6 +35,15 @@ pub(crate) struct RealmCell {
 struct Inner {
     realm: Realm<LogObserver>,
     seats: Seats,
+    taken: Taken,
+}
+
+/// How often the lock of a realm was taken for a batch; counted under the lock itself.
+#[derive(Debug, Default, Clone, Copy)]
+struct Taken {
+    count: u64,
+    /// Another connection had it at that moment.
+    waited_count: u64,
 }
 
 /// The outlets of a realm's sessions, by [`SessionKey`].
@@ -61,7 +70,8 @@ impl fmt::Debug for RealmCell {
 impl RealmCell {
     /// A realm without sessions.
     pub(crate) fn new(name: String, stats: Option<StatsConfig>, realm: Realm<LogObserver>) -> Self {
-        Self { name, stats, inner: Mutex::new(Inner { realm, seats: Seats::default() }) }
+        let inner = Inner { realm, seats: Seats::default(), taken: Taken::default() };
+        Self { name, stats, inner: Mutex::new(inner) }
     }
 
     /// The realm's name.
@@ -87,9 +97,20 @@ impl RealmCell {
         scratch: &mut Scratch,
         batch: impl FnOnce(&mut Turn<'_>) -> R,
     ) -> R {
-        let mut inner = lock(&self.inner);
-        let Inner { realm, seats } = &mut *inner;
+        let mut inner = self.lock_counted();
+        let Inner { realm, seats, .. } = &mut *inner;
         batch(&mut Turn { realm, seats, scratch, now })
+    }
+
+    fn lock_counted(&self) -> MutexGuard<'_, Inner> {
+        let (mut inner, waited_count) = match self.inner.try_lock() {
+            Ok(inner) => (inner, 0),
+            Err(TryLockError::WouldBlock) => (lock(&self.inner), 1),
+            Err(TryLockError::Poisoned(poisoned)) => (poisoned.into_inner(), 0),
+        };
+        inner.taken.count += 1;
+        inner.taken.waited_count += waited_count;
+        inner
     }
 
     /// Publishes the reports that wait in an outlet's meter; [`deliver`] has to follow.
@@ -100,6 +121,13 @@ impl RealmCell {
     /// Says GOODBYE to every session; [`deliver`] has to follow.
     pub(crate) fn shutdown(&self, now: Timestamp, scratch: &mut Scratch) {
         self.turn(now, scratch, |turn| turn.handle(Input::Shutdown));
+    }
+
+    /// Logs how often the lock was taken, and how often not at once: what limits a realm on many
+    /// cores.
+    pub(crate) fn log_lock(&self) {
+        let Taken { count, waited_count } = lock(&self.inner).taken;
+        tracing::debug!(realm = self.name, taken_count = count, waited_count, "realm lock");
     }
 
     /// Ends every connection without further ado.

@@ -185,6 +185,7 @@ impl Server {
         stop.send_replace(Stop::Now);
         while tasks.join_next().await.is_some() {}
         while admin_task.join_next().await.is_some() {}
+        self.realms.values().for_each(|realm| realm.log_lock());
         tracing::info!("stopped");
     }
 

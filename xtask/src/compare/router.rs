@@ -195,14 +195,14 @@ pub(super) fn transport(address: SocketAddr, connections_max_count: u32) -> Valu
 
 /// Where a router can be reached, by transport.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Urls {
-    pub(super) rawsocket: Option<String>,
-    pub(super) websocket: Option<String>,
+pub(crate) struct Urls {
+    pub(crate) rawsocket: Option<String>,
+    pub(crate) websocket: Option<String>,
 }
 
 impl Urls {
     /// Both transports on one port.
-    pub(super) fn universal(address: SocketAddr) -> Self {
+    pub(crate) fn universal(address: SocketAddr) -> Self {
         Self {
             rawsocket: Some(format!("rs://{address}")),
             websocket: Some(format!("ws://{address}/ws")),
@@ -228,16 +228,16 @@ impl Urls {
 
 /// A router under load; one that was started here is ended when this is dropped.
 #[derive(Debug)]
-pub(super) struct Router {
+pub(crate) struct Router {
     child: Option<Child>,
     /// Whose CPU time counts, with its children.
-    pub(super) pid: Option<u32>,
-    pub(super) urls: Urls,
+    pub(crate) pid: Option<u32>,
+    pub(crate) urls: Urls,
 }
 
 impl Router {
     /// Starts a program and waits until it listens.
-    pub(super) fn start(name: &str, command: &mut Command, urls: Urls, log: &Path) -> Result<Self> {
+    pub(crate) fn start(name: &str, command: &mut Command, urls: Urls, log: &Path) -> Result<Self> {
         let child = process::spawn(command, log)?;
         let mut router = Self { pid: Some(child.id()), child: Some(child), urls };
         router.wait(name).with_context(|| format!("its output is in {}", log.display()))?;
@@ -278,9 +278,9 @@ impl Drop for Router {
 
 /// Our own programs, and where their logs go.
 #[derive(Debug)]
-pub(super) struct Programs {
-    pub(super) binaries: PathBuf,
-    pub(super) logs: PathBuf,
+pub(crate) struct Programs {
+    pub(crate) binaries: PathBuf,
+    pub(crate) logs: PathBuf,
 }
 
 impl Programs {
