@@ -208,7 +208,7 @@ impl Field {
         let mut turns = self.turns(case);
         let mut row = Row::new(case.clone(), self.peers.len());
         for _ in 0..options.repeat_count {
-            let mut failed = None;
+            let mut failed = Vec::new();
             for turn in turns.clone() {
                 let result = self.take(turn, case, options);
                 let samples = match turn {
@@ -221,18 +221,17 @@ impl Field {
                     (Ok(sample), _) => samples.into_iter().for_each(|all| all.push(sample)),
                     (Err(error), Turn::Peer(index)) => {
                         self.note(index, case, &error);
-                        failed = Some(index);
+                        failed.push(index);
                     }
                     (Err(error), Turn::Flowgate | Turn::Floor | Turn::Reference) => {
                         return Err(error.context(format!("{}, {turn:?}", case.name)));
                     }
                 }
             }
-            if let Some(failed) = failed {
-                turns.retain(|turn| !matches!(turn, Turn::Peer(index) if *index == failed));
-                if let Some(samples) = row.peers.get_mut(failed) {
-                    samples.clear();
-                }
+            // Figures of a peer that loses messages at times would be of no use.
+            for index in failed {
+                turns.retain(|turn| !matches!(turn, Turn::Peer(peer) if *peer == index));
+                row.peers.get_mut(index).into_iter().for_each(Vec::clear);
             }
             // Who comes first changes, so that nobody always gets what the same other warmed up.
             turns.rotate_left(1);
@@ -296,7 +295,7 @@ impl Field {
     fn note(&mut self, index: usize, case: &Case, error: &anyhow::Error) {
         if let Some(peer) = self.peers.get_mut(index) {
             eprintln!("  {} fails: {error:#}", peer.name);
-            peer.failures.push_back(format!("{}, {}: {error:#}", peer.name, case.name));
+            peer.failures.push(format!("{}, {}: {error:#}", peer.name, case.name));
         }
     }
 

@@ -1,6 +1,5 @@
 //! Other routers: those that are installed from registries, and those of the command line.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -27,14 +26,14 @@ pub(super) struct Peer {
     pub(super) router: Router,
     /// What it understands.
     pub(super) formats: Vec<Format>,
-    /// Why it is not loaded any more, by case.
-    pub(super) failures: VecDeque<String>,
+    /// What it was loaded with in vain, and why.
+    pub(super) failures: Vec<String>,
 }
 
 impl Peer {
     fn new(name: impl Into<String>, router: Router, formats: &[Format]) -> Self {
         let formats = formats.to_vec();
-        Self { name: name.into(), router, formats, failures: VecDeque::new() }
+        Self { name: name.into(), router, formats, failures: Vec::new() }
     }
 
     /// Whether it speaks the transport and the serializers of a load.
