@@ -23,6 +23,9 @@ mod peers;
 pub(crate) mod router;
 mod table;
 
+/// What a process under load has open beside its sessions.
+const OTHER_FILES_COUNT: u64 = 64;
+
 const HELP: &str = "\
 usage: cargo xtask compare [options]
 
@@ -102,6 +105,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         cases.iter().for_each(|case| println!("{}", case.name));
         return Ok(ExitCode::SUCCESS);
     }
+    leave_out_too_many_sessions(&mut cases)?;
     let mut field = Field::prepare(&options)?;
     let mut rows = Vec::new();
     for (index, case) in cases.iter().enumerate() {
@@ -115,6 +119,23 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         println!("{text}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which cases need more open files than this process and its children may have.
+fn leave_out_too_many_sessions(cases: &mut Vec<Case>) -> Result<()> {
+    let limits = fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next());
+    // An unlimited number is no number.
+    let open_files_max = soft.and_then(|soft| soft.parse().ok()).unwrap_or(u64::MAX);
+    cases.retain(|case| {
+        let enough = case.load.sessions_count() + OTHER_FILES_COUNT <= open_files_max;
+        if !enough {
+            eprintln!("left out, as ulimit -n is {open_files_max}: {}", case.name);
+        }
+        enough
+    });
+    Ok(())
 }
 
 fn parse(arguments: &[String]) -> Result<Options> {

@@ -271,8 +271,7 @@ fn fan_out(cases: &mut Vec<Case>) {
     }
 }
 
-/// Files in the way of the limit: every session is a descriptor of the load generator and one of
-/// the router.
+/// Every session is a descriptor of the load generator and one of the router.
 fn held_sessions(cases: &mut Vec<Case>) {
     for transport in TRANSPORTS {
         for count in ["1000", "10000", "100000"] {
@@ -295,6 +294,14 @@ impl Load {
     fn new(transport: Transport, format: Format, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().copied().map(str::to_owned).collect();
         Self { transport, format, arguments }
+    }
+
+    /// How many sessions it opens at a time, but for the few that call or publish.
+    pub(super) fn sessions_count(&self) -> u64 {
+        let pairs = self.arguments.iter().zip(self.arguments.iter().skip(1));
+        let counts =
+            pairs.filter(|(option, _)| ["--clients", "--subscribers"].contains(&option.as_str()));
+        counts.filter_map(|(_, count)| count.parse::<u64>().ok()).sum()
     }
 
     /// All formats that take part.
@@ -359,6 +366,16 @@ mod tests {
                 assert!(loaded, "{}: {target:?}", case.name);
             }
         }
+    }
+
+    #[test]
+    fn sessions_are_counted() {
+        let count = |arguments: &[&str]| {
+            Load::new(Transport::RawSocket, Format::Json, arguments).sessions_count()
+        };
+        assert_eq!(count(&["idle", "--clients", "100000"]), 100_000);
+        assert_eq!(count(&event("1000", "16")), 1_000);
+        assert_eq!(count(&["connect"]), 0);
     }
 
     #[test]
