@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
+use hashbrown::HashTable;
+
 use crate::descriptor::Identity;
 use crate::label::{Label, Labels};
 
@@ -26,14 +28,22 @@ pub enum CollectorKind {
 pub struct Samples<const N: usize> {
     labels: [Label; N],
     found: Vec<(Labels, f64)>,
+    /// Places in what was found, by labels.
+    index: HashTable<usize>,
 }
 
 impl<const N: usize> Samples<N> {
     /// Says a value, in units (seconds, not nanoseconds), for label values in the order of the
     /// labels; the first one for the same labels counts.
     pub fn push(&mut self, values: [&str; N], value: f64) {
-        if !self.found.iter().any(|(labels, _)| labels.matches(&values)) {
-            self.found.push((Labels::new(&self.labels, &values), value));
+        let Self { labels, found, index } = self;
+        let is_it = |at: &usize| found.get(*at).is_some_and(|(labels, _)| labels.matches(&values));
+        let new = Labels::new(labels, &values);
+        if index.find(new.hash, is_it).is_none() {
+            let hash = new.hash;
+            found.push((new, value));
+            let hash_at = |at: &usize| found.get(*at).map_or(0, |(labels, _)| labels.hash);
+            index.insert_unique(hash, found.len() - 1, hash_at);
         }
     }
 }
@@ -62,7 +72,7 @@ impl Collector {
         collect: impl Fn(&mut Samples<N>) -> Result<(), Failure> + Send + Sync + 'static,
     ) -> Self {
         let run = move || {
-            let mut samples = Samples { labels, found: Vec::new() };
+            let mut samples = Samples { labels, found: Vec::new(), index: HashTable::new() };
             collect(&mut samples)?;
             Ok(samples.found)
         };

@@ -138,7 +138,11 @@ fn named(
 fn line(stat: &Stat, out: &mut String) {
     let word = stat.unit_word();
     let unit = if word.is_empty() || word == "%" { String::new() } else { format!(" {word}") };
-    out.extend([stat.category.as_str(), ".", &stat.container, ".", &stat.short_name, " : "]);
+    for part in [&stat.category, ".", &stat.container, ".", &stat.short_name] {
+        // What comes from outside must not look like another line.
+        out.extend(part.chars().map(|c| if c.is_control() { '?' } else { c }));
+    }
+    out.push_str(" : ");
     // Writing to a string cannot fail.
     let _ = match &stat.value {
         Value::Count(value) | Value::Level(value) => write!(out, "{}{unit}", Decimals(*value, 3)),

@@ -370,6 +370,15 @@ fn console_lines_are_those_of_opensimulator() {
 }
 
 #[test]
+fn names_from_outside_stay_on_their_line() {
+    let registry = Registry::new();
+    let names = Descriptor::new("names", "Names.").stat("outside", "Names").container_label("name");
+    registry.counters(names, ["name"]).unwrap().with(["a\n\u{1b}b"]).inc();
+    let shown = console::show(&registry.stats(), &["outside"], Verbosity::Info);
+    assert_eq!(shown.unwrap(), "outside.a??b.Names : 1\n");
+}
+
+#[test]
 fn dates_are_right_in_leap_years_and_at_their_borders() {
     let cases = [
         (0, "1970-01-01 00:00:00"),

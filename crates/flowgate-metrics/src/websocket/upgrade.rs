@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, Version, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -91,7 +91,8 @@ fn is_handshake<B>(request: &Request<B>) -> bool {
     let is_websocket =
         |value: &str| value.split(',').any(|word| word.trim().eq_ignore_ascii_case("websocket"));
     match *request.method() {
-        Method::CONNECT => true,
+        // Over HTTP/1 it asks for a tunnel.
+        Method::CONNECT => request.version() >= Version::HTTP_2,
         _ => upgrade.is_some_and(is_websocket),
     }
 }
