@@ -69,7 +69,7 @@ impl<C: Core> Series<C> {
     /// Notes whether anything has happened since the last call.
     pub(crate) fn note_activity(&self, tick: u64) {
         let activity = self.core.activity();
-        if activity != self.seen.load() || self.core.is_held() {
+        if activity != self.seen.load() {
             self.seen.store(activity);
             self.active_at.store(tick);
         }

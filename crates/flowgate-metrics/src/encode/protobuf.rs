@@ -233,13 +233,19 @@ impl Message {
     /// A message within this one.
     fn message(&mut self, field: u64, write: impl FnOnce(&mut Self)) {
         self.key(field, DELIMITED);
-        let start = self.0.len();
+        // Most lengths take one byte; the rest moves what is there already.
+        let place = self.0.len();
+        self.0.push(0);
         write(self);
-        let length = self.0.len() - start;
-        let mut prefix = Vec::with_capacity(4);
-        write_varint(length as u64, &mut prefix);
-        // The length goes in front of what is there already.
-        self.0.splice(start..start, prefix);
+        let length = self.0.len() - place - 1;
+        match (u8::try_from(length), self.0.get_mut(place)) {
+            (Ok(short @ ..0x80), Some(byte)) => *byte = short,
+            _ => {
+                let mut prefix = Vec::new();
+                write_varint(length as u64, &mut prefix);
+                self.0.splice(place..=place, prefix);
+            }
+        }
     }
 
     /// A `Metric` with its labels and its value in the given field.

@@ -140,6 +140,25 @@ fn handles_by_values_follow_folding_and_removal() {
     assert_eq!(shown(&family).values().sum::<u64>(), 7);
 }
 
+#[test]
+fn a_handle_by_values_gets_a_series_of_its_own_again_when_there_is_room() {
+    let registry = registry();
+    let family = calls(&registry);
+    let mut local = family.local(&registry.shard());
+    for name in ["a", "b", "c"] {
+        local.with([name, "ok"], |counter| counter.inc());
+    }
+    let_pass(&registry, IDLE_TICKS);
+    family.with(["b", "ok"]).inc();
+    family.with(["c", "ok"]).inc();
+    let_pass(&registry, 1);
+    family.with(["d", "ok"]).inc();
+    assert_eq!(count(&family, OTHER, "ok"), Some(1), "a is folded");
+    let_pass(&registry, IDLE_TICKS + 1);
+    local.with(["a", "ok"], |counter| counter.add(5));
+    assert_eq!(count(&family, "a", "ok"), Some(5));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Count { name: u8, outcome: bool, amount: u8, how: u8 },
