@@ -70,10 +70,10 @@ impl Stats {
         )]
         match view {
             View::Counter(view) => {
-                self.add_series(view, |unit, count| Value::Count(unit.scale(count as f64)))
+                self.add_series(view, |unit, count| Value::Count(unit.scale(count as f64)));
             }
             View::Gauge(view) => {
-                self.add_series(view, |unit, level| Value::Level(unit.scale(level as f64)))
+                self.add_series(view, |unit, level| Value::Level(unit.scale(level as f64)));
             }
             View::Histogram(view) => {
                 self.add_series(view, |_, distribution| {
@@ -138,7 +138,7 @@ impl Value {
     fn merge(&mut self, other: Self) {
         match (self, other) {
             (Self::Count(sum), Self::Count(value)) | (Self::Level(sum), Self::Level(value)) => {
-                *sum += value
+                *sum += value;
             }
             (Self::Percentage { part, whole }, Self::Percentage { part: p, whole: w }) => {
                 *part = part.wrapping_add(p);

@@ -1,5 +1,7 @@
 //! The wrapper in a real server: axum on one side, tungstenite on the other.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use axum::Router;
 use axum::extract::ws::Message;
 use axum::http::StatusCode;

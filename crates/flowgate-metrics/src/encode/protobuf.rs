@@ -96,7 +96,7 @@ fn write_family(view: &View, out: &mut Message) {
                 match collector.kind {
                     CollectorKind::Counter => {
                         out.metric(&collector.labels, labels, 3, |counter| {
-                            counter.double(1, *value)
+                            counter.double(1, *value);
                         });
                     }
                     CollectorKind::Gauge | CollectorKind::Info => {

@@ -184,7 +184,7 @@ fn family(page: &[u8], name: &str) -> Vec<Field> {
 fn inner(message: &[Field], number: u64) -> Vec<Field> {
     let found = message.iter().find_map(|field| match field {
         Field::Bytes(n, bytes) if *n == number => Some(bytes),
-        _ => None,
+        Field::Bytes(..) | Field::Varint(..) | Field::Double(..) => None,
     });
     fields(found.unwrap())
 }
@@ -268,6 +268,8 @@ fn the_format_with_the_highest_quality_is_chosen() {
         ("application/openmetrics-text; version=0.0.1", Format::OpenMetrics001),
         ("application/openmetrics-text; version=2.0.0, text/plain;q=0.2", Format::Text004),
         ("application/openmetrics-text;q=0, text/plain;q=0.1", Format::Text004),
+        ("application/openmetrics-text;q=0", Format::Text004),
+        ("application/openmetrics-text, text/plain", om),
         ("text/plain;version=1.0.0;escaping=dots", Format::Text100(Escaping::Underscores)),
         ("text/plain;q=0.5, APPLICATION/openmetrics-text;Q=0.6", om),
         ("application/vnd.google.protobuf;proto=x;encoding=delimited", Format::Text004),

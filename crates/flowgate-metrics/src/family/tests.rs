@@ -6,7 +6,10 @@ use flowgate_event::Timestamp;
 use proptest::prelude::*;
 
 use super::IDLE_TICKS;
-use crate::{Counter, Descriptor, Family, Gauge, Label, Metric, OTHER, Registry, RegistryConfig};
+use crate::{
+    Counter, Descriptor, Family, Gauge, Label, LocalCounter, Metric, OTHER, Registry,
+    RegistryConfig,
+};
 
 const LIMIT: usize = 3;
 
@@ -126,16 +129,16 @@ fn handles_by_values_follow_folding_and_removal() {
     let family = calls(&registry);
     let mut local = family.local(&registry.shard());
     let scoped = family.scoped(["a", "ok"]);
-    local.with(["b", "ok"], |counter| counter.inc());
+    local.with(["b", "ok"], LocalCounter::inc);
     drop(scoped);
     for name in ["c", "d", "e", "e", "b"] {
-        local.with([name, "ok"], |counter| counter.inc());
+        local.with([name, "ok"], LocalCounter::inc);
     }
     assert_eq!(count(&family, "b", "ok"), Some(2));
     assert_eq!(count(&family, OTHER, "ok"), Some(2));
     assert_eq!(local.handles.len(), LIMIT, "what is folded fills no memory");
     let_pass(&registry, IDLE_TICKS + 1);
-    local.with(["e", "ok"], |counter| counter.inc());
+    local.with(["e", "ok"], LocalCounter::inc);
     assert_eq!(count(&family, "e", "ok"), Some(1));
     assert_eq!(shown(&family).values().sum::<u64>(), 7);
 }
@@ -146,7 +149,7 @@ fn a_handle_by_values_gets_a_series_of_its_own_again_when_there_is_room() {
     let family = calls(&registry);
     let mut local = family.local(&registry.shard());
     for name in ["a", "b", "c"] {
-        local.with([name, "ok"], |counter| counter.inc());
+        local.with([name, "ok"], LocalCounter::inc);
     }
     let_pass(&registry, IDLE_TICKS);
     family.with(["b", "ok"]).inc();
@@ -239,7 +242,7 @@ fn threads_count_exactly_while_series_are_folded_and_read() {
                 let mut local = family.local(&registry.shard());
                 for round in 0..20_000_usize {
                     let name = &names[(round / 500 + thread) % names.len()];
-                    local.with([name, "ok"], |counter| counter.inc());
+                    local.with([name, "ok"], LocalCounter::inc);
                 }
             });
         }

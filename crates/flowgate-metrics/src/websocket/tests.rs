@@ -96,6 +96,11 @@ fn messages_bytes_pings_and_the_first_close_are_counted() {
     }
     assert!(socket.send(TEXT).now_or_never().unwrap().is_err(), "the socket takes three");
     NOW.store(2_000_000_000, Ordering::Relaxed);
+    let pongs = "ws_ping_rtt_seconds_count{endpoint=\"chat\"}";
+    for expected in [0.0, 0.0, 1.0, 1.0] {
+        socket.next().now_or_never().unwrap().unwrap().unwrap();
+        assert_eq!(value(&registry, pongs), Some(expected), "only the pong that answers counts");
+    }
     while socket.next().now_or_never().unwrap().is_some() {}
     assert_eq!(open(&registry), 1.0);
     drop(socket);
@@ -136,6 +141,23 @@ fn a_connection_without_a_close_frame_ended_abnormally() {
         value(&registry, "ws_closes_total{endpoint=\"chat\",code_class=\"abnormal\"}"),
         Some(1.0)
     );
+}
+
+#[test]
+fn a_close_frame_that_answers_another_does_not_count() {
+    let registry = Registry::new();
+    let sockets = WebSocketMetrics::register(&registry).unwrap();
+    let to_read = [Told(MessageKind::Close, b"", Some(1001))];
+    let mut socket =
+        sockets.endpoint("chat").meter(Socket { to_read: to_read.into(), room_count: 1 });
+    socket.next().now_or_never().unwrap().unwrap().unwrap();
+    socket.send(BYE).now_or_never().unwrap().unwrap();
+    drop(socket);
+    assert_eq!(
+        value(&registry, "ws_closes_total{endpoint=\"chat\",code_class=\"going_away\"}"),
+        Some(1.0)
+    );
+    assert_eq!(value(&registry, "ws_closes_total{endpoint=\"chat\",code_class=\"normal\"}"), None);
 }
 
 #[test]
