@@ -22,7 +22,6 @@ use super::{Endpoint, Handshake, WebSocketMetrics};
 /// As a `route_layer` of axum, `by_route` names endpoints by the template of the route.
 #[derive(Debug, Clone)]
 pub struct MeteredUpgradeLayer {
-    metrics: WebSocketMetrics,
     naming: Naming,
 }
 
@@ -31,14 +30,14 @@ pub struct MeteredUpgradeLayer {
 enum Naming {
     Fixed(Endpoint),
     #[cfg(feature = "axum")]
-    ByRoute,
+    ByRoute(WebSocketMetrics),
 }
 
 impl MeteredUpgradeLayer {
     /// For a service that is one endpoint, with this name.
     #[must_use]
     pub fn named(metrics: &WebSocketMetrics, endpoint: &str) -> Self {
-        Self { metrics: metrics.clone(), naming: Naming::Fixed(metrics.endpoint(endpoint)) }
+        Self { naming: Naming::Fixed(metrics.endpoint(endpoint)) }
     }
 
     /// For routes of axum: the endpoint is the template that matched, such as `/chat/{room}`.
@@ -48,7 +47,7 @@ impl MeteredUpgradeLayer {
     #[cfg(feature = "axum")]
     #[must_use]
     pub fn by_route(metrics: &WebSocketMetrics) -> Self {
-        Self { metrics: metrics.clone(), naming: Naming::ByRoute }
+        Self { naming: Naming::ByRoute(metrics.clone()) }
     }
 }
 
@@ -75,10 +74,10 @@ impl<S> MeteredUpgradeService<S> {
         match &self.layer.naming {
             Naming::Fixed(endpoint) => Some(endpoint.clone()),
             #[cfg(feature = "axum")]
-            Naming::ByRoute => {
+            Naming::ByRoute(metrics) => {
                 let path = request.extensions().get::<axum::extract::MatchedPath>();
                 let name = path.map_or(crate::OTHER, axum::extract::MatchedPath::as_str);
-                Some(self.layer.metrics.endpoint(name))
+                Some(metrics.endpoint(name))
             }
         }
     }
