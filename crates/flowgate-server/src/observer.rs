@@ -1,18 +1,71 @@
-//! What the router does, in the log.
+//! What the router does, in the log and in the metrics.
 
-use flowgate_event::{Event, Observer, Timestamp};
+use std::sync::Arc;
+
+use flowgate_event::{Event, LeaveReason, Observer, Timestamp};
+
+use crate::metrics::{Metrics, RealmIndex};
+
+/// Watches one realm.
+#[derive(Debug)]
+pub(crate) struct RealmObserver {
+    log: LogObserver,
+    metrics: MetricsObserver,
+}
+
+impl RealmObserver {
+    /// An observer of the realm with this name.
+    pub(crate) fn new(realm: String, metrics: &Arc<Metrics>) -> Self {
+        let place = metrics.realm(&realm);
+        let metrics = MetricsObserver { metrics: Arc::clone(metrics), realm: place };
+        Self { log: LogObserver { realm }, metrics }
+    }
+}
+
+impl Observer for RealmObserver {
+    fn observe(&mut self, now: Timestamp, event: &Event<'_>) {
+        self.log.observe(now, event);
+        self.metrics.observe(now, event);
+    }
+}
+
+/// Counts the events of one realm.
+#[derive(Debug)]
+struct MetricsObserver {
+    metrics: Arc<Metrics>,
+    realm: RealmIndex,
+}
+
+impl Observer for MetricsObserver {
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the enum grows; new events need no line here"
+    )]
+    fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
+        let Self { metrics, realm } = self;
+        match *event {
+            Event::SessionJoined { .. } => metrics.joined(*realm),
+            Event::SessionLeft { reason, .. } => {
+                metrics.left(*realm, reason);
+                if reason == LeaveReason::SlowConsumer {
+                    metrics.slow_consumer_closed(*realm);
+                }
+            }
+            Event::Violation { .. } => metrics.violation(*realm),
+            Event::Denied { action, .. } => metrics.local().denied(*realm, action),
+            Event::Dropped { message, .. } => metrics.local().dropped(*realm, message, "refused"),
+            Event::Undeliverable { message, .. } => {
+                metrics.local().dropped(*realm, message, "too_large");
+            }
+            _ => {}
+        }
+    }
+}
 
 /// Writes the events of one realm to the log.
 #[derive(Debug)]
-pub(crate) struct LogObserver {
+struct LogObserver {
     realm: String,
-}
-
-impl LogObserver {
-    /// An observer of the realm with this name.
-    pub(crate) fn new(realm: impl Into<String>) -> Self {
-        Self { realm: realm.into() }
-    }
 }
 
 impl Observer for LogObserver {

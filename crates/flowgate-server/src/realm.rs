@@ -20,7 +20,7 @@ use flowgate_router::{Input, Join, Realm, SessionKey};
 
 use crate::{
     link::{Flushed, Outlet, lock},
-    observer::LogObserver,
+    observer::RealmObserver,
     scratch::Scratch,
 };
 use delivery::Delivery;
@@ -33,7 +33,7 @@ pub(crate) struct RealmCell {
 }
 
 struct Inner {
-    realm: Realm<LogObserver>,
+    realm: Realm<RealmObserver>,
     seats: Seats,
     taken: Taken,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Seats {
 
 /// The realm while its lock is held.
 pub(crate) struct Turn<'a> {
-    realm: &'a mut Realm<LogObserver>,
+    realm: &'a mut Realm<RealmObserver>,
     seats: &'a mut Seats,
     scratch: &'a mut Scratch,
     now: Timestamp,
@@ -69,7 +69,11 @@ impl fmt::Debug for RealmCell {
 
 impl RealmCell {
     /// A realm without sessions.
-    pub(crate) fn new(name: String, stats: Option<StatsConfig>, realm: Realm<LogObserver>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        stats: Option<StatsConfig>,
+        realm: Realm<RealmObserver>,
+    ) -> Self {
         let inner = Inner { realm, seats: Seats::default(), taken: Taken::default() };
         Self { name, stats, inner: Mutex::new(inner) }
     }

@@ -18,8 +18,9 @@ use crate::{
     config::{self, Endpoint, ListenerConfig, NodeConfig},
     gate, http,
     listener::{BindError, Bound, Stop},
+    metrics::{Metrics, MetricsError, Stats},
     observe::{BoundObserver, ObserveError},
-    observer::LogObserver,
+    observer::RealmObserver,
     realm::{RealmCell, deliver},
     scratch::Scratch,
     service::{Counts, Realms, Service},
@@ -43,6 +44,7 @@ pub struct Server {
     observer: Option<BoundObserver>,
     realms: Realms,
     counts: Arc<Counts>,
+    metrics: Arc<Metrics>,
     clock: Clock,
     shutdown_timeout: Duration,
 }
@@ -77,6 +79,9 @@ pub enum StartError {
     /// The line-protocol observer.
     #[error(transparent)]
     Observer(#[from] ObserveError),
+    /// The catalogue of metrics: a defect of Flowgate.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
 }
 
 impl Server {
@@ -88,11 +93,14 @@ impl Server {
         let clock = Clock::start();
         let counts = Arc::new(Counts::default());
         let flowgate = Arc::new(config.flowgate);
+        let metrics = new_metrics(clock, &config.realms, &config.listeners)?;
         let realms: Realms = config
             .realms
             .into_iter()
             .map(|realm| {
-                (realm.name.clone(), Arc::new(new_realm(realm, flowgate.request_ids, clock.now())))
+                let observer = RealmObserver::new(realm.name.clone(), &metrics);
+                let cell = new_realm(realm, flowgate.request_ids, clock.now(), observer);
+                (cell.name().to_owned(), Arc::new(cell))
             })
             .collect();
         let mut listeners = Vec::new();
@@ -107,6 +115,7 @@ impl Server {
                 &realms,
                 clock,
                 Arc::clone(&counts),
+                &metrics,
             );
             listeners.push((bound, Arc::new(service)));
         }
@@ -119,12 +128,13 @@ impl Server {
                     http::bind(address).map_err(|source| StartError::Admin { address, source })?;
                 let observing = observer.as_ref().map(|bound| Arc::clone(&bound.observing));
                 let (counts, realms) = (Arc::clone(&counts), realms.clone());
-                let admin = Admin { counts, realms, observing };
+                let metrics = Arc::clone(&metrics);
+                let admin = Admin { counts, realms, metrics, observing };
                 Ok::<_, StartError>((listener, Arc::new(admin)))
             })
             .transpose()?;
         let shutdown_timeout = flowgate.shutdown_timeout;
-        Ok(Self { listeners, admin, observer, realms, counts, clock, shutdown_timeout })
+        Ok(Self { listeners, admin, observer, realms, counts, metrics, clock, shutdown_timeout })
     }
 
     /// Where clients can connect, as URLs, in the order of the configuration.
@@ -137,6 +147,12 @@ impl Server {
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+    }
+
+    /// The stats, for a console.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::new(&self.metrics)
     }
 
     /// Where the lines of applications come in that are to be observed, by protocol.
@@ -162,6 +178,7 @@ impl Server {
         if let Some(observer) = self.observer.take() {
             admin_task.spawn(observer.run(stopped.clone()));
         }
+        admin_task.spawn(Arc::clone(&self.metrics).run(stopped.clone()));
         drop(stopped);
         shutdown.await;
         tracing::info!("shutting down");
@@ -226,7 +243,25 @@ pub fn check_files(config: &NodeConfig) -> Result<(), StartError> {
     config.listeners.iter().try_for_each(|listener| load_tls(listener).map(drop))
 }
 
-fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp) -> RealmCell {
+/// The metrics of what is configured.
+fn new_metrics(
+    clock: Clock,
+    realms: &[config::RealmConfig],
+    listeners: &[ListenerConfig],
+) -> Result<Arc<Metrics>, MetricsError> {
+    let rated = |realm: &config::RealmConfig| {
+        (realm.name.clone(), realm.stats.unwrap_or_default().rated_message_size)
+    };
+    let listeners = listeners.iter().map(|listener| listener.id.clone());
+    Metrics::new(clock, realms.iter().map(rated).collect(), listeners.collect())
+}
+
+fn new_realm(
+    realm: config::RealmConfig,
+    ids: config::RequestIds,
+    now: Timestamp,
+    observer: RealmObserver,
+) -> RealmCell {
     let config = RealmConfig {
         name: realm.name.clone(),
         uri_check: realm.uri_check,
@@ -245,7 +280,6 @@ fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp
     // Unpredictable enough for identifiers, which are no secrets: the operating system's entropy
     // by way of the generator's own seeding, mixed with the time of the start.
     let seed = fastrand::u64(..) ^ now.as_nanos();
-    let observer = LogObserver::new(realm.name.clone());
     RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer))
 }
 

@@ -19,13 +19,18 @@ use std::{
 use bytes::Bytes;
 use flowgate_event::{LeaveReason, Report, Timestamp};
 use flowgate_meter::{Due, SessionMeter};
+use flowgate_metrics::Held;
 use flowgate_router::{Close, SessionKey};
-use flowgate_wire::Message;
+use flowgate_wire::{Message, MessageType};
 use rustls::ServerConnection;
 use tokio::sync::Notify;
 
 use super::socket::WriteHalf;
-use crate::{frame::Wire, realm::RealmCell};
+use crate::{
+    frame::Wire,
+    metrics::{Direction, ListenerMetrics, RealmIndex},
+    realm::RealmCell,
+};
 
 pub(crate) use queue::Kind;
 use queue::Queue;
@@ -62,6 +67,7 @@ pub(crate) struct Outlet {
     pub(crate) woken: Notify,
     /// Whether what is written is encrypted.
     encrypts: bool,
+    metrics: Arc<ListenerMetrics>,
 }
 
 /// The meter of the session that the connection has, and where its reports go.
@@ -78,6 +84,10 @@ pub(crate) struct Metering {
     pub(crate) realm: Arc<RealmCell>,
     /// The session's place in it.
     pub(crate) session: SessionKey,
+    /// The realm's place in the metrics.
+    pub(crate) place: RealmIndex,
+    /// The session's place among those that there are.
+    pub(crate) _held: Held,
 }
 
 /// What became of a message.
@@ -124,6 +134,7 @@ impl Outlet {
         tls: Option<Box<ServerConnection>>,
         max_message_bytes: usize,
         max_queued_bytes: u64,
+        metrics: Arc<ListenerMetrics>,
     ) -> Self {
         Self {
             wire,
@@ -137,6 +148,7 @@ impl Outlet {
             welcomed: AtomicBool::new(false),
             metering: Mutex::default(),
             woken: Notify::new(),
+            metrics,
         }
     }
 
@@ -152,14 +164,15 @@ impl Outlet {
             queue.take_back(frame_bytes);
             return Enqueued::TooLarge;
         }
-        self.commit(&mut queue, message_bytes, kind)
+        self.commit(&mut queue, message.message_type(), message_bytes, kind)
     }
 
-    /// Appends a frame that has been encoded for this outlet's wire, holding one message of
-    /// `message_bytes` octets.
+    /// Appends a frame that has been encoded for this outlet's wire, holding one message of this
+    /// type and `message_bytes` octets.
     pub(crate) fn enqueue_frame(
         &self,
         frame: &SharedFrame<'_>,
+        message_type: MessageType,
         message_bytes: usize,
         kind: Kind,
     ) -> Enqueued {
@@ -176,7 +189,7 @@ impl Outlet {
             }
             SharedFrame::Share(octets) => queue.share((*octets).clone()),
         }
-        self.commit(&mut queue, message_bytes, kind)
+        self.commit(&mut queue, message_type, message_bytes, kind)
     }
 
     /// Appends octets that are no WAMP message: a control frame of the transport.
@@ -187,8 +200,14 @@ impl Outlet {
         }
     }
 
-    fn commit(&self, queue: &mut Queue, message_bytes: usize, kind: Kind) -> Enqueued {
-        queue.mark(message_bytes, kind);
+    fn commit(
+        &self,
+        queue: &mut Queue,
+        message_type: MessageType,
+        message_bytes: usize,
+        kind: Kind,
+    ) -> Enqueued {
+        queue.mark(message_type, message_bytes, kind);
         // What a client does not read may not grow without bound. One message always fits.
         let waiting = queue.position.saturating_sub(self.written.load(Ordering::Acquire));
         if waiting > self.max_queued_bytes.saturating_add(message_bytes as u64) {
@@ -350,7 +369,11 @@ impl Outlet {
                 }
             }
             match sender.write(&self.socket) {
-                Ok(()) => {
+                Ok(written) => {
+                    self.metrics.wire_bytes(Direction::Sent, written);
+                    if let Some(stall) = sender.unstall(now) {
+                        self.metrics.unstalled(stall);
+                    }
                     if self.account(sender, now) == Flushed::Reports {
                         flushed = Flushed::Reports;
                     }
@@ -363,7 +386,10 @@ impl Outlet {
                     // What is left is in the sender: if the socket takes octets again before this
                     // thread has let go of it, this tells it to look again.
                     queue.urge = true;
+                    let queued_bytes = queue.position.saturating_sub(sender.position());
                     drop(queue);
+                    self.metrics.stalled(queued_bytes);
+                    sender.stall(now);
                     self.woken.notify_one();
                     return flushed;
                 }
@@ -379,8 +405,12 @@ impl Outlet {
 
     /// Meters the messages whose last octet has been handed to the socket.
     fn account(&self, sender: &mut Sender, now: Timestamp) -> Flushed {
+        let local = self.metrics.all().local();
+        let serializer = self.wire.serializer;
         let mut metering = self.metering();
+        let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
         while let Some(mark) = sender.next_sent() {
+            local.message(place, Direction::Sent, mark.message, serializer, mark.bytes);
             let Some(metering) = metering.as_mut() else { continue };
             let traffic = match mark.kind {
                 Kind::Statistics => flowgate_meter::Traffic::StatsEvent,

@@ -5,10 +5,11 @@ use std::{mem, sync::Arc};
 use flowgate_event::LeaveReason;
 use flowgate_meter::{Due, SessionMeter};
 use flowgate_router::{Close, HandshakeStep, Input, Join, Refusal};
-use flowgate_wire::{Abort, DecodeError, Dict, Message, Payload, Value, uris};
+use flowgate_wire::{Abort, DecodeError, Dict, Message, MessageType, Payload, Value, uris};
 
 use super::{Enqueued, Kind, Link, Phase, inbound::BATCH, outlet::Metering};
 use crate::{
+    metrics::{Direction, Fault, RealmIndex, Stage},
     realm::{Turn, deliver},
     scratch::Scratch,
 };
@@ -58,6 +59,17 @@ impl Link {
                 let mut meter = SessionMeter::new(realm.stats(), now);
                 // No window is due before WELCOME.
                 let _ = meter.received(octets.len());
+                let metrics = self.service.metrics.all();
+                let place = metrics.realm(&accepted.realm);
+                let serializer = self.outlet.wire.serializer;
+                metrics.local().message(
+                    place,
+                    Direction::Received,
+                    MessageType::Hello,
+                    serializer,
+                    octets.len(),
+                );
+                let held = metrics.session(place, accepted.authmethod);
                 let outlet = &self.outlet;
                 let transport = self.describe_transport();
                 let session = realm.turn(now, scratch, |turn| {
@@ -67,6 +79,8 @@ impl Link {
                             reports: Default::default(),
                             realm: Arc::clone(&realm),
                             session,
+                            place,
+                            _held: held,
                         });
                         Join {
                             session,
@@ -95,6 +109,7 @@ impl Link {
     /// Says ABORT to a client that does not get a session.
     fn refuse(&self, refusal: Refusal, scratch: &mut Scratch) {
         self.service.counts.refused();
+        self.service.metrics.handshake_failed(Stage::Session);
         tracing::info!(reason = refusal.reason, message = refusal.message, "session refused");
         let details = [("message".into(), Value::from(refusal.message))];
         let abort = Message::Abort(Abort {
@@ -119,11 +134,14 @@ impl Link {
         }
         let now = self.service.clock.now();
         let (session, outlet) = (*session, &self.outlet);
+        let local = self.service.metrics.all().local();
+        let serializer = outlet.wire.serializer;
         let mut handled = 0;
         let mut last_words = None;
         let mut violated = false;
         realm.turn(now, scratch, |turn| {
             let mut metering = outlet.metering();
+            let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
             for (octets, message) in batch.iter().zip(decoded.into_iter().flatten()) {
                 handled += 1;
                 let message = match message {
@@ -134,6 +152,8 @@ impl Link {
                         return;
                     }
                 };
+                let message_type = message.message_type();
+                local.message(place, Direction::Received, message_type, serializer, octets.len());
                 let due = metering.as_mut().map(|metering| metering.meter.received(octets.len()));
                 if let Message::Goodbye(_) = message {
                     last_words = Some(LeaveReason::Goodbye);
@@ -155,6 +175,7 @@ impl Link {
         self.last_words = self.last_words.or(last_words);
         if violated {
             self.service.counts.violation();
+            self.service.metrics.protocol_error(Fault::Message);
         }
         handled
     }

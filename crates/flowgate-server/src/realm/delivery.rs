@@ -76,6 +76,7 @@ impl Delivery<'_> {
             let enqueued = outlet.enqueue(message, kind);
             return self.after(*only, outlet, message, enqueued);
         }
+        let message_type = message.message_type();
         for session in to {
             let Some(outlet) = self.seats.get(*session) else { continue };
             let Some(frame) = self.scratch.frames.get_mut(outlet.wire.index()) else { continue };
@@ -84,7 +85,7 @@ impl Delivery<'_> {
             }
             let shared =
                 frame.shared.as_ref().map_or(SharedFrame::Copy(&frame.octets), SharedFrame::Share);
-            let enqueued = outlet.enqueue_frame(&shared, frame.message_bytes, kind);
+            let enqueued = outlet.enqueue_frame(&shared, message_type, frame.message_bytes, kind);
             self.after(*session, outlet, message, enqueued);
         }
         for frame in &mut self.scratch.frames {

@@ -3,6 +3,7 @@
 use std::{cell::RefCell, collections::VecDeque, mem};
 
 use bytes::Bytes;
+use flowgate_wire::MessageType;
 
 use super::Ending;
 
@@ -112,6 +113,7 @@ pub(super) struct Mark {
     pub(super) end: u64,
     /// Octets of the serialized message.
     pub(super) bytes: usize,
+    pub(super) message: MessageType,
     pub(super) kind: Kind,
 }
 
@@ -187,11 +189,11 @@ impl Queue {
     }
 
     /// Marks the end of a message.
-    pub(super) fn mark(&mut self, bytes: usize, kind: Kind) {
+    pub(super) fn mark(&mut self, message: MessageType, bytes: usize, kind: Kind) {
         if self.marks.capacity() == 0 {
             SPARE.with_borrow_mut(|spare| equip(&mut self.marks, &mut spare.marks));
         }
-        self.marks.push_back(Mark { end: self.position, bytes, kind });
+        self.marks.push_back(Mark { end: self.position, bytes, message, kind });
     }
 
     /// Whether there is something that a flush could write now.

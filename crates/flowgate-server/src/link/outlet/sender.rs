@@ -4,8 +4,10 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice, Read, Write},
     mem,
+    time::Duration,
 };
 
+use flowgate_event::Timestamp;
 use rustls::ServerConnection;
 
 use super::queue::{Chunk, Mark, Queue, strip_lists};
@@ -26,6 +28,8 @@ pub(super) struct Sender {
     tls: Option<Box<ServerConnection>>,
     /// Octets that TLS has encrypted and the socket has not yet taken all of.
     encrypted: u64,
+    /// When the socket began to take nothing.
+    stalled_at: Option<Timestamp>,
 }
 
 impl Sender {
@@ -37,6 +41,7 @@ impl Sender {
             position: 0,
             tls,
             encrypted: 0,
+            stalled_at: None,
         }
     }
 
@@ -56,8 +61,8 @@ impl Sender {
         !self.chunks.is_empty() || self.wants_write()
     }
 
-    /// One write to the socket.
-    pub(super) fn write(&mut self, socket: &WriteHalf) -> io::Result<()> {
+    /// One write to the socket, or as many as TLS needs; how many octets it has taken.
+    pub(super) fn write(&mut self, socket: &WriteHalf) -> io::Result<usize> {
         if self.tls.is_some() {
             return self.write_encrypted(socket);
         }
@@ -78,7 +83,7 @@ impl Sender {
         }
         self.consume(written);
         self.position += written as u64;
-        Ok(())
+        Ok(written)
     }
 
     /// Removes octets from the front.
@@ -97,22 +102,34 @@ impl Sender {
         self.offset = octets;
     }
 
-    fn write_encrypted(&mut self, socket: &WriteHalf) -> io::Result<()> {
-        let Some(tls) = self.tls.as_mut() else { return Ok(()) };
+    fn write_encrypted(&mut self, socket: &WriteHalf) -> io::Result<usize> {
+        let Some(tls) = self.tls.as_mut() else { return Ok(0) };
         if !tls.wants_write() {
             let octets = self.chunks.front().map_or(&[][..], Chunk::octets);
             let plain = tls.writer().write(octets.get(self.offset..).unwrap_or_default())?;
             self.consume(plain);
             self.encrypted += plain as u64;
         }
-        let Some(tls) = self.tls.as_mut() else { return Ok(()) };
+        let Some(tls) = self.tls.as_mut() else { return Ok(0) };
+        let mut written = 0;
         while tls.wants_write() {
-            if tls.write_tls(&mut Direct(socket))? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+            match tls.write_tls(&mut Direct(socket))? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => written += count,
             }
         }
         self.position += mem::take(&mut self.encrypted);
-        Ok(())
+        Ok(written)
+    }
+
+    /// The socket takes nothing.
+    pub(super) fn stall(&mut self, now: Timestamp) {
+        self.stalled_at.get_or_insert(now);
+    }
+
+    /// The socket has taken something; for how long it had not.
+    pub(super) fn unstall(&mut self, now: Timestamp) -> Option<Duration> {
+        self.stalled_at.take().map(|since| now.since(since))
     }
 
     /// The next message that has been handed to the socket completely.
