@@ -4,7 +4,7 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_observer::Protocol;
-use flowgate_router::{MetaApi, Realm, RealmConfig, RequestIds, Role};
+use flowgate_router::{CallSettings, MetaApi, Realm, RealmConfig, RequestIds, Role};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -20,7 +20,7 @@ use crate::{
     listener::{BindError, Bound, Stop},
     observe::{BoundObserver, ObserveError},
     observer::LogObserver,
-    realm::{RealmCell, deliver},
+    realm::{self, RealmCell, deliver},
     scratch::Scratch,
     service::{Counts, Realms, Service},
     tls::{self, TlsError},
@@ -155,12 +155,15 @@ impl Server {
         for (bound, service) in std::mem::take(&mut self.listeners) {
             tasks.spawn(bound.run(service, stopped.clone()));
         }
-        let mut admin_task = JoinSet::new();
+        let mut others = JoinSet::new();
+        for realm in self.realms.values() {
+            others.spawn(realm::tick(Arc::clone(realm), self.clock, stopped.clone()));
+        }
         if let Some((listener, admin)) = self.admin.take() {
-            admin_task.spawn(http::serve(listener, admin, stopped.clone()));
+            others.spawn(http::serve(listener, admin, stopped.clone()));
         }
         if let Some(observer) = self.observer.take() {
-            admin_task.spawn(observer.run(stopped.clone()));
+            others.spawn(observer.run(stopped.clone()));
         }
         drop(stopped);
         shutdown.await;
@@ -184,7 +187,7 @@ impl Server {
         let _ = timeout(SHUTDOWN_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
         stop.send_replace(Stop::Now);
         while tasks.join_next().await.is_some() {}
-        while admin_task.join_next().await.is_some() {}
+        while others.join_next().await.is_some() {}
         tracing::info!("stopped");
     }
 
@@ -234,6 +237,7 @@ fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp
             config::RequestIds::Tolerant => RequestIds::Tolerant,
             config::RequestIds::Strict => RequestIds::Sequential,
         },
+        calls: CallSettings::default(),
         roles: realm
             .roles
             .into_iter()
