@@ -41,6 +41,9 @@ pub struct CallSettings {
     pub default_timeout: Option<Duration>,
     /// The longest timeout, also of calls that ask for none; `None` for any.
     pub max_timeout: Option<Duration>,
+    /// How many calls of one registration can wait while all its callees have as many as they take
+    /// at a time (`concurrency`); 0 refuses such calls.
+    pub queue_limit: usize,
 }
 
 /// How far those are trusted who have a role: 0 is the lowest, what the others mean is for the

@@ -190,6 +190,7 @@ fn join(session: SessionKey, name: &str, authrole: &str) -> Join {
         features: ClientFeatures {
             callee_call_canceling: true,
             callee_progressive_call_results: true,
+            ..ClientFeatures::default()
         },
         serializer: "any",
         transport: Value::Null,

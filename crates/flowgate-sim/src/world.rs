@@ -32,6 +32,7 @@ pub(crate) struct World {
     model: Model,
     seats: Vec<Option<Connection>>,
     request_ids: RequestIds,
+    keeps_order: bool,
     step_count: u32,
     client_count: u64,
     input_count: u64,
@@ -45,7 +46,12 @@ impl World {
         let request_ids = if random.bool() { RequestIds::Tolerant } else { RequestIds::Sequential };
         let meta_api = if random.u8(..5) > 0 { MetaApi::Enabled } else { MetaApi::Disabled };
         let uri_check = UriCheck::Loose;
-        let calls = calls(&mut random);
+        // Calls that wait or are given to another callee come later than others made after them.
+        let keeps_order = random.bool();
+        let mut calls = calls(&mut random);
+        if keeps_order {
+            calls.queue_limit = 0;
+        }
         let config = RealmConfig {
             name: "realm1".to_owned(),
             uri_check,
@@ -65,6 +71,7 @@ impl World {
             seats: (0..seat_count).map(|_| None).collect(),
             now: Timestamp::from_nanos(1_700_000_000_000_000_000),
             request_ids,
+            keeps_order,
             step_count: options.step_count,
             client_count: 0,
             input_count: 0,
@@ -110,7 +117,11 @@ impl World {
     pub(crate) fn into_summary(self) -> Summary {
         Summary {
             input_count: self.input_count,
-            counts: self.counts,
+            counts: {
+                let seen = self.model.seen.iter();
+                let seen = seen.map(|(name, count)| ((*name).to_owned(), *count));
+                self.counts.into_iter().chain(seen).collect()
+            },
             transcript_hash: self.transcript.hash(),
         }
     }
@@ -187,7 +198,9 @@ impl World {
 
     fn join(&mut self, index: usize) -> Result<(), String> {
         self.client_count += 1;
-        let client = Client::new(&mut self.random, self.client_count, self.request_ids);
+        let mut client = Client::new(&mut self.random, self.client_count, self.request_ids);
+        client.keeps_order = self.keeps_order;
+        client.features.callee_call_reroute &= !self.keeps_order;
         let authrole = match self.random.u8(..12) {
             0 => UNKNOWN_ROLE,
             1..=4 => "limited",
@@ -367,9 +380,10 @@ fn key(index: usize) -> SessionKey {
 
 /// Limits that calls reach, or none.
 fn calls(random: &mut Rng) -> CallSettings {
+    let queue_limit = random.usize(..4);
     let mut limit =
         |milliseconds| random.bool().then(|| Duration::from_millis(random.u64(1..milliseconds)));
-    CallSettings { default_timeout: limit(200), max_timeout: limit(100) }
+    CallSettings { default_timeout: limit(200), max_timeout: limit(100), queue_limit }
 }
 
 /// A role that may do everything, and one with rules of all kinds.

@@ -384,6 +384,99 @@ fn what_is_too_large_ends_the_call() {
     );
 }
 
+/// "Caller Identification": the callee may ask for it, and the configuration may forbid it.
+#[test]
+fn a_callee_can_ask_who_calls_unless_the_configuration_forbids_it() {
+    check(
+        r#"
+        join a
+        a< [2,*
+        join b
+        b< [2,*
+        a> [64,1,{"disclose_caller":true},"com.x"]
+        a< [65,1,1]
+        b> [48,1,{},"com.x"]
+        a< [68,1,1,{"caller":$b,"caller_authid":"b","caller_authrole":"anonymous"}]
+        a> [64,2,{"disclose_caller":true},"com.hidden"]
+        a< [65,2,2]
+        b> [48,2,{},"com.hidden"]
+        a< [68,2,2,{}]
+        b> [48,3,{"disclose_me":true},"com.hidden"]
+        b< [8,48,3,{},"wamp.error.option_disallowed.disclose_me",["the router does not disclose who calls or publishes \"com.hidden\""]]
+        "#,
+    );
+}
+
+/// "Call Trust Levels": that of the caller's role.
+#[test]
+fn an_invocation_tells_the_trust_level_of_the_callers_role() {
+    check(
+        r#"
+        join a
+        a< [2,*
+        join b trusted
+        b< [2,*
+        a> [64,1,{},"com.x"]
+        a< [65,1,1]
+        b> [48,1,{},"com.x"]
+        a< [68,1,1,{"trustlevel":3}]
+        a> [48,2,{},"com.x"]
+        a< [68,2,1,{}]
+        "#,
+    );
+}
+
+/// "Call Timeouts", by the callee: if it has announced and asked for it.
+#[test]
+fn a_timeout_is_forwarded_to_a_callee_that_looks_after_it() {
+    check(
+        r#"
+        join a timeout
+        a< [2,*
+        join b
+        b< [2,*
+        a> [64,1,{"forward_timeout":true},"com.x"]
+        a< [65,1,1]
+        a> [64,2,{},"com.y"]
+        a< [65,2,2]
+        b> [64,1,{"forward_timeout":true},"com.z"]
+        b< [65,1,3]
+        b> [48,2,{"timeout":10},"com.x"]
+        a< [68,1,1,{"timeout":10}]
+        pass 100ms
+        a> [8,68,1,{},"wamp.error.timeout"]
+        b< [8,48,2,{},"wamp.error.timeout"]
+        b> [48,3,{"timeout":10},"com.y"]
+        a< [68,2,2,{}]
+        a> [48,3,{"timeout":10},"com.z"]
+        b< [68,1,3,{}]
+        pass 10ms
+        b< [8,48,3,{},"wamp.error.timeout",*
+        a< [8,48,3,{},"wamp.error.timeout",*
+        "#,
+    );
+}
+
+/// The longest time of the realm counts for those who look after timeouts themselves, too.
+#[test]
+fn a_forwarded_timeout_is_limited_by_the_realm() {
+    let max_timeout = Some(Duration::from_millis(50));
+    let calls = CallSettings { max_timeout, ..CallSettings::default() };
+    check_with(
+        &Setup { calls, ..Setup::default() },
+        r#"
+        join a timeout
+        a< [2,*
+        a> [64,1,{"forward_timeout":true},"com.x"]
+        a< [65,1,1]
+        a> [48,2,{"timeout":80},"com.x"]
+        a< [68,1,1,{"timeout":50}]
+        pass 50ms
+        a< [8,48,2,{},"wamp.error.timeout",*
+        "#,
+    );
+}
+
 /// "Call Timeouts", by the dealer: milliseconds from the CALL to the answer.
 #[test]
 fn a_call_that_is_not_answered_in_time_ends_with_a_timeout() {
@@ -476,7 +569,7 @@ fn progressive_results_let_the_time_of_a_call_begin_anew() {
 fn the_realm_has_a_default_and_a_longest_timeout() {
     let default_timeout = Some(Duration::from_millis(30));
     let max_timeout = Some(Duration::from_millis(50));
-    let calls = CallSettings { default_timeout, max_timeout };
+    let calls = CallSettings { default_timeout, max_timeout, ..CallSettings::default() };
     check_with(
         &Setup { calls, ..Setup::default() },
         r#"

@@ -16,8 +16,8 @@ use flowgate_wire::{
 };
 
 use crate::{
-    Action, CallSettings, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds,
-    Role, SessionKey, Traffic, TrustLevel,
+    Action, CallSettings, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig,
+    RequestIds, Role, SessionKey, Traffic, TrustLevel,
 };
 
 /// The realm that a script runs against.
@@ -29,7 +29,8 @@ pub(super) struct Setup {
     pub(super) calls: CallSettings,
 }
 
-/// Denies what has `secret` in it, and discloses for what has `disclosed` in it.
+/// Denies what has `secret` in it, discloses for what has `disclosed` in it, and lets nobody be
+/// disclosed for what has `hidden` in it.
 struct TestGate;
 
 impl Gate for TestGate {
@@ -38,6 +39,8 @@ impl Gate for TestGate {
             Verdict::Deny
         } else if request.uri.contains("disclosed") {
             Verdict::Admit(Disclosure::Always)
+        } else if request.uri.contains("hidden") {
+            Verdict::Admit(Disclosure::Never)
         } else {
             Verdict::Admit(Disclosure::OnRequest)
         }
@@ -228,6 +231,17 @@ impl World {
             match *property {
                 "canceling" => join.features.callee_call_canceling = true,
                 "progress" => join.features.callee_progressive_call_results = true,
+                "parts" => {
+                    join.features.caller_progressive_call_invocations = true;
+                    join.features.callee_progressive_call_invocations = true;
+                }
+                "timeout" => join.features.callee_call_timeout = true,
+                "reroute" => join.features.callee_call_reroute = true,
+                "revocation" => join.features.callee_registration_revocation = true,
+                "passthru" => {
+                    join.features.caller_payload_passthru_mode = true;
+                    join.features.callee_payload_passthru_mode = true;
+                }
                 role => join.authrole = role.to_owned(),
             }
         }
@@ -330,7 +344,7 @@ pub(super) fn report(last: bool) -> Report {
 
 /// Runs a line if it is an input.
 ///
-/// `join a [canceling] [progress] [ROLE]` or `join a at KEY` · `a> [...]` is a message from `a` ·
+/// `join a [canceling] [progress] [parts] [timeout] [reroute] [revocation] [passthru] [ROLE]` or `join a at KEY` · `a> [...]` is a message from `a` ·
 /// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST]` is a message
 /// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
 /// the last window · `pass 30ms` lets time pass · `shutdown` · `observe sessions` shows joining and leaving as events.
