@@ -92,7 +92,10 @@ impl Server {
             .realms
             .into_iter()
             .map(|realm| {
-                (realm.name.clone(), Arc::new(new_realm(realm, flowgate.request_ids, clock.now())))
+                (
+                    realm.name.clone(),
+                    Arc::new(new_realm(realm, flowgate.request_ids, flowgate.calls, clock.now())),
+                )
             })
             .collect();
         let mut listeners = Vec::new();
@@ -228,7 +231,12 @@ pub fn check_files(config: &NodeConfig) -> Result<(), StartError> {
     config.listeners.iter().try_for_each(|listener| load_tls(listener).map(drop))
 }
 
-fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp) -> RealmCell {
+fn new_realm(
+    realm: config::RealmConfig,
+    ids: config::RequestIds,
+    calls: CallSettings,
+    now: Timestamp,
+) -> RealmCell {
     let config = RealmConfig {
         name: realm.name.clone(),
         uri_check: realm.uri_check,
@@ -237,7 +245,7 @@ fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp
             config::RequestIds::Tolerant => RequestIds::Tolerant,
             config::RequestIds::Strict => RequestIds::Sequential,
         },
-        calls: CallSettings::default(),
+        calls,
         roles: realm
             .roles
             .into_iter()

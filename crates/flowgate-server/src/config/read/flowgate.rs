@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, ops::RangeInclusive};
 
+use flowgate_router::CallSettings;
+
 use crate::config::{
     FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, ObserverConfig, RealmConfig,
     RequestIds,
@@ -17,6 +19,9 @@ const MIN_SEND_QUEUE_BYTES: i128 = 64 * 1024;
 
 /// More than this for one client is a mistake in units.
 const MAX_SEND_QUEUE_BYTES: i128 = 4 * 1024 * 1024 * 1024;
+
+/// Whoever lets more calls wait for one procedure waits for something else.
+const MAX_CALL_QUEUE: i128 = 1_000_000;
 
 /// More threads than this are a mistake.
 const MAX_WORKER_THREADS: i128 = 1024;
@@ -61,6 +66,13 @@ pub(super) fn read_flowgate<'n>(
         if let Some(bytes) = reader.integer(&section, "send_queue_bytes", range) {
             config.send_queue_bytes = bytes;
         }
+        config.calls = CallSettings {
+            default_timeout: reader.seconds(&section, "call_timeout").flatten(),
+            max_timeout: reader.seconds(&section, "max_call_timeout").flatten(),
+            queue_limit: reader
+                .integer(&section, "call_queue", 0..=MAX_CALL_QUEUE)
+                .unwrap_or_default(),
+        };
     }
     if let Some(section) = reader.optional_section(&map, "keepalive", &KEEPALIVE) {
         config.keepalive = read_keepalive(reader, &section);

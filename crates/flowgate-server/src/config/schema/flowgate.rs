@@ -37,8 +37,15 @@ pub(in crate::config) const OBSERVER: Section = Section {
 pub(in crate::config) const LOG: Section =
     Section { name: "flowgate log", keys: &[&[used("format"), used("level")]] };
 
-pub(in crate::config) const LIMITS: Section =
-    Section { name: "flowgate limits", keys: &[&[used("send_queue_bytes")]] };
+pub(in crate::config) const LIMITS: Section = Section {
+    name: "flowgate limits",
+    keys: &[&[
+        used("send_queue_bytes"),
+        used("call_timeout"),
+        used("max_call_timeout"),
+        used("call_queue"),
+    ]],
+};
 
 pub(in crate::config) const KEEPALIVE: Section = Section {
     name: "flowgate keepalive",

@@ -1,5 +1,6 @@
 //! What accepted files mean.
 
+use flowgate_router::CallSettings;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use flowgate_meter::{RatedMessageSize, StatsConfig};
@@ -399,6 +400,9 @@ fn flowgates_own_settings_are_read() {
                max_label_values: 9, max_line_bytes: 70000, sources: ['http://a:1'], every: 2}, \
                log: {format: json, level: debug}, \
                limits: {send_queue_bytes: 65536}, handshake_timeout: 2.5, \
+    let all = "flowgate: {admin: {listen: '[::1]:9'}, log: {format: json, level: debug}, \
+               limits: {send_queue_bytes: 65536, call_timeout: 2.5, max_call_timeout: 60, \
+               call_queue: 7}, handshake_timeout: 2.5, \
                keepalive: {interval: 30, timeout: 0, rawsocket: true}, shutdown_timeout: 0, \
                strict_request_ids: true, worker_threads: 3}";
     let expected = FlowgateConfig {
@@ -417,6 +421,11 @@ fn flowgates_own_settings_are_read() {
         }),
         log: LogConfig { format: LogFormat::Json, level: LogLevel::Debug },
         send_queue_bytes: 65_536,
+        calls: CallSettings {
+            default_timeout: Some(Duration::from_millis(2500)),
+            max_timeout: Some(seconds(60)),
+            queue_limit: 7,
+        },
         handshake_timeout: Duration::from_millis(2500),
         keepalive: Some(Keepalive { interval: seconds(30), timeout: None }),
         rawsocket_pings: true,
