@@ -130,14 +130,12 @@ impl Dealer {
                 let shared = self.table.get_mut(entry);
                 let shared = shared.ok_or(RequestError::ProcedureAlreadyExists(procedure))?;
                 let registration = shared.id;
-                match shared.callees.policy() {
-                    InvokePolicy::Single => {
-                        return Err(RequestError::ProcedureAlreadyExists(procedure));
-                    }
-                    other if other != invoke => {
-                        return Err(RequestError::InvocationPolicyConflict(procedure));
-                    }
-                    _ => {}
+                let agreed = shared.callees.policy();
+                if agreed == InvokePolicy::Single {
+                    return Err(RequestError::ProcedureAlreadyExists(procedure));
+                }
+                if agreed != invoke {
+                    return Err(RequestError::InvocationPolicyConflict(procedure));
                 }
                 if self.members.contains(entry, callee) {
                     return Ok(Joined { registration, what: JoinedWhat::Own });

@@ -120,9 +120,10 @@ impl RegisterOptions {
                     parsed.terms.forward_timeout = is_true("forward_timeout", &value)?;
                 }
                 "force_reregister" => {
-                    if is_true("force_reregister", &value)? {
-                        parsed.force = ForceReregister::Yes;
-                    }
+                    parsed.force = match boolean("force_reregister", &value)? {
+                        Some(true) => ForceReregister::Yes,
+                        None | Some(false) => ForceReregister::No,
+                    };
                 }
                 _ => {}
             }

@@ -27,14 +27,11 @@ impl Passthru {
         let Some((key, attribute)) = attributes.into_iter().find(|(key, _)| *key == option) else {
             return Ok(false);
         };
-        *attribute = match value {
-            Value::Null => None,
-            other => Some(
-                other
-                    .as_str()
-                    .map(str::to_owned)
-                    .ok_or(RequestError::InvalidOption { option: key, expected: "a string" })?,
-            ),
+        *attribute = match value.as_str() {
+            None if *value != Value::Null => {
+                return Err(RequestError::InvalidOption { option: key, expected: "a string" });
+            }
+            text => text.map(str::to_owned),
         };
         Ok(true)
     }

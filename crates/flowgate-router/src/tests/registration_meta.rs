@@ -1,4 +1,4 @@
-//! "Registration Meta API", "Registration Revocation", and force_reregister.
+//! "Registration Meta API", "Registration Revocation", and `force_reregister`.
 
 use super::{Setup, check, check_with};
 use crate::MetaApi;

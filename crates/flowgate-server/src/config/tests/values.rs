@@ -399,8 +399,6 @@ fn flowgates_own_settings_are_read() {
                observer: {listen: 'off', counters: '127.0.0.1:7777', timeout: 0.5, \
                max_label_values: 9, max_line_bytes: 70000, sources: ['http://a:1'], every: 2}, \
                log: {format: json, level: debug}, \
-               limits: {send_queue_bytes: 65536}, handshake_timeout: 2.5, \
-    let all = "flowgate: {admin: {listen: '[::1]:9'}, log: {format: json, level: debug}, \
                limits: {send_queue_bytes: 65536, call_timeout: 2.5, max_call_timeout: 60, \
                call_queue: 7}, handshake_timeout: 2.5, \
                keepalive: {interval: 30, timeout: 0, rawsocket: true}, shutdown_timeout: 0, \
