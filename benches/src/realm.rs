@@ -2,7 +2,7 @@
 
 use flowgate_event::Timestamp;
 use flowgate_router::{
-    Action, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox, Permissions, Realm,
+    Action, CallSettings, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox, Permissions, Realm,
     RealmConfig, RequestIds, Role, SessionKey,
 };
 use flowgate_wire::{
@@ -67,7 +67,8 @@ impl Bench {
             uri_check: UriCheck::Loose,
             meta_api: MetaApi::Enabled,
             request_ids: RequestIds::Tolerant,
-            roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate) }],
+            calls: CallSettings::default(),
+            roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate), trustlevel: None }],
             agent: "bench".to_owned(),
         };
         let queued_bytes = vec![0; formats.len()];

@@ -6,8 +6,8 @@ use std::io::Write as _;
 
 use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
 use flowgate_router::{
-    Action, ClientFeatures, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds, Role,
-    SessionKey,
+    Action, CallSettings, ClientFeatures, Input, Join, MetaApi, Outbox, Realm, RealmConfig,
+    RequestIds, Role, SessionKey,
 };
 use flowgate_wire::{Format, Limits, Message, UriCheck, Value};
 
@@ -48,7 +48,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         uri_check: UriCheck::Loose,
         meta_api: MetaApi::Enabled,
         request_ids: RequestIds::Tolerant,
-        roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName) }],
+        calls: CallSettings::default(),
+        roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName), trustlevel: None }],
         agent: "example".to_owned(),
     };
     let mut realm = Realm::new(config, 1, ());

@@ -55,6 +55,10 @@ pub enum Input<'a> {
         /// The last metering window, if the realm is to publish one.
         report: Option<Report>,
     },
+    /// The moment that [`Realm::next_deadline`](crate::Realm::next_deadline) gave has come.
+    ///
+    /// Given early, it does nothing.
+    Tick,
     /// The router shuts down: every session is sent GOODBYE, those last who watch sessions end.
     ///
     /// Given again, it closes the connections of those who have been told and have not answered.
@@ -90,4 +94,18 @@ pub struct ClientFeatures {
     pub callee_call_canceling: bool,
     /// The callee yields progressive results (`callee.progressive_call_results`).
     pub callee_progressive_call_results: bool,
+    /// The callee takes calls in parts (`callee.progressive_call_invocations`).
+    pub callee_progressive_call_invocations: bool,
+    /// The callee can stop by itself when time is over (`callee.call_timeout`).
+    pub callee_call_timeout: bool,
+    /// The callee may leave a call to others (`callee.call_reroute`).
+    pub callee_call_reroute: bool,
+    /// The callee understands that a registration is revoked (`callee.registration_revocation`).
+    pub callee_registration_revocation: bool,
+    /// The callee takes payloads that are not to be looked into (`callee.payload_passthru_mode`).
+    pub callee_payload_passthru_mode: bool,
+    /// The caller makes calls in parts (`caller.progressive_call_invocations`).
+    pub caller_progressive_call_invocations: bool,
+    /// The caller takes payloads that are not to be looked into (`caller.payload_passthru_mode`).
+    pub caller_payload_passthru_mode: bool,
 }

@@ -189,8 +189,7 @@ impl State {
         let Some(request) = request.filter(|_| phase == Phase::Open) else { return };
         if message == MessageType::Invocation {
             if let Some(call) = self.calls.of_callee(key, request) {
-                let outcome = Outcome::Refused(RequestError::InvocationTooLarge);
-                self.calls.finish(turn, call, outcome);
+                self.calls.lose(turn, call);
             }
         } else if matches!(message, MessageType::Result | MessageType::Error) {
             match self.calls.of_caller(key, request) {
@@ -211,8 +210,7 @@ impl State {
         self.sessions.advance(key, phase);
         if was_open {
             self.broker.detach(key);
-            self.dealer.detach(key);
-            self.calls.detach(turn, key);
+            self.detach_callee(turn, key);
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Source: advanced profile, "Session Meta API"; `wamp.session.on_stats` is an extension of
 //! Crossbar.io ("Session Statistics").
 
+mod registration;
+
 use flowgate_event::{Account, Observer, Report};
 use flowgate_wire::{Call, Dict, Entry, Payload, Result as ResultMessage, SessionId, Value};
 
@@ -40,12 +42,17 @@ impl Procedure {
 impl State {
     /// Answers a call of a procedure under `wamp`; the gate has admitted it.
     pub(crate) fn call_meta<'m, O: Observer>(
-        &self,
+        &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Call<'_>,
     ) -> Result<(), RequestError<'m>> {
         let uri = message.procedure.as_str();
+        if self.config.meta_api == MetaApi::Enabled
+            && let Some(procedure) = registration::Procedure::from_uri(uri)
+        {
+            return self.call_registration_meta(turn, from, message, procedure);
+        }
         let procedure = match self.config.meta_api {
             MetaApi::Enabled => Procedure::from_uri(uri),
             MetaApi::Disabled => None,

@@ -86,6 +86,9 @@ impl State {
             return Err(RequestError::ReservedUri(topic));
         }
         let disclosure = self.admit(turn, from, GateAction::Publish, topic, MatchPolicy::Exact)?;
+        if !options.disclose_me.is_allowed(disclosure) {
+            return Err(RequestError::DiscloseMeDisallowed(topic));
+        }
         let publication = self.ids.publication();
         if acknowledge == Acknowledge::Wanted {
             turn.send(from, Published { request: message.request, publication });
@@ -141,6 +144,15 @@ impl State {
 impl DiscloseMe {
     /// Whether the other side is told: because the session asks, or because the gate says so.
     pub(crate) fn applies(self, disclosure: Disclosure) -> bool {
-        self == Self::Asked || disclosure == Disclosure::Always
+        match disclosure {
+            Disclosure::OnRequest => self == Self::Asked,
+            Disclosure::Always => true,
+            Disclosure::Never => false,
+        }
+    }
+
+    /// Whether the session may ask for it.
+    pub(crate) fn is_allowed(self, disclosure: Disclosure) -> bool {
+        self == Self::NotAsked || disclosure != Disclosure::Never
     }
 }

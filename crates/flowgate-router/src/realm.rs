@@ -8,7 +8,7 @@ use flowgate_wire::{MatchPolicy, Message, RequestId, Uri};
 use crate::{
     Input, Outbox, RealmConfig, RequestIds, SessionKey,
     broker::Broker,
-    calls::Calls,
+    calls::{Calls, Standing},
     dealer::Dealer,
     ids::Ids,
     request_error::RequestError,
@@ -82,6 +82,13 @@ impl<O> Realm<O> {
         self.state.sessions.open_count()
     }
 
+    /// When the realm is to be given [`Input::Tick`], if nothing happens before; `None` if it waits
+    /// for nothing. May change with every input. Cost: O(1).
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.state.calls.next_deadline()
+    }
+
     /// Proves that all tables and indexes agree. Cost: O(everything); for tests and simulations.
     ///
     /// # Errors
@@ -91,7 +98,7 @@ impl<O> Realm<O> {
         let is_open = |session| sessions.open(session).is_some();
         sessions.check()?;
         broker.check(is_open)?;
-        dealer.check(is_open)?;
+        dealer.check(is_open, |registration, seat| calls.counted(registration, seat))?;
         calls.check(is_open)
     }
 }
@@ -127,8 +134,10 @@ impl<O: Observer> Realm<O> {
             Input::Leave { session, reason, report } => {
                 state.handle_leave(turn, session, reason, report.as_ref());
             }
+            Input::Tick => state.calls.expire(turn),
             Input::Shutdown => state.handle_shutdown(turn),
         }
+        state.settle(turn);
     }
 }
 
@@ -154,7 +163,7 @@ impl State {
         message: Message<'_>,
     ) {
         if let Some(request) = counted_request(&message)
-            && !self.take_request(from, request)
+            && !self.take_request(from, request, &message)
         {
             return self.violate(turn, from, "request identifier out of sequence");
         }
@@ -192,13 +201,25 @@ impl State {
     }
 
     /// Notes a client's request; whether it is one that may come now.
-    fn take_request(&mut self, from: SessionKey, request: RequestId) -> bool {
+    fn take_request(
+        &mut self,
+        from: SessionKey,
+        request: RequestId,
+        message: &Message<'_>,
+    ) -> bool {
         let Some(session) = self.sessions.open_mut(from) else { return false };
         let expected = session.last_request.map_or(RequestId::MIN, RequestId::next);
-        session.last_request = Some(request);
         match self.config.request_ids {
             RequestIds::Tolerant => true,
-            RequestIds::Sequential => request == expected,
+            RequestIds::Sequential if request == expected => {
+                session.last_request = Some(request);
+                true
+            }
+            // A CALL may go on with an earlier one ("Verification of CALL Request IDs").
+            RequestIds::Sequential => {
+                matches!(message, Message::Call(_))
+                    && self.calls.standing(from, request) != Standing::New
+            }
         }
     }
 

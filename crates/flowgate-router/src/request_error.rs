@@ -1,10 +1,16 @@
 //! Why a request is refused: what ERROR says.
 
+use std::time::Duration;
+
 use flowgate_event::GateAction;
 use flowgate_wire::{RegistrationId, SessionId, SubscriptionId, uris};
 
 /// The error of [`RequestError::TableFull`]; the specification has none for it.
 const TABLE_FULL: &str = "flowgate.error.table_full";
+
+/// The error of [`RequestError::TooManyCalls`], which is Crossbar.io's; the specification has none
+/// for it.
+const MAX_CONCURRENCY_REACHED: &str = "crossbar.error.max_concurrency_reached";
 
 /// A refused request.
 ///
@@ -30,6 +36,9 @@ pub(crate) enum RequestError<'a> {
     /// The peer gave an option a value that the specification knows and this router does not take.
     #[error("option {option:?} can only be {allowed}")]
     OptionNotAllowed { option: &'static str, allowed: &'static str },
+    /// The peer wants to be disclosed where the configuration forbids it.
+    #[error("the router does not disclose who calls or publishes {0:?}")]
+    DiscloseMeDisallowed(&'a str),
     /// The peer called a procedure of the router with the wrong arguments.
     #[error("argument {argument:?} is not {expected}")]
     InvalidArgument { argument: &'static str, expected: &'static str },
@@ -42,6 +51,22 @@ pub(crate) enum RequestError<'a> {
     /// The same URI or pattern with the same match policy is registered.
     #[error("procedure {0:?} is already registered")]
     ProcedureAlreadyExists(&'a str),
+    /// The procedure is shared by callees who have agreed on another invocation policy.
+    #[error("procedure {0:?} is registered with another invocation policy")]
+    InvocationPolicyConflict(&'a str),
+    /// The callee did not announce a feature that the call needs, or the caller one that the answer
+    /// needs.
+    #[error("the other side does not support {0}")]
+    FeatureNotSupported(&'static str),
+    /// All callees have as many calls as they take at a time, and no more can wait.
+    #[error("all callees of {0:?} are busy")]
+    TooManyCalls(&'a str),
+    /// All callees have said that they are unavailable.
+    #[error("no callee is available")]
+    NoAvailableCallee,
+    /// There is no registration that a procedure of the router was asked about.
+    #[error("there is no registration {0}")]
+    UnknownRegistration(RegistrationId),
     /// The session does not hold the registration it wants to end.
     #[error("the session holds no registration {0}")]
     NoSuchRegistration(RegistrationId),
@@ -57,6 +82,9 @@ pub(crate) enum RequestError<'a> {
     /// The caller canceled the call.
     #[error("the caller canceled the call")]
     Canceled,
+    /// The callee did not answer in time.
+    #[error("the callee did not answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
     /// The callee left before it answered.
     #[error("the callee left before it answered")]
     CalleeLeft,
@@ -86,10 +114,20 @@ impl RequestError<'_> {
             Self::NotAuthorized { .. } => uris::error::NOT_AUTHORIZED,
             Self::NoSuchProcedure(_) => uris::error::NO_SUCH_PROCEDURE,
             Self::ProcedureAlreadyExists(_) => uris::error::PROCEDURE_ALREADY_EXISTS,
-            Self::NoSuchRegistration(_) => uris::error::NO_SUCH_REGISTRATION,
+            Self::DiscloseMeDisallowed(_) => uris::error::DISCLOSE_ME_DISALLOWED,
+            Self::InvocationPolicyConflict(_) => {
+                uris::error::PROCEDURE_EXISTS_WITH_DIFFERENT_INVOCATION_POLICY
+            }
+            Self::FeatureNotSupported(_) => uris::error::FEATURE_NOT_SUPPORTED,
+            Self::TooManyCalls(_) => MAX_CONCURRENCY_REACHED,
+            Self::NoAvailableCallee => uris::error::NO_AVAILABLE_CALLEE,
+            Self::NoSuchRegistration(_) | Self::UnknownRegistration(_) => {
+                uris::error::NO_SUCH_REGISTRATION
+            }
             Self::NoSuchSubscription(_) => uris::error::NO_SUCH_SUBSCRIPTION,
             Self::NoSuchSession(_) => uris::error::NO_SUCH_SESSION,
             Self::TableFull(_) => TABLE_FULL,
+            Self::Timeout(_) => uris::error::TIMEOUT,
             Self::Canceled | Self::CalleeLeft | Self::ShuttingDown => uris::error::CANCELED,
             Self::InvocationTooLarge | Self::AnswerTooLarge => uris::error::PAYLOAD_SIZE_EXCEEDED,
         }

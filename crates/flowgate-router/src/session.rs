@@ -162,6 +162,11 @@ impl Sessions {
         self.by_id.get(&id).and_then(|&key| self.open(key))
     }
 
+    /// The place of the open session with an id.
+    pub(crate) fn key(&self, id: SessionId) -> Option<SessionKey> {
+        self.by_id.get(&id).copied().filter(|key| self.open(*key).is_some())
+    }
+
     /// The open sessions by ascending key. Cost: O(highest key).
     pub(crate) fn iter_open(&self) -> impl Iterator<Item = (SessionKey, &Session)> {
         let sessions = (0..).map(SessionKey).zip(&self.slots);

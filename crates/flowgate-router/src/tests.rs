@@ -2,11 +2,16 @@
 
 mod broker;
 mod calls;
+mod calls_in_parts;
 mod dealer;
 mod handshake;
 mod harness;
 mod lifecycle;
 mod meta;
+mod passthru;
+mod queues;
+mod registration_meta;
+mod sharing;
 mod violations;
 mod walk;
 

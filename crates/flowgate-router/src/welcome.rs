@@ -9,12 +9,23 @@ const BROKER: [&str; 3] =
     ["pattern_based_subscription", "publisher_exclusion", "publisher_identification"];
 
 /// The features of the dealer that work.
-const DEALER: [&str; 4] = [
+const DEALER: [&str; 12] = [
     "call_canceling",
+    "call_reroute",
+    "call_timeout",
+    "call_trustlevels",
     "caller_identification",
     "pattern_based_registration",
+    "payload_passthru_mode",
+    "progressive_call_invocations",
     "progressive_call_results",
+    "registration_revocation",
+    "sharded_registration",
+    "shared_registration",
 ];
+
+/// Announced by the dealer where the realm has the meta API.
+const REGISTRATION_META_API: &str = "registration_meta_api";
 
 /// Announced by both roles where the realm has the meta API.
 const SESSION_META_API: &str = "session_meta_api";
@@ -31,18 +42,25 @@ pub(crate) fn details<'a>(config: &'a RealmConfig, session: &'a Session) -> Valu
         (
             "roles",
             Value::dict([
-                ("broker", role(&BROKER, config.meta_api)),
-                ("dealer", role(&DEALER, config.meta_api)),
+                ("broker", role(&BROKER, &[SESSION_META_API], config.meta_api)),
+                (
+                    "dealer",
+                    role(&DEALER, &[SESSION_META_API, REGISTRATION_META_API], config.meta_api),
+                ),
             ]),
         ),
     ])
 }
 
-fn role(features: &[&'static str], meta_api: MetaApi) -> Value<'static> {
+fn role(
+    features: &[&'static str],
+    meta_features: &[&'static str],
+    meta_api: MetaApi,
+) -> Value<'static> {
     let meta = match meta_api {
-        MetaApi::Enabled => Some(SESSION_META_API),
-        MetaApi::Disabled => None,
+        MetaApi::Enabled => meta_features,
+        MetaApi::Disabled => &[],
     };
-    let features = features.iter().copied().chain(meta);
+    let features = features.iter().chain(meta).copied();
     Value::dict([("features", Value::dict(features.map(|name| (name, Value::from(true)))))])
 }

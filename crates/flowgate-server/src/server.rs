@@ -4,7 +4,7 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_observer::Protocol;
-use flowgate_router::{MetaApi, Realm, RealmConfig, RequestIds, Role};
+use flowgate_router::{CallSettings, MetaApi, Realm, RealmConfig, RequestIds, Role, TrustLevel};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -20,7 +20,7 @@ use crate::{
     listener::{BindError, Bound, Stop},
     observe::{BoundObserver, ObserveError},
     observer::LogObserver,
-    realm::{RealmCell, deliver},
+    realm::{self, RealmCell, deliver},
     scratch::Scratch,
     service::{Counts, Realms, Service},
     tls::{self, TlsError},
@@ -92,7 +92,10 @@ impl Server {
             .realms
             .into_iter()
             .map(|realm| {
-                (realm.name.clone(), Arc::new(new_realm(realm, flowgate.request_ids, clock.now())))
+                (
+                    realm.name.clone(),
+                    Arc::new(new_realm(realm, flowgate.request_ids, flowgate.calls, clock.now())),
+                )
             })
             .collect();
         let mut listeners = Vec::new();
@@ -155,12 +158,15 @@ impl Server {
         for (bound, service) in std::mem::take(&mut self.listeners) {
             tasks.spawn(bound.run(service, stopped.clone()));
         }
-        let mut admin_task = JoinSet::new();
+        let mut others = JoinSet::new();
+        for realm in self.realms.values() {
+            others.spawn(realm::tick(Arc::clone(realm), self.clock, stopped.clone()));
+        }
         if let Some((listener, admin)) = self.admin.take() {
-            admin_task.spawn(http::serve(listener, admin, stopped.clone()));
+            others.spawn(http::serve(listener, admin, stopped.clone()));
         }
         if let Some(observer) = self.observer.take() {
-            admin_task.spawn(observer.run(stopped.clone()));
+            others.spawn(observer.run(stopped.clone()));
         }
         drop(stopped);
         shutdown.await;
@@ -184,7 +190,7 @@ impl Server {
         let _ = timeout(SHUTDOWN_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
         stop.send_replace(Stop::Now);
         while tasks.join_next().await.is_some() {}
-        while admin_task.join_next().await.is_some() {}
+        while others.join_next().await.is_some() {}
         self.realms.values().for_each(|realm| realm.log_lock());
         tracing::info!("stopped");
     }
@@ -226,7 +232,12 @@ pub fn check_files(config: &NodeConfig) -> Result<(), StartError> {
     config.listeners.iter().try_for_each(|listener| load_tls(listener).map(drop))
 }
 
-fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp) -> RealmCell {
+fn new_realm(
+    realm: config::RealmConfig,
+    ids: config::RequestIds,
+    calls: CallSettings,
+    now: Timestamp,
+) -> RealmCell {
     let config = RealmConfig {
         name: realm.name.clone(),
         uri_check: realm.uri_check,
@@ -235,10 +246,15 @@ fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp
             config::RequestIds::Tolerant => RequestIds::Tolerant,
             config::RequestIds::Strict => RequestIds::Sequential,
         },
+        calls,
         roles: realm
             .roles
             .into_iter()
-            .map(|role| Role { name: role.name, gate: gate::build(role.permissions) })
+            .map(|role| Role {
+                name: role.name,
+                gate: gate::build(role.permissions),
+                trustlevel: role.trustlevel.map(TrustLevel),
+            })
             .collect(),
         agent: AGENT.to_owned(),
     };

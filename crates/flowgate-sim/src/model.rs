@@ -6,12 +6,18 @@
 
 mod lifecycle;
 mod pubsub;
+mod registrations;
 mod rpc;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Verdict};
-use flowgate_router::{ClientFeatures, Input, MetaApi, Permissions, RequestIds, SessionKey};
+use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
+use flowgate_router::{
+    CallSettings, ClientFeatures, Input, MetaApi, Permissions, RequestIds, SessionKey,
+};
 use flowgate_wire::{MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris};
 
 use crate::said::Said;
@@ -21,11 +27,17 @@ pub(crate) struct Settings {
     pub(crate) uri_check: UriCheck,
     pub(crate) meta_api: MetaApi,
     pub(crate) request_ids: RequestIds,
+    pub(crate) calls: CallSettings,
     pub(crate) roles: Vec<(String, Permissions)>,
 }
 
 /// The model of a realm.
 pub(crate) struct Model {
+    /// Counts what has to have an order.
+    sequence: u64,
+    /// How often something happened that no message shows.
+    pub(crate) seen: BTreeMap<&'static str, u64>,
+    now: Timestamp,
     settings: Settings,
     is_shutting_down: bool,
     sessions: BTreeMap<SessionKey, Seat>,
@@ -48,6 +60,8 @@ struct Seat {
     features: ClientFeatures,
     last_request: u64,
     issued: u64,
+    /// The highest request of a call in parts.
+    streamed: u64,
     id: u64,
     /// What has been said to the session so far.
     heard: Heard,
@@ -81,22 +95,66 @@ struct Subscription {
 #[derive(Debug)]
 struct Registration {
     id: u64,
-    callee: SessionKey,
+    invoke: String,
+    callees: Vec<Callee>,
+    /// Whose turn it is.
+    next: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Callee {
+    key: SessionKey,
+    /// When it became a callee: calls from before do not count.
+    since: u64,
+    concurrency: Option<u64>,
+    disclose_caller: bool,
+    forward_timeout: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Pending {
     caller: SessionKey,
     request: u64,
-    callee: SessionKey,
-    invocation: u64,
+    registration: u64,
+    /// The callee, its invocation, and since when it was callee; none while the call waits.
+    with: Option<(Callee, u64)>,
+    /// Waiting calls go by this.
+    place: u64,
+    policy: MatchPolicy,
+    procedure: String,
+    /// `None`: as the callee wants.
+    disclosed: Option<bool>,
     receive_progress: bool,
+    passthru: Option<String>,
+    payload: String,
+    parts: Parts,
+    is_kept: bool,
+    tried: Vec<SessionKey>,
     is_killed: bool,
+    asked: Option<Duration>,
+    timeout: Option<Duration>,
+    deadline: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    Whole,
+    Some,
+    All,
+}
+
+impl Pending {
+    fn is_with(&self, key: SessionKey) -> bool {
+        self.with.is_some_and(|(callee, _)| callee.key == key)
+    }
 }
 
 impl Model {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
+            sequence: 0,
+            seen: BTreeMap::new(),
+            now: Timestamp::EPOCH,
             settings,
             is_shutting_down: false,
             sessions: BTreeMap::new(),
@@ -109,7 +167,8 @@ impl Model {
     }
 
     /// Predicts what the realm says to an input that it is about to handle.
-    pub(crate) fn predict(&mut self, input: &Input<'_>) {
+    pub(crate) fn predict(&mut self, now: Timestamp, input: &Input<'_>) {
+        self.now = now;
         match input {
             Input::Join(join) => self.join(join),
             Input::Message { session, message } => self.message(*session, message),
@@ -119,8 +178,10 @@ impl Model {
             }
             Input::Stats { session, .. } => self.stats(*session),
             Input::Leave { session, report, .. } => self.leave(*session, report.is_some()),
+            Input::Tick => self.expire(),
             Input::Shutdown => self.shut_down(),
         }
+        self.start_waiting();
     }
 
     /// Compares what the realm said, in order, with the prediction, and learns identifiers.
@@ -133,6 +194,7 @@ impl Model {
             actual.entry(key).or_default().push(said);
         }
         let mut expected = std::mem::take(&mut self.expected);
+        expected.values_mut().flatten().for_each(Said::forget_text);
         self.fresh = None;
         for said in actual.values_mut().chain(expected.values_mut()) {
             said.sort();
@@ -167,6 +229,11 @@ impl Model {
 
     pub(crate) fn open_count(&self) -> usize {
         self.sessions.values().filter(|seat| seat.phase == Phase::Open).count()
+    }
+
+    /// When the first of the calls times out.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.calls.iter().filter_map(|call| call.deadline).min()
     }
 
     /// What a realm still holds after all that can be answered is answered.
@@ -235,8 +302,17 @@ impl Model {
             _ => return true,
         };
         let Some(seat) = self.sessions.get_mut(&from) else { return false };
-        let expected = std::mem::replace(&mut seat.last_request, request.get()) + 1;
-        self.settings.request_ids == RequestIds::Tolerant || request.get() == expected
+        if self.settings.request_ids == RequestIds::Tolerant {
+            return true;
+        }
+        let request = request.get();
+        if request == seat.last_request + 1 {
+            seat.last_request = request;
+            return true;
+        }
+        let is_pending = |call: &Pending| call.caller == from && call.request == request;
+        let goes_on = request <= seat.streamed || self.calls.iter().any(is_pending);
+        goes_on && matches!(message, Message::Call(_))
     }
 
     fn phase(&self, key: SessionKey) -> Option<Phase> {

@@ -48,6 +48,7 @@ pub(crate) enum Said {
     },
     Unregistered {
         request: u64,
+        revoked: Option<u64>,
     },
     Invocation {
         request: u64,
@@ -55,6 +56,9 @@ pub(crate) enum Said {
         procedure: Option<String>,
         caller: Option<u64>,
         receive_progress: bool,
+        progress: bool,
+        timeout: Option<u64>,
+        passthru: Option<String>,
         payload: String,
     },
     Interrupt {
@@ -64,6 +68,7 @@ pub(crate) enum Said {
     Result {
         request: u64,
         progress: bool,
+        passthru: Option<String>,
         payload: String,
     },
     Close {
@@ -113,7 +118,11 @@ impl Said {
                 registration: registered.registration.get(),
             },
             Message::Unregistered(unregistered) => {
-                Self::Unregistered { request: unregistered.request.map_or(0, u64::from) }
+                let details = unregistered.details.as_ref();
+                Self::Unregistered {
+                    request: unregistered.request.map_or(0, u64::from),
+                    revoked: details.and_then(|details| number(details, "registration")),
+                }
             }
             Message::Invocation(invocation) => Self::Invocation {
                 request: invocation.request.get(),
@@ -121,6 +130,9 @@ impl Said {
                 procedure: text(&invocation.details, "procedure"),
                 caller: number(&invocation.details, "caller"),
                 receive_progress: is_true(&invocation.details, "receive_progress"),
+                progress: is_true(&invocation.details, "progress"),
+                timeout: number(&invocation.details, "timeout"),
+                passthru: text(&invocation.details, "ppt_scheme"),
                 payload: payload(&invocation.payload),
             },
             Message::Interrupt(interrupt) => Self::Interrupt {
@@ -130,6 +142,7 @@ impl Said {
             Message::Result(result) => Self::Result {
                 request: result.request.get(),
                 progress: is_true(&result.details, "progress"),
+                passthru: text(&result.details, "ppt_scheme"),
                 payload: payload(&result.payload),
             },
             Message::Hello(_)
@@ -150,7 +163,11 @@ impl Said {
     /// Forgets what the model does not predict: the router's own words and its own events.
     pub(crate) fn forget_text(&mut self) {
         match self {
-            Self::Failed { error, payload, .. } if error.starts_with("wamp.") => payload.clear(),
+            Self::Failed { error, payload, .. }
+                if error.starts_with("wamp.") || error.starts_with("crossbar.") =>
+            {
+                payload.clear();
+            }
             Self::Event { topic: Some(topic), payload, .. } if topic.starts_with("wamp.") => {
                 payload.clear();
             }

@@ -10,6 +10,15 @@ pub mod error {
     pub const NO_SUCH_PROCEDURE: &str = "wamp.error.no_such_procedure";
     /// A procedure is registered under the URI already.
     pub const PROCEDURE_ALREADY_EXISTS: &str = "wamp.error.procedure_already_exists";
+    /// Those who share a procedure have agreed on another invocation policy.
+    pub const PROCEDURE_EXISTS_WITH_DIFFERENT_INVOCATION_POLICY: &str =
+        "wamp.error.procedure_exists_with_different_invocation_policy";
+    /// The callee cannot take the call now; another may.
+    pub const UNAVAILABLE: &str = "wamp.error.unavailable";
+    /// All callees of the procedure are unavailable.
+    pub const NO_AVAILABLE_CALLEE: &str = "wamp.error.no_available_callee";
+    /// The other side does not support a feature that the message uses.
+    pub const FEATURE_NOT_SUPPORTED: &str = "wamp.error.feature_not_supported";
     /// The session holds no such registration.
     pub const NO_SUCH_REGISTRATION: &str = "wamp.error.no_such_registration";
     /// The session holds no such subscription.
@@ -20,6 +29,8 @@ pub mod error {
     pub const INVALID_ARGUMENT: &str = "wamp.error.invalid_argument";
     /// The call was canceled, or its callee went away.
     pub const CANCELED: &str = "wamp.error.canceled";
+    /// The callee did not answer in time.
+    pub const TIMEOUT: &str = "wamp.error.timeout";
     /// A message exceeds what its receiver's transport takes.
     pub const PAYLOAD_SIZE_EXCEEDED: &str = "wamp.error.payload_size_exceeded";
     /// The peer broke the protocol.

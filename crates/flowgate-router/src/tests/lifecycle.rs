@@ -15,17 +15,25 @@ fn welcome_says_who_the_session_is_and_what_works() {
     let broker = ["pattern_based_subscription", "publisher_exclusion", "publisher_identification"];
     let dealer = [
         "call_canceling",
+        "call_reroute",
+        "call_timeout",
+        "call_trustlevels",
         "caller_identification",
         "pattern_based_registration",
+        "payload_passthru_mode",
+        "progressive_call_invocations",
         "progressive_call_results",
+        "registration_revocation",
+        "sharded_registration",
+        "shared_registration",
     ];
-    let roles = |more: &[&'static str]| {
-        let features = |own: &[&'static str]| {
+    let roles = |meta: &[&'static str], more: &[&'static str]| {
+        let features = |own: &[&'static str], more: &[&'static str]| {
             let names = own.iter().chain(more).copied();
             let features = Value::dict(names.map(|name| (name, Value::Bool(true))));
             Value::dict([("features", features)])
         };
-        Value::dict([("broker", features(&broker)), ("dealer", features(&dealer))])
+        Value::dict([("broker", features(&broker, meta)), ("dealer", features(&dealer, more))])
     };
     let expected = |roles| {
         Value::dict([
@@ -39,9 +47,12 @@ fn welcome_says_who_the_session_is_and_what_works() {
         ])
     };
     let details = welcome_details(&Setup::default());
-    assert_eq!(details, expected(roles(&["session_meta_api"])));
+    assert_eq!(
+        details,
+        expected(roles(&["session_meta_api"], &["session_meta_api", "registration_meta_api"]))
+    );
     let details = welcome_details(&Setup { meta_api: MetaApi::Disabled, ..Setup::default() });
-    assert_eq!(details, expected(roles(&[])));
+    assert_eq!(details, expected(roles(&[], &[])));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 use flowgate_meter::StatsConfig;
 use flowgate_observer::Limits;
+use flowgate_router::CallSettings;
 use flowgate_wire::{MatchPolicy, UriCheck};
 
 use super::{Diagnostics, listener::ListenerConfig};
@@ -46,6 +47,9 @@ pub struct RoleConfig {
     pub name: String,
     /// What sessions of this role may do.
     pub permissions: Permissions,
+    /// What callees and subscribers are told about calls and publications of this role; 0 is the
+    /// lowest. `None` if they are told nothing.
+    pub trustlevel: Option<u32>,
 }
 
 /// What sessions of a role may do.
@@ -106,6 +110,8 @@ pub struct FlowgateConfig {
     pub log: LogConfig,
     /// Most bytes that wait to be sent to one client.
     pub send_queue_bytes: usize,
+    /// How long calls may take, and how many wait for busy callees.
+    pub calls: CallSettings,
     /// How long a connection may take from accept to WELCOME.
     pub handshake_timeout: Duration,
     /// Probing of idle connections; `None` if it is off.
@@ -235,6 +241,7 @@ impl Default for FlowgateConfig {
             observer: None,
             log: LogConfig::default(),
             send_queue_bytes: Self::DEFAULT_SEND_QUEUE_BYTES,
+            calls: CallSettings::default(),
             handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT,
             keepalive: Some(Keepalive::default()),
             rawsocket_pings: false,

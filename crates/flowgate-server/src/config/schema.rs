@@ -138,6 +138,7 @@ pub(super) const SECTIONS: &[&Section] = &[
     &LOG,
     &LIMITS,
     &KEEPALIVE,
+    &TRUSTLEVEL,
 ];
 
 /// Every list of refused values.

@@ -23,6 +23,7 @@ impl Model {
             features: join.features,
             last_request: 0,
             issued: 0,
+            streamed: 0,
             id: 0,
             heard: Heard::default(),
         };
@@ -140,14 +141,18 @@ impl Model {
             subscription.subscribers.remove(&key);
         }
         self.subscriptions.retain(|_, subscription| !subscription.subscribers.is_empty());
-        self.registrations.retain(|_, registration| registration.callee != key);
-        let ends = |call: &Pending| call.caller == key || call.callee == key;
+        let held = self.registrations.iter().filter(|(_, one)| one.holds(key));
+        let held: Vec<_> = held.map(|(name, _)| name.clone()).collect();
+        for name in held {
+            self.drop_callee(&name, key);
+        }
+        let ends = |call: &Pending| call.caller == key || call.is_with(key);
         let (ended, calls) = std::mem::take(&mut self.calls).into_iter().partition(ends);
         self.calls = calls;
         for call in ended {
             if call.caller != key {
                 self.refuse(call.caller, MessageType::Call, call.request, uris::error::CANCELED);
-            } else if call.callee != key {
+            } else if !call.is_with(key) {
                 self.give_up(&call);
             }
         }

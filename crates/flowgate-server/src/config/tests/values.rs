@@ -1,5 +1,6 @@
 //! What accepted files mean.
 
+use flowgate_router::CallSettings;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use flowgate_meter::{RatedMessageSize, StatsConfig};
@@ -77,6 +78,18 @@ fn statistics_are_off_without_the_section_and_have_the_documented_defaults_with_
     let duration = |realm| stats(realm).unwrap().trigger_after_duration;
     assert_eq!(duration("stats: {trigger_after_duration: 5}"), Some(seconds(5)));
     assert_eq!(duration("stats: {trigger_after_duration: 0.5}"), Some(Duration::from_millis(500)));
+}
+
+#[test]
+fn a_role_has_the_trust_level_that_names_it() {
+    let level = |node| accepted(&File { node, ..FILE }.text()).realms[0].roles[0].trustlevel;
+    assert_eq!(level(""), None);
+    let given = |number| -> &'static str {
+        let entry = format!("realm: realm1, role: anonymous, trustlevel: {number}");
+        format!("flowgate: {{trustlevels: [{{{entry}}}]}}").leak()
+    };
+    assert_eq!(level(given(0)), Some(0));
+    assert_eq!(level(given(7)), Some(7));
 }
 
 #[test]
@@ -386,7 +399,8 @@ fn flowgates_own_settings_are_read() {
                observer: {listen: 'off', counters: '127.0.0.1:7777', timeout: 0.5, \
                max_label_values: 9, max_line_bytes: 70000, sources: ['http://a:1'], every: 2}, \
                log: {format: json, level: debug}, \
-               limits: {send_queue_bytes: 65536}, handshake_timeout: 2.5, \
+               limits: {send_queue_bytes: 65536, call_timeout: 2.5, max_call_timeout: 60, \
+               call_queue: 7}, handshake_timeout: 2.5, \
                keepalive: {interval: 30, timeout: 0, rawsocket: true}, shutdown_timeout: 0, \
                strict_request_ids: true, worker_threads: 3}";
     let expected = FlowgateConfig {
@@ -405,6 +419,11 @@ fn flowgates_own_settings_are_read() {
         }),
         log: LogConfig { format: LogFormat::Json, level: LogLevel::Debug },
         send_queue_bytes: 65_536,
+        calls: CallSettings {
+            default_timeout: Some(Duration::from_millis(2500)),
+            max_timeout: Some(seconds(60)),
+            queue_limit: 7,
+        },
         handshake_timeout: Duration::from_millis(2500),
         keepalive: Some(Keepalive { interval: seconds(30), timeout: None }),
         rawsocket_pings: true,
