@@ -10,8 +10,8 @@ use std::{hint::black_box, time::Duration};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use flowgate_event::Timestamp;
 use flowgate_router::{
-    Action, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox, Permissions, Realm,
-    RealmConfig, RequestIds, Role, SessionKey, UriTable,
+    Action, ClientFeatures, Disclose, EventsConfig, Input, Join, MetaApi, Outbox, Permissions,
+    Realm, RealmConfig, RequestIds, Role, SessionKey, UriTable,
 };
 use flowgate_wire::{
     Call, Dict, Format, Limits, MatchPolicy, Message, Payload, Publish, Register, RequestId,
@@ -136,6 +136,7 @@ impl Bench {
             request_ids: RequestIds::Tolerant,
             roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate) }],
             agent: "bench".to_owned(),
+            events: EventsConfig::default(),
         };
         let queued_bytes = vec![0; formats.len()];
         let sessions = (0..).map(SessionKey).take(formats.len());

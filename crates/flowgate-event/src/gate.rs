@@ -60,6 +60,8 @@ pub enum Disclosure {
     OnRequest,
     /// Always.
     Always,
+    /// Never: a request that asks for it is refused.
+    Never,
 }
 
 /// Decides what the sessions of a role may do.

@@ -6,8 +6,8 @@ use std::io::Write as _;
 
 use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
 use flowgate_router::{
-    Action, ClientFeatures, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds, Role,
-    SessionKey,
+    Action, ClientFeatures, EventsConfig, Input, Join, MetaApi, Outbox, Realm, RealmConfig,
+    RequestIds, Role, SessionKey,
 };
 use flowgate_wire::{Format, Limits, Message, UriCheck, Value};
 
@@ -50,6 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         request_ids: RequestIds::Tolerant,
         roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName) }],
         agent: "example".to_owned(),
+        events: EventsConfig::default(),
     };
     let mut realm = Realm::new(config, 1, ());
     let mut out = Print(std::io::stdout());

@@ -90,4 +90,10 @@ pub struct ClientFeatures {
     pub callee_call_canceling: bool,
     /// The callee yields progressive results (`callee.progressive_call_results`).
     pub callee_progressive_call_results: bool,
+    /// The publisher marks payloads that are not to be looked into
+    /// (`publisher.payload_passthru_mode`).
+    pub publisher_payload_passthru_mode: bool,
+    /// The subscriber understands that a subscription is revoked
+    /// (`subscriber.subscription_revocation`).
+    pub subscriber_subscription_revocation: bool,
 }

@@ -3,12 +3,18 @@
 //! Source: advanced profile, "Session Meta API"; `wamp.session.on_stats` is an extension of
 //! Crossbar.io ("Session Statistics").
 
+mod subscription;
+
 use flowgate_event::{Account, Observer, Report};
 use flowgate_wire::{Call, Dict, Entry, Payload, Result as ResultMessage, SessionId, Value};
 
 use crate::{
-    MetaApi, SessionKey, Traffic, broker::Publication, realm::State, request_error::RequestError,
-    session::Session, turn::Turn,
+    MetaApi, SessionKey, Traffic,
+    broker::{Extras, Publication},
+    realm::State,
+    request_error::RequestError,
+    session::Session,
+    turn::Turn,
 };
 
 const ON_JOIN: &str = "wamp.session.on_join";
@@ -40,12 +46,17 @@ impl Procedure {
 impl State {
     /// Answers a call of a procedure under `wamp`; the gate has admitted it.
     pub(crate) fn call_meta<'m, O: Observer>(
-        &self,
+        &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Call<'_>,
     ) -> Result<(), RequestError<'m>> {
         let uri = message.procedure.as_str();
+        if self.config.meta_api == MetaApi::Enabled
+            && let Some(procedure) = subscription::Procedure::from_uri(uri)
+        {
+            return self.call_subscription_meta(turn, from, message, procedure);
+        }
         let procedure = match self.config.meta_api {
             MetaApi::Enabled => Procedure::from_uri(uri),
             MetaApi::Disabled => None,
@@ -162,12 +173,14 @@ impl State {
         let publication = Publication {
             topic,
             id: self.ids.publication(),
+            now: turn.now,
             publisher: None,
             exclude: None,
             payload: Payload::from_values(args, &[]),
             traffic,
+            extras: Extras::default(),
         };
-        self.broker.publish(turn.out, &publication);
+        self.broker.publish(turn.out, &self.sessions, &publication);
     }
 }
 

@@ -3,10 +3,12 @@
 mod broker;
 mod calls;
 mod dealer;
+mod events;
 mod handshake;
 mod harness;
 mod lifecycle;
 mod meta;
+mod subscriptions;
 mod violations;
 mod walk;
 

@@ -2,11 +2,28 @@
 
 use flowgate_wire::Value;
 
-use crate::{MetaApi, RealmConfig, session::Session};
+use crate::{MetaApi, realm::State, session::Session};
 
 /// The features of the broker that work ("Feature Announcement").
-const BROKER: [&str; 3] =
-    ["pattern_based_subscription", "publisher_exclusion", "publisher_identification"];
+///
+/// The specification spells sharded subscriptions like this.
+const BROKER: [&str; 6] = [
+    "pattern_based_subscription",
+    "payload_passthru_mode",
+    "publisher_exclusion",
+    "publisher_identification",
+    "shareded_subscriptions",
+    "subscriber_blackwhite_listing",
+];
+
+/// Announced by the broker where the realm has the meta API.
+const BROKER_META: [&str; 2] = ["subscription_meta_api", "subscription_revocation"];
+
+/// Announced by the broker where events are retained.
+const EVENT_RETENTION: &str = "event_retention";
+
+/// Announced by the broker where topics have histories, and the meta API to read them.
+const EVENT_HISTORY: &str = "event_history";
 
 /// The features of the dealer that work.
 const DEALER: [&str; 4] = [
@@ -20,7 +37,14 @@ const DEALER: [&str; 4] = [
 const SESSION_META_API: &str = "session_meta_api";
 
 /// `WELCOME.Details`.
-pub(crate) fn details<'a>(config: &'a RealmConfig, session: &'a Session) -> Value<'a> {
+pub(crate) fn details<'a>(state: &'a State, session: &'a Session) -> Value<'a> {
+    let config = &state.config;
+    let mut broker = BROKER.to_vec();
+    broker.extend(state.retention.is_on().then_some(EVENT_RETENTION));
+    if config.meta_api == MetaApi::Enabled {
+        broker.extend(BROKER_META);
+        broker.extend(state.broker.has_histories().then_some(EVENT_HISTORY));
+    }
     Value::dict([
         ("realm", Value::from(config.name.as_str())),
         ("authid", Value::from(session.authid.as_str())),
@@ -31,7 +55,7 @@ pub(crate) fn details<'a>(config: &'a RealmConfig, session: &'a Session) -> Valu
         (
             "roles",
             Value::dict([
-                ("broker", role(&BROKER, config.meta_api)),
+                ("broker", role(&broker, config.meta_api)),
                 ("dealer", role(&DEALER, config.meta_api)),
             ]),
         ),

@@ -4,7 +4,7 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_observer::Protocol;
-use flowgate_router::{MetaApi, Realm, RealmConfig, RequestIds, Role};
+use flowgate_router::{EventsConfig, HistoryConfig, MetaApi, Realm, RealmConfig, RequestIds, Role};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -23,6 +23,7 @@ use crate::{
     realm::{RealmCell, deliver},
     scratch::Scratch,
     service::{Counts, Realms, Service},
+    store::{Started, Store},
     tls::{self, TlsError},
 };
 
@@ -42,6 +43,7 @@ pub struct Server {
     admin: Option<(TcpListener, Arc<Admin>)>,
     observer: Option<BoundObserver>,
     realms: Realms,
+    stores: Vec<Store>,
     counts: Arc<Counts>,
     clock: Clock,
     shutdown_timeout: Duration,
@@ -66,6 +68,14 @@ pub enum StartError {
         /// What is wrong.
         source: TlsError,
     },
+    /// The thread that writes a realm's histories.
+    #[error("realm {realm}: cannot start the thread for its histories: {source}")]
+    Store {
+        /// The realm.
+        realm: String,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// The administration interface's socket.
     #[error("administration interface: cannot listen on {address}: {source}")]
     Admin {
@@ -88,13 +98,19 @@ impl Server {
         let clock = Clock::start();
         let counts = Arc::new(Counts::default());
         let flowgate = Arc::new(config.flowgate);
+        let mut stores = Vec::new();
         let realms: Realms = config
             .realms
             .into_iter()
             .map(|realm| {
-                (realm.name.clone(), Arc::new(new_realm(realm, flowgate.request_ids, clock.now())))
+                let name = realm.name.clone();
+                let (realm, store) =
+                    new_realm(realm, flowgate.request_ids, clock.now(), &counts)
+                        .map_err(|source| StartError::Store { realm: name.clone(), source })?;
+                stores.extend(store);
+                Ok((name, Arc::new(realm)))
             })
-            .collect();
+            .collect::<Result<_, _>>()?;
         let mut listeners = Vec::new();
         for listener in config.listeners {
             let bound = Bound::bind(&listener.endpoint)
@@ -124,7 +140,7 @@ impl Server {
             })
             .transpose()?;
         let shutdown_timeout = flowgate.shutdown_timeout;
-        Ok(Self { listeners, admin, observer, realms, counts, clock, shutdown_timeout })
+        Ok(Self { listeners, admin, observer, realms, stores, counts, clock, shutdown_timeout })
     }
 
     /// Where clients can connect, as URLs, in the order of the configuration.
@@ -185,6 +201,8 @@ impl Server {
         stop.send_replace(Stop::Now);
         while tasks.join_next().await.is_some() {}
         while admin_task.join_next().await.is_some() {}
+        // All sessions are over, so nothing more is recorded; nothing else is left to be done.
+        self.stores.into_iter().for_each(Store::stop);
         tracing::info!("stopped");
     }
 
@@ -225,7 +243,14 @@ pub fn check_files(config: &NodeConfig) -> Result<(), StartError> {
     config.listeners.iter().try_for_each(|listener| load_tls(listener).map(drop))
 }
 
-fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp) -> RealmCell {
+/// A realm, and the thread that writes its histories if it has them in a file.
+fn new_realm(
+    realm: config::RealmConfig,
+    ids: config::RequestIds,
+    now: Timestamp,
+    counts: &Arc<Counts>,
+) -> io::Result<(RealmCell, Option<Store>)> {
+    let (events, store) = events(&realm, now, counts)?;
     let config = RealmConfig {
         name: realm.name.clone(),
         uri_check: realm.uri_check,
@@ -240,12 +265,42 @@ fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp
             .map(|role| Role { name: role.name, gate: gate::build(role.permissions) })
             .collect(),
         agent: AGENT.to_owned(),
+        events,
     };
     // Unpredictable enough for identifiers, which are no secrets: the operating system's entropy
     // by way of the generator's own seeding, mixed with the time of the start.
     let seed = fastrand::u64(..) ^ now.as_nanos();
     let observer = LogObserver::new(realm.name.clone());
-    RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer))
+    Ok((RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer)), store))
+}
+
+/// What a realm keeps of events, with what is known from an earlier run.
+fn events(
+    realm: &config::RealmConfig,
+    since: Timestamp,
+    counts: &Arc<Counts>,
+) -> io::Result<(EventsConfig, Option<Store>)> {
+    let config::StoreConfig { kind, histories } = &realm.store;
+    let started = match kind {
+        config::StoreKind::Memory => None,
+        config::StoreKind::Redb { path, max_buffer_count } => {
+            let path = path.clone();
+            Some(Store::start(&realm.name, path, *max_buffer_count, histories, counts)?)
+        }
+    };
+    let (store, appender, records) = match started {
+        Some(Started { store, appender, records }) => (Some(store), Some(appender), records),
+        None => (None, None, Vec::new()),
+    };
+    let mut records = records.into_iter();
+    let histories = histories.iter().map(|rule| HistoryConfig {
+        pattern: rule.uri.clone(),
+        policy: rule.match_policy,
+        limit: rule.limit,
+        records: records.next().unwrap_or_default(),
+    });
+    let (retention, histories) = (realm.retention, histories.collect());
+    Ok((EventsConfig { retention, histories, store: appender, since }, store))
 }
 
 /// The URLs of a listener.

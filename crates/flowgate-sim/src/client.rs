@@ -54,6 +54,8 @@ impl Client {
             features: ClientFeatures {
                 callee_call_canceling: random.u8(..4) > 0,
                 callee_progressive_call_results: random.u8(..4) > 0,
+                publisher_payload_passthru_mode: random.u8(..8) > 0,
+                subscriber_subscription_revocation: random.bool(),
             },
             request_ids,
             is_welcome: false,

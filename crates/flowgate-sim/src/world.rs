@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fastrand::Rng;
-use flowgate_event::{Account, LeaveReason, Report, Timestamp};
+use flowgate_event::{Account, Disclosure, LeaveReason, Report, Timestamp};
 use flowgate_router::{
-    Allow, Close, Disclose, Input, Join, MetaApi, Permissions, Realm, RealmConfig, RequestIds,
-    Role, Rule, SessionKey,
+    Allow, Close, Disclose, EventsConfig, Input, Join, MetaApi, Permissions, Realm, RealmConfig,
+    RequestIds, Role, Rule, SessionKey,
 };
 use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
 
@@ -55,6 +55,7 @@ impl World {
                 .map(|(name, gate)| Role { name, gate: Box::new(gate) })
                 .collect(),
             agent: "simulation".to_owned(),
+            events: EventsConfig::default(),
         };
         let seat_count = random.u32(2..=options.client_count_max.max(2));
         Self {
@@ -358,11 +359,12 @@ fn key(index: usize) -> SessionKey {
 
 /// A role that may do everything, and one with rules of all kinds.
 fn roles() -> Vec<(String, Permissions)> {
+    let always = |always| if always { Disclosure::Always } else { Disclosure::OnRequest };
     let rule = |policy, pattern: &str, allow, publisher: bool| Rule {
         pattern: pattern.to_owned(),
         policy,
         allow,
-        disclose: Disclose { caller: !publisher, publisher },
+        disclose: Disclose { caller: always(!publisher), publisher: always(publisher) },
     };
     let limited = Permissions::new([
         rule(MatchPolicy::Prefix, "com.", Allow { register: false, ..Allow::ALL }, false),

@@ -9,7 +9,7 @@ fn judge(policy: &AuthPolicy, message: &str) -> String {
     let message = Message::decode(Format::Json, message.as_bytes(), &Limits::default());
     match policy.judge(&message.expect("the script's messages are valid")) {
         HandshakeStep::Join(accepted) => {
-            let ClientFeatures { callee_call_canceling, callee_progressive_call_results } =
+            let ClientFeatures { callee_call_canceling, callee_progressive_call_results, .. } =
                 accepted.features;
             format!(
                 "join {} {} {} {} {} {callee_call_canceling} {callee_progressive_call_results}",
@@ -55,6 +55,26 @@ fn hello_joins() {
         r#"[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"]}]"#,
         &format!("{joined} false false"),
     );
+}
+
+/// A feature counts where its role announces it.
+#[test]
+fn features_of_publishers_and_subscribers_are_noted() {
+    let features = |roles: &str| {
+        let hello = format!(r#"[1,"realm1",{{"roles":{roles}}}]"#);
+        let message = Message::decode(Format::Json, hello.as_bytes(), &Limits::default());
+        match policy(AuthOffer::Everyone).judge(&message.expect("a valid HELLO")) {
+            HandshakeStep::Join(accepted) => accepted.features,
+            other => panic!("{other:?}"),
+        }
+    };
+    let both = r#"{"features":{"payload_passthru_mode":true,"subscription_revocation":true}}"#;
+    let publisher = features(&format!(r#"{{"publisher":{both}}}"#));
+    assert!(publisher.publisher_payload_passthru_mode);
+    assert!(!publisher.subscriber_subscription_revocation);
+    let subscriber = features(&format!(r#"{{"subscriber":{both}}}"#));
+    assert!(!subscriber.publisher_payload_passthru_mode);
+    assert!(subscriber.subscriber_subscription_revocation);
 }
 
 #[test]

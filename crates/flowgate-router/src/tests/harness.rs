@@ -12,12 +12,13 @@ use flowgate_event::{
     Timestamp, Verdict,
 };
 use flowgate_wire::{
-    Format, Limits, Message, MessageType, PublicationId, RequestId, SessionId, UriCheck, Value,
+    Format, Limits, MatchPolicy, Message, MessageType, PublicationId, RequestId, SessionId,
+    UriCheck, Value,
 };
 
 use crate::{
-    Action, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds,
-    Role, SessionKey, Traffic,
+    Action, ClientFeatures, Close, EventsConfig, HistoryConfig, Input, Join, MetaApi, Outbox,
+    Realm, RealmConfig, RequestIds, RetentionConfig, Role, SessionKey, Traffic,
 };
 
 /// The realm that a script runs against.
@@ -26,9 +27,13 @@ pub(super) struct Setup {
     pub(super) uri_check: UriCheck,
     pub(super) meta_api: MetaApi,
     pub(super) request_ids: RequestIds,
+    pub(super) retention: RetentionConfig,
+    /// Patterns, policies and limits.
+    pub(super) histories: &'static [(&'static str, MatchPolicy, usize)],
 }
 
-/// Denies what has `secret` in it, and discloses for what has `disclosed` in it.
+/// Denies what has `secret` in it, discloses for what has `disclosed` in it, and never discloses
+/// for what has `hidden` in it.
 struct TestGate;
 
 impl Gate for TestGate {
@@ -37,6 +42,8 @@ impl Gate for TestGate {
             Verdict::Deny
         } else if request.uri.contains("disclosed") {
             Verdict::Admit(Disclosure::Always)
+        } else if request.uri.contains("hidden") {
+            Verdict::Admit(Disclosure::Never)
         } else {
             Verdict::Admit(Disclosure::OnRequest)
         }
@@ -109,6 +116,9 @@ impl Transcript {
 
     fn with_ids(&self, text: &str) -> String {
         let mut text = text.to_owned();
+        for (place, publication) in self.publications.iter().enumerate().rev() {
+            text = text.replace(&format!("$p{}", place + 1), &publication.to_string());
+        }
         for named in self.names.iter().rev() {
             if let Some(id) = named.id {
                 text = text.replace(&format!("${}", named.name), &id.to_string());
@@ -179,6 +189,7 @@ struct World {
     transcript: Transcript,
     joined: Vec<SessionKey>,
     next_key: u32,
+    now: Timestamp,
 }
 
 impl World {
@@ -188,11 +199,12 @@ impl World {
             transcript: Transcript::default(),
             joined: Vec::new(),
             next_key: 0,
+            now: Timestamp::from_nanos(1_000),
         }
     }
 
     fn handle(&mut self, input: Input<'_>) {
-        self.realm.handle(Timestamp::from_nanos(1_000), input, &mut self.transcript);
+        self.realm.handle(self.now, input, &mut self.transcript);
         for event in std::mem::take(&mut self.realm.observer_mut().lines) {
             let line = self.transcript.with_names(event);
             self.transcript.lines.push(line);
@@ -214,6 +226,8 @@ impl World {
             match *property {
                 "canceling" => join.features.callee_call_canceling = true,
                 "progress" => join.features.callee_progressive_call_results = true,
+                "passthru" => join.features.publisher_payload_passthru_mode = true,
+                "revocation" => join.features.subscriber_subscription_revocation = true,
                 role => join.authrole = role.to_owned(),
             }
         }
@@ -242,7 +256,17 @@ pub(super) fn config(setup: &Setup) -> RealmConfig {
         request_ids: setup.request_ids,
         roles: vec![role("anonymous"), role("backend")],
         agent: "Flowgate".to_owned(),
+        events: EventsConfig {
+            retention: setup.retention,
+            histories: setup.histories.iter().map(|history| history_config(history)).collect(),
+            ..EventsConfig::default()
+        },
     }
+}
+
+fn history_config((pattern, policy, limit): &(&str, MatchPolicy, usize)) -> HistoryConfig {
+    let (pattern, policy, limit) = ((*pattern).to_owned(), *policy, *limit);
+    HistoryConfig { pattern, policy, limit, records: Vec::new() }
 }
 
 pub(super) fn join(session: SessionKey, authid: Option<String>) -> Join {
@@ -307,7 +331,8 @@ pub(super) fn report(last: bool) -> Report {
 
 /// Runs a line if it is an input.
 ///
-/// `join a [canceling] [progress] [ROLE]` or `join a at KEY` · `a> [...]` is a message from `a` ·
+/// `join a [canceling] [progress] [passthru] [revocation] [ROLE]` or `join a at KEY` · `time NANOS`
+/// since the epoch · `a> [...]` is a message from `a` ·
 /// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST]` is a message
 /// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
 /// the last window · `shutdown` · `observe sessions` shows joining and leaving as events.
@@ -338,6 +363,9 @@ fn run_input(world: &mut World, line: &str) -> bool {
         ["leave", name, ref stats @ ..] => {
             let report = (*stats == ["stats"]).then(|| report(true));
             world.leave(world.transcript.key(name), LeaveReason::TransportLost, report);
+        }
+        ["time", nanos] => {
+            world.now = Timestamp::from_nanos(nanos.parse().expect("nanoseconds"));
         }
         ["shutdown"] => world.handle(Input::Shutdown),
         ["observe", "sessions"] => world.realm.observer_mut().wants_sessions = true,
