@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use fastrand::Rng;
 use flowgate_event::{Account, Disclosure, LeaveReason, Report, Timestamp};
 use flowgate_router::{
-    Allow, Close, Disclose, EventsConfig, Input, Join, MetaApi, Permissions, Realm, RealmConfig,
-    RequestIds, Role, Rule, SessionKey,
+    Allow, Close, Disclose, EventsConfig, HistoryConfig, Input, Join, MetaApi, Permissions, Realm,
+    RealmConfig, RequestIds, RetentionConfig, Role, Rule, SessionKey,
 };
 use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
 
@@ -23,6 +23,13 @@ const GARBAGE: &str = "not a message";
 
 /// The role of which the realm knows nothing.
 const UNKNOWN_ROLE: &str = "stranger";
+
+/// Retained events: few enough that some are driven out.
+pub(crate) const RETAINED_MAX: usize = 4;
+
+/// The histories of the realm: pattern, policy and limit. Their subscriptions count from 1.
+pub(crate) const HISTORIES: [(&str, MatchPolicy, usize); 2] =
+    [("com.a", MatchPolicy::Exact, 3), ("com.", MatchPolicy::Prefix, 1000)];
 
 /// Everything there is in one simulation.
 pub(crate) struct World {
@@ -55,7 +62,11 @@ impl World {
                 .map(|(name, gate)| Role { name, gate: Box::new(gate) })
                 .collect(),
             agent: "simulation".to_owned(),
-            events: EventsConfig::default(),
+            events: EventsConfig {
+                retention: RetentionConfig { limit: RETAINED_MAX, ..RetentionConfig::default() },
+                histories: HISTORIES.map(history).to_vec(),
+                ..EventsConfig::default()
+            },
         };
         let seat_count = random.u32(2..=options.client_count_max.max(2));
         Self {
@@ -351,6 +362,10 @@ impl World {
             sent: account,
         }
     }
+}
+
+fn history((pattern, policy, limit): (&str, MatchPolicy, usize)) -> HistoryConfig {
+    HistoryConfig { pattern: pattern.to_owned(), policy, limit, records: Vec::new() }
 }
 
 fn key(index: usize) -> SessionKey {

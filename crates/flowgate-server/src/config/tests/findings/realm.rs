@@ -109,8 +109,8 @@ fn findings_of_realms() {
     check(
         &File { realm: "store: {type: cfxdb, sync: true}", ..FILE },
         &[
-            "8:26: workers[0].realms[0].store.sync: refused: what is written is always synced",
             "8:19: workers[0].realms[0].store.type: `cfxdb` is refused: use `redb`, the file format of Flowgate",
+            "8:26: workers[0].realms[0].store.sync: refused: what is written is always synced",
         ],
     );
     check(
