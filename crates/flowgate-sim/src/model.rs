@@ -341,6 +341,13 @@ impl Model {
                     one.id = std::mem::take(subscription);
                 }
             }
+            // What it gets while it is new was predicted without knowing the identifier.
+            Said::Event { subscription, .. } => {
+                let new = self.subscriptions.get(name).map(|one| one.id);
+                if new == Some(*subscription) {
+                    *subscription = 0;
+                }
+            }
             Said::Registered { registration, .. } => {
                 let is_known = self.registrations.values().any(|one| one.id == *registration);
                 if let Some(one) = self.registrations.get_mut(name).filter(|_| !is_known) {

@@ -53,7 +53,8 @@ impl Model {
         for topic in topics.iter().filter(|topic| policy.matches(pattern, topic)) {
             let mut latest = self.retained.iter().rev().filter(|kept| kept.topic == *topic);
             let latest = latest.find(|kept| {
-                kept.except != Some(to) && kept.lists.iter().all(|list| self.admits(list, to))
+                kept.except.is_none_or(|id| !self.is_session(to, id))
+                    && kept.lists.iter().all(|list| self.admits(list, to))
             });
             if let Some(kept) = latest {
                 let said = Said::Event {
@@ -148,7 +149,7 @@ impl Model {
                 let (args, _) = message.payload.decode();
                 let kept = Kept {
                     topic: message.topic.to_string(),
-                    except: (!includes_me).then_some(from),
+                    except: publisher.filter(|_| !includes_me),
                     publisher: publisher.filter(|_| is_disclosed),
                     lists,
                     scheme,
@@ -201,15 +202,18 @@ impl Model {
                 scheme: kept.scheme.clone(),
                 payload: kept.payload.clone(),
             };
-            let receivers =
-                subscription.subscribers.iter().filter(|key| Some(**key) != kept.except);
-            expected.extend(receivers.map(|receiver| (*receiver, said.clone())));
+            expected.extend(subscription.subscribers.iter().map(|key| (*key, said.clone())));
         }
         for (receiver, said) in expected {
-            if kept.lists.iter().all(|list| self.admits(list, receiver)) {
+            let is_excluded = kept.except.is_some_and(|id| self.is_session(receiver, id));
+            if !is_excluded && kept.lists.iter().all(|list| self.admits(list, receiver)) {
                 self.expect(receiver, said);
             }
         }
+    }
+
+    fn is_session(&self, key: SessionKey, id: u64) -> bool {
+        self.sessions.get(&key).is_some_and(|seat| seat.id == id)
     }
 
     /// Whether one list admits a receiver.
@@ -315,7 +319,8 @@ impl Model {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Kept {
     topic: String,
-    except: Option<SessionKey>,
+    /// The session that did not get it.
+    except: Option<u64>,
     publisher: Option<u64>,
     lists: Vec<(String, Vec<Value<'static>>)>,
     scheme: Option<String>,
