@@ -27,15 +27,13 @@ impl Passthru {
         let Some((key, attribute)) = attributes.into_iter().find(|(key, _)| *key == option) else {
             return Ok(false);
         };
-        *attribute = match value {
-            Value::Null => None,
-            other => Some(
-                other
-                    .as_str()
-                    .map(str::to_owned)
-                    .ok_or(RequestError::InvalidOption { option: key, expected: "a string" })?,
-            ),
-        };
+        if *value == Value::Null {
+            *attribute = None;
+            return Ok(true);
+        }
+        let text = value.as_str().map(str::to_owned);
+        let wrong = RequestError::InvalidOption { option: key, expected: "a string" };
+        *attribute = Some(text.ok_or(wrong)?);
         Ok(true)
     }
 

@@ -190,10 +190,12 @@ impl Retention {
 
     /// Proves the invariants. Cost: O(events).
     pub(crate) fn check(&self) -> Result<(), String> {
+        let all = self.topics.iter();
         let events =
-            || self.topics.iter().flat_map(|(topic, all)| all.iter().map(move |e| (topic, e)));
-        let is_indexed = |(topic, event): (&Box<str>, &Retained)| {
-            self.by_age.get(&event.age) == Some(topic) && *event.record.topic() == **topic
+            || all.clone().flat_map(|(topic, events)| events.iter().map(move |e| (&**topic, e)));
+        let is_indexed = |(topic, event): (&str, &Retained)| {
+            self.by_age.get(&event.age).is_some_and(|indexed| **indexed == *topic)
+                && event.record.topic() == topic
         };
         if events().count() != self.by_age.len() || !events().all(is_indexed) {
             return Err("retention: the index by age has other events than the topics".to_owned());

@@ -11,7 +11,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
 };
@@ -147,10 +147,7 @@ impl Writer {
                 next = if is_over || batch.len() == BATCH_MAX {
                     None
                 } else {
-                    match heard.try_recv() {
-                        Ok(word) => Some(word),
-                        Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                    }
+                    heard.try_recv().ok()
                 };
             }
             self.write(&batch);

@@ -36,7 +36,14 @@ fn the_router_keeps_its_promises_for_many_seeds() {
         )
     });
     let others = ["join", "violation", "undeliverable", "stats", "leave", "shutdown"];
-    let closes = ["close session", "close connection"];
+    let closes = [
+        "close session",
+        "close connection",
+        "retained event",
+        "event with passthru",
+        "subscription revoked",
+        "history read",
+    ];
     let names = sent.map(|kind| format!("{} sent", kind.name()));
     for name in names.chain(others.iter().chain(&closes).map(ToString::to_string)) {
         assert!(counts.get(&name).is_some_and(|count| *count > 20), "{name} of {counts:?}");

@@ -14,6 +14,7 @@ use crate::{
     Options, Summary,
     client::Client,
     model::{Model, Settings},
+    said::is_true,
     shell::{Connection, Encoder, Sent, What, decode, dropped, encode},
     transcript::Transcript,
 };
@@ -307,6 +308,9 @@ impl World {
                     let message = decode(connection.client.format, &bytes)?;
                     let name = message.message_type().name();
                     *self.counts.entry(format!("{name} sent")).or_default() += 1;
+                    if let Some(name) = noteworthy(&message) {
+                        *self.counts.entry(name.to_owned()).or_default() += 1;
+                    }
                     if let Message::Welcome(welcome) = &message {
                         self.model.welcome(to, welcome.session)?;
                     }
@@ -361,6 +365,25 @@ impl World {
             received: account,
             sent: account,
         }
+    }
+}
+
+/// What a message is beside its type, where a simulation without it would say less.
+fn noteworthy(message: &Message<'_>) -> Option<&'static str> {
+    match message {
+        Message::Event(event) if is_true(&event.details, "retained") => Some("retained event"),
+        Message::Event(event) if event.details.get("ppt_scheme").is_some() => {
+            Some("event with passthru")
+        }
+        Message::Unsubscribed(unsubscribed) if unsubscribed.request.is_none() => {
+            Some("subscription revoked")
+        }
+        Message::Result(result) => {
+            let (events, kwargs) = result.payload.decode();
+            let (key, _) = kwargs.first()?;
+            (key == "is_limit_reached" && !events.is_empty()).then_some("history read")
+        }
+        _ => None,
     }
 }
 

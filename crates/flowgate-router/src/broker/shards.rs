@@ -59,3 +59,6 @@ fn weight(nkey: &str, rkey: &str) -> u64 {
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ (hash >> 33)
 }
+
+#[cfg(test)]
+mod tests;

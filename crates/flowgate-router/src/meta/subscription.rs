@@ -357,7 +357,8 @@ impl Arguments<'_> {
                 .is_valid(flowgate_wire::UriCheck::Loose, MatchPolicy::Exact)
                 .then(|| topic.to_owned())
         })?;
-        let order = match self.parsed("reverse", "a boolean", |value| value.as_bool())? {
+        let truth = |value: &Value<'_>| if let Value::Bool(is) = value { Some(*is) } else { None };
+        let order = match self.parsed("reverse", "a boolean", truth)? {
             Some(true) => Order::Reverse,
             None | Some(false) => Order::Occurrence,
         };

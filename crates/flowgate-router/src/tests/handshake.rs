@@ -65,7 +65,7 @@ fn features_of_publishers_and_subscribers_are_noted() {
         let message = Message::decode(Format::Json, hello.as_bytes(), &Limits::default());
         match policy(AuthOffer::Everyone).judge(&message.expect("a valid HELLO")) {
             HandshakeStep::Join(accepted) => accepted.features,
-            other => panic!("{other:?}"),
+            step @ (HandshakeStep::Refuse(_) | HandshakeStep::Close) => panic!("{step:?}"),
         }
     };
     let both = r#"{"features":{"payload_passthru_mode":true,"subscription_revocation":true}}"#;

@@ -258,7 +258,7 @@ pub(super) fn config(setup: &Setup) -> RealmConfig {
         agent: "Flowgate".to_owned(),
         events: EventsConfig {
             retention: setup.retention,
-            histories: setup.histories.iter().map(|history| history_config(history)).collect(),
+            histories: setup.histories.iter().map(history_config).collect(),
             ..EventsConfig::default()
         },
     }

@@ -89,7 +89,7 @@ fn wrong_questions_about_subscriptions_are_refused() {
     );
 }
 
-/// on_create goes before on_subscribe, and on_delete behind on_unsubscribe.
+/// `on_create` goes before `on_subscribe`, and `on_delete` behind `on_unsubscribe`.
 #[test]
 fn meta_events_tell_of_subscriptions_in_order() {
     check(
