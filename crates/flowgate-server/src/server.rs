@@ -110,7 +110,7 @@ impl Server {
                 stores.extend(store);
                 Ok((name, Arc::new(realm)))
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, StartError>>()?;
         let mut listeners = Vec::new();
         for listener in config.listeners {
             let bound = Bound::bind(&listener.endpoint)
