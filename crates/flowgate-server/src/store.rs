@@ -144,11 +144,8 @@ impl Writer {
                     Word::Append(append) => batch.push(append),
                     Word::Stop => is_over = true,
                 }
-                next = if is_over || batch.len() == BATCH_MAX {
-                    None
-                } else {
-                    heard.try_recv().ok()
-                };
+                next =
+                    if is_over || batch.len() == BATCH_MAX { None } else { heard.try_recv().ok() };
             }
             self.write(&batch);
             batch.clear();

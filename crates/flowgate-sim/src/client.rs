@@ -288,11 +288,13 @@ impl Client {
         let known: Vec<u64> = held.chain([1, 2, 3]).collect();
         let subscription = Value::from(known[random.usize(..known.len())]);
         let (name, args, kwargs) = match random.u8(..8) {
-            0 => {
-                let session = self.peers[random.usize(..self.peers.len())];
+            0..2 => {
+                // Itself more often than others, of whose subscriptions it knows nothing.
+                let among = if random.bool() { 1 } else { self.peers.len() };
+                let session = self.peers[random.usize(..among)];
                 ("remove_subscriber", vec![subscription, Value::from(session)], Vec::new())
             }
-            1..3 => ("count_subscribers", vec![subscription], Vec::new()),
+            2..4 => ("count_subscribers", vec![subscription], Vec::new()),
             _ => {
                 let mut query = vec![("reverse".into(), random.bool().into())];
                 if random.bool() {
