@@ -2,8 +2,8 @@
 
 use flowgate_event::Timestamp;
 use flowgate_router::{
-    Action, CallSettings, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox, Permissions, Realm,
-    RealmConfig, RequestIds, Role, SessionKey,
+    Action, CallSettings, ClientFeatures, Disclose, EventsConfig, Input, Join, MetaApi, Outbox,
+    Permissions, Realm, RealmConfig, RequestIds, Role, SessionKey,
 };
 use flowgate_wire::{
     Dict, Format, Limits, MatchPolicy, Message, Register, Subscribe, Uri, UriCheck, Value,
@@ -70,6 +70,7 @@ impl Bench {
             calls: CallSettings::default(),
             roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate), trustlevel: None }],
             agent: "bench".to_owned(),
+            events: EventsConfig::default(),
         };
         let queued_bytes = vec![0; formats.len()];
         let sessions = (0..).map(SessionKey).take(formats.len());

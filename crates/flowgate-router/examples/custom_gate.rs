@@ -6,8 +6,8 @@ use std::io::Write as _;
 
 use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
 use flowgate_router::{
-    Action, CallSettings, ClientFeatures, Input, Join, MetaApi, Outbox, Realm, RealmConfig,
-    RequestIds, Role, SessionKey,
+    Action, CallSettings, ClientFeatures, EventsConfig, Input, Join, MetaApi, Outbox, Realm,
+    RealmConfig, RequestIds, Role, SessionKey,
 };
 use flowgate_wire::{Format, Limits, Message, UriCheck, Value};
 
@@ -51,6 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         calls: CallSettings::default(),
         roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName), trustlevel: None }],
         agent: "example".to_owned(),
+        events: EventsConfig::default(),
     };
     let mut realm = Realm::new(config, 1, ());
     let mut out = Print(std::io::stdout());

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use flowgate_event::Gate;
+use flowgate_event::{Gate, Timestamp};
 use flowgate_wire::UriCheck;
+
+use crate::{EventStore, HistoryConfig, RetentionConfig};
 
 /// The settings of one realm.
 pub struct RealmConfig {
@@ -21,6 +23,21 @@ pub struct RealmConfig {
     pub roles: Vec<Role>,
     /// What WELCOME says as `agent`.
     pub agent: String,
+    /// What the broker keeps of events.
+    pub events: EventsConfig,
+}
+
+/// What the broker of a realm keeps of events.
+#[derive(Default)]
+pub struct EventsConfig {
+    /// How much is retained for later subscribers.
+    pub retention: RetentionConfig,
+    /// The topics and patterns that have a history.
+    pub histories: Vec<HistoryConfig>,
+    /// What keeps histories beyond the life of the process; without, they are in memory only.
+    pub store: Option<Box<dyn EventStore>>,
+    /// When the realm begins: since then there are the subscriptions that have a history.
+    pub since: Timestamp,
 }
 
 /// A role of a realm.

@@ -179,6 +179,8 @@ fn announced_features(details: &Dict<'_>) -> Result<ClientFeatures, Refusal> {
         callee_payload_passthru_mode: has("callee", "payload_passthru_mode"),
         caller_progressive_call_invocations: has("caller", "progressive_call_invocations"),
         caller_payload_passthru_mode: has("caller", "payload_passthru_mode"),
+        publisher_payload_passthru_mode: has("publisher", "payload_passthru_mode"),
+        subscriber_subscription_revocation: has("subscriber", "subscription_revocation"),
     })
 }
 

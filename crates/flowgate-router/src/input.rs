@@ -108,4 +108,10 @@ pub struct ClientFeatures {
     pub caller_progressive_call_invocations: bool,
     /// The caller takes payloads that are not to be looked into (`caller.payload_passthru_mode`).
     pub caller_payload_passthru_mode: bool,
+    /// The publisher marks payloads that are not to be looked into
+    /// (`publisher.payload_passthru_mode`).
+    pub publisher_payload_passthru_mode: bool,
+    /// The subscriber understands that a subscription is revoked
+    /// (`subscriber.subscription_revocation`).
+    pub subscriber_subscription_revocation: bool,
 }

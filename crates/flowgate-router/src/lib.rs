@@ -7,6 +7,7 @@
 //! This crate never does I/O, reads a clock, takes a lock, starts a thread, logs or prints.
 
 mod action;
+mod audience;
 mod auth;
 mod broker;
 mod calls;
@@ -15,6 +16,7 @@ mod deadlines;
 mod dealer;
 mod details;
 mod handshake;
+mod history;
 mod ids;
 mod input;
 mod invocation;
@@ -25,8 +27,10 @@ mod options;
 mod passthru;
 mod pubsub;
 mod realm;
+mod record;
 mod registering;
 mod request_error;
+mod retention;
 mod rpc;
 mod session;
 mod turn;
@@ -35,10 +39,13 @@ mod welcome;
 
 pub use action::{Action, Close, Outbox, SessionKey, Traffic};
 pub use auth::{Allow, Disclose, Permissions, Rule};
-pub use config::{CallSettings, MetaApi, RealmConfig, RequestIds, Role, TrustLevel};
+pub use config::{CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, TrustLevel};
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};
+pub use history::{EventStore, HistoryConfig, HistoryKey};
 pub use input::{ClientFeatures, Input, Join};
 pub use realm::Realm;
+pub use record::{EventRecord, RecordError};
+pub use retention::RetentionConfig;
 pub use uri_table::{EntryKey, InsertError, UriTable};
 
 #[cfg(test)]

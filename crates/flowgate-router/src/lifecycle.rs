@@ -46,7 +46,7 @@ impl State {
             transport: join.transport,
             last_request: None,
         };
-        let details = Dict::from(welcome::details(&self.config, &session));
+        let details = Dict::from(welcome::details(self, &session));
         turn.send(key, Welcome { session: session.id, details });
         turn.observe(EventKind::SessionJoined, || Event::SessionJoined {
             session: session.id,
@@ -209,7 +209,7 @@ impl State {
         let was_open = self.sessions.open(key).is_some();
         self.sessions.advance(key, phase);
         if was_open {
-            self.broker.detach(key);
+            self.detach_subscriptions(turn, key);
             self.detach_callee(turn, key);
         }
     }

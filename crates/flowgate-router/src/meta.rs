@@ -4,13 +4,18 @@
 //! Crossbar.io ("Session Statistics").
 
 mod registration;
+mod subscription;
 
 use flowgate_event::{Account, Observer, Report};
 use flowgate_wire::{Call, Dict, Entry, Payload, Result as ResultMessage, SessionId, Value};
 
 use crate::{
-    MetaApi, SessionKey, Traffic, broker::Publication, realm::State, request_error::RequestError,
-    session::Session, turn::Turn,
+    MetaApi, SessionKey, Traffic,
+    broker::{Extras, Publication},
+    realm::State,
+    request_error::RequestError,
+    session::Session,
+    turn::Turn,
 };
 
 const ON_JOIN: &str = "wamp.session.on_join";
@@ -52,6 +57,11 @@ impl State {
             && let Some(procedure) = registration::Procedure::from_uri(uri)
         {
             return self.call_registration_meta(turn, from, message, procedure);
+        }
+        if self.config.meta_api == MetaApi::Enabled
+            && let Some(procedure) = subscription::Procedure::from_uri(uri)
+        {
+            return self.call_subscription_meta(turn, from, message, procedure);
         }
         let procedure = match self.config.meta_api {
             MetaApi::Enabled => Procedure::from_uri(uri),
@@ -169,12 +179,14 @@ impl State {
         let publication = Publication {
             topic,
             id: self.ids.publication(),
+            now: turn.now,
             publisher: None,
             exclude: None,
             payload: Payload::from_values(args, &[]),
             traffic,
+            extras: Extras::default(),
         };
-        self.broker.publish(turn.out, &publication);
+        self.broker.publish(turn.out, &self.sessions, &publication);
     }
 }
 

@@ -7,24 +7,43 @@ use std::{num::NonZeroU32, time::Duration};
 
 use flowgate_wire::{Dict, MatchPolicy, Value};
 
-use crate::{passthru::Passthru, request_error::RequestError};
+use crate::{audience::Audience, passthru::Passthru, request_error::RequestError};
 
 type Parsed<T> = Result<T, RequestError<'static>>;
+
+/// Whether a new subscriber wants the latest retained event: `get_retained`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GetRetained {
+    Yes,
+    No,
+}
 
 /// `SUBSCRIBE.Options`.
 pub(crate) struct SubscribeOptions {
     pub(crate) policy: MatchPolicy,
+    pub(crate) get_retained: GetRetained,
+    /// The node key of a sharded subscriber.
+    pub(crate) nkey: Option<String>,
 }
 
 impl SubscribeOptions {
     pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
-        let mut policy = MatchPolicy::default();
+        let (policy, get_retained) = (MatchPolicy::default(), GetRetained::No);
+        let mut parsed = Self { policy, get_retained, nkey: None };
         for (option, value) in options.entries() {
-            if option == "match" {
-                policy = match_policy(&value)?;
+            match option.as_ref() {
+                "match" => parsed.policy = match_policy(&value)?,
+                "get_retained" => {
+                    parsed.get_retained = match boolean("get_retained", &value)? {
+                        Some(true) => GetRetained::Yes,
+                        None | Some(false) => GetRetained::No,
+                    };
+                }
+                "nkey" => parsed.nkey = text("nkey", &value)?,
+                _ => {}
             }
         }
-        Ok(Self { policy })
+        Ok(parsed)
     }
 }
 
@@ -178,15 +197,38 @@ pub(crate) enum ExcludeMe {
     Include,
 }
 
+/// Whether an event is kept for later subscribers: `retain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retain {
+    Yes,
+    No,
+}
+
 /// `PUBLISH.Options`.
+///
+/// What few publications have is boxed, so that the others do not carry it.
 pub(crate) struct PublishOptions {
     pub(crate) exclude_me: ExcludeMe,
     pub(crate) disclose_me: DiscloseMe,
+    pub(crate) retain: Retain,
+    /// Who may get the event, if there is a list.
+    pub(crate) audience: Option<Box<Audience>>,
+    /// The resource key, for sharded subscribers.
+    pub(crate) rkey: Option<Box<str>>,
+    /// The attributes of the payload, if there is any.
+    pub(crate) passthru: Option<Box<Passthru>>,
 }
 
 impl PublishOptions {
     pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
-        let mut parsed = Self { exclude_me: ExcludeMe::Exclude, disclose_me: DiscloseMe::NotAsked };
+        let mut parsed = Self {
+            exclude_me: ExcludeMe::Exclude,
+            disclose_me: DiscloseMe::NotAsked,
+            retain: Retain::No,
+            audience: None,
+            rkey: None,
+            passthru: None,
+        };
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "exclude_me" => {
@@ -200,10 +242,30 @@ impl PublishOptions {
                 "acknowledge" => {
                     boolean("acknowledge", &value)?;
                 }
-                _ => {}
+                "retain" => {
+                    parsed.retain = match boolean("retain", &value)? {
+                        Some(true) => Retain::Yes,
+                        None | Some(false) => Retain::No,
+                    };
+                }
+                "rkey" => parsed.rkey = text("rkey", &value)?.map(Into::into),
+                other => parsed.take_rare(other, &value)?,
             }
         }
+        check_passthru(parsed.passthru.as_deref())?;
         Ok(parsed)
+    }
+
+    /// Lists and attributes, each of several options; anything else is ignored.
+    #[cold]
+    fn take_rare(&mut self, option: &str, value: &Value<'_>) -> Parsed<()> {
+        if option.starts_with("exclude") || option.starts_with("eligible") {
+            self.audience.get_or_insert_default().take_option(option, value)?;
+            self.audience.take_if(|audience| audience.is_everybody());
+            Ok(())
+        } else {
+            take_passthru(&mut self.passthru, option, value)
+        }
     }
 }
 
@@ -378,6 +440,16 @@ fn boolean(option: &'static str, value: &Value<'_>) -> Parsed<Option<bool>> {
             Err(RequestError::InvalidOption { option, expected: "a boolean" })
         }
         truth => Ok(truth),
+    }
+}
+
+/// A string; `None` for null.
+fn text(option: &'static str, value: &Value<'_>) -> Parsed<Option<String>> {
+    match value.as_str() {
+        None if *value != Value::Null => {
+            Err(RequestError::InvalidOption { option, expected: "a string" })
+        }
+        text => Ok(text.map(str::to_owned)),
     }
 }
 

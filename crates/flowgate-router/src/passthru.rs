@@ -17,15 +17,15 @@ impl Passthru {
     pub(crate) const KEYS: [&'static str; 4] =
         ["ppt_scheme", "ppt_serializer", "ppt_cipher", "ppt_keyid"];
 
-    /// Takes an attribute from options; whether `option` is one.
+    /// Takes an option that may be one of the attributes.
     pub(crate) fn take_option(
         &mut self,
         option: &str,
         value: &Value<'_>,
-    ) -> Result<bool, RequestError<'static>> {
+    ) -> Result<(), RequestError<'static>> {
         let attributes = Self::KEYS.into_iter().zip(&mut self.values);
         let Some((key, attribute)) = attributes.into_iter().find(|(key, _)| *key == option) else {
-            return Ok(false);
+            return Ok(());
         };
         *attribute = match value.as_str() {
             None if *value != Value::Null => {
@@ -33,7 +33,7 @@ impl Passthru {
             }
             text => text.map(str::to_owned),
         };
-        Ok(true)
+        Ok(())
     }
 
     /// Whether the mode is on: it is if there is a scheme.

@@ -2,14 +2,17 @@
 
 use flowgate_event::{Disclosure, Event, EventKind, GateAction, Observer};
 use flowgate_wire::{
-    MatchPolicy, MessageType, PublicationId, Publish, Published, Subscribe, Subscribed,
-    SubscriptionId, Unsubscribe, Unsubscribed,
+    Dict, Event as EventMessage, MatchPolicy, MessageType, PublicationId, Publish, Published,
+    SessionId, Subscribe, Subscribed, SubscriptionId, Unsubscribe, Unsubscribed, Value,
 };
 
 use crate::{
-    SessionKey, Traffic,
-    broker::Publication,
-    options::{Acknowledge, DiscloseMe, ExcludeMe, PublishOptions, SubscribeOptions},
+    MetaApi, SessionKey, Traffic,
+    broker::{self, Extras, NewSubscriber, Publication, Released, retained_details},
+    options::{
+        Acknowledge, DiscloseMe, ExcludeMe, GetRetained, PublishOptions, Retain, SubscribeOptions,
+    },
+    passthru::Passthru,
     realm::{State, is_reserved},
     request_error::RequestError,
     turn::Turn,
@@ -24,7 +27,14 @@ impl State {
     ) {
         let request = message.request;
         match self.subscribe(turn, from, message) {
-            Ok(subscription) => turn.send(from, Subscribed { request, subscription }),
+            Ok((subscribed, options)) => {
+                let subscription = subscribed.id;
+                turn.send(from, Subscribed { request, subscription });
+                if options.get_retained == GetRetained::Yes {
+                    self.send_retained(turn, from, &message.topic, options.policy, subscription);
+                }
+                self.publish_subscribed(turn, from, subscribed, &message.topic);
+            }
             Err(error) => turn.refuse(from, MessageType::Subscribe, request, &error),
         }
     }
@@ -34,11 +44,44 @@ impl State {
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Subscribe<'_>,
-    ) -> Result<SubscriptionId, RequestError<'m>> {
-        let SubscribeOptions { policy } = SubscribeOptions::parse(&message.options)?;
-        let topic = self.check_uri(&message.topic, policy)?;
-        self.admit(turn, from, GateAction::Subscribe, topic, policy)?;
-        self.broker.subscribe(from, policy, topic)
+    ) -> Result<(broker::Subscribed, SubscribeOptions), RequestError<'m>> {
+        let options = SubscribeOptions::parse(&message.options)?;
+        let topic = self.check_uri(&message.topic, options.policy)?;
+        self.admit(turn, from, GateAction::Subscribe, topic, options.policy)?;
+        let new = NewSubscriber {
+            session: from,
+            policy: options.policy,
+            nkey: options.nkey.as_deref(),
+            now: turn.now,
+        };
+        Ok((self.broker.subscribe(topic, &new)?, options))
+    }
+
+    /// Sends the retained events of the topics that a subscription matches, the latest of each
+    /// that the session may get ("Event Retention").
+    fn send_retained<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        to: SessionKey,
+        topic: &str,
+        policy: MatchPolicy,
+        subscription: SubscriptionId,
+    ) {
+        let Some(session) = self.sessions.open(to) else { return };
+        self.retention.find(turn.now, policy, topic, session.identity(), |record| {
+            record.read(|details, payload| {
+                let details = retained_details(details, policy);
+                turn.send(
+                    to,
+                    EventMessage {
+                        subscription,
+                        publication: record.publication(),
+                        details: Dict::from_entries(&details),
+                        payload: payload.clone(),
+                    },
+                );
+            });
+        });
     }
 
     pub(crate) fn handle_unsubscribe<O: Observer>(
@@ -49,9 +92,60 @@ impl State {
     ) {
         let request = message.request;
         match self.broker.unsubscribe(from, message.subscription) {
-            Ok(()) => turn.send(from, Unsubscribed { request: Some(request), details: None }),
+            Ok(released) => {
+                turn.send(from, Unsubscribed { request: Some(request), details: None });
+                if let Some(session) = self.session_id(from) {
+                    self.publish_released(turn, session, released);
+                }
+            }
             Err(error) => turn.refuse(from, MessageType::Unsubscribe, request, &error),
         }
+    }
+
+    /// Ends a session's subscription against its will ("Subscription Revocation"): it is told if
+    /// it has announced that it understands.
+    pub(crate) fn revoke_subscription<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        session: SessionKey,
+        subscription: SubscriptionId,
+        reason: Option<&str>,
+    ) -> Result<(), RequestError<'static>> {
+        let released = self.broker.unsubscribe(session, subscription)?;
+        let Some(revoked) = self.sessions.open(session) else { return Ok(()) };
+        let (id, features) = (revoked.id, revoked.features);
+        if features.subscriber_subscription_revocation {
+            let mut details = vec![("subscription".into(), Value::from(subscription.get()))];
+            details.extend(reason.map(|reason| ("reason".into(), Value::from(reason))));
+            let details = Some(Dict::from_vec(details));
+            turn.send(session, Unsubscribed { request: None, details });
+        }
+        self.publish_released(turn, id, released);
+        Ok(())
+    }
+
+    /// Takes a session that is over out of all its subscriptions.
+    pub(crate) fn detach_subscriptions<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        session: SessionKey,
+    ) {
+        let is_told = self.config.meta_api == MetaApi::Enabled;
+        let mut all: Vec<Released> = Vec::new();
+        // First everything ends, so that the session itself is told nothing.
+        self.broker.detach(session, |released| {
+            if is_told && !released.is_reserved {
+                all.push(released);
+            }
+        });
+        let Some(id) = self.session_id(session) else { return };
+        for released in all {
+            self.publish_released(turn, id, released);
+        }
+    }
+
+    fn session_id(&self, session: SessionKey) -> Option<SessionId> {
+        self.sessions.get(session).map(|session| session.id)
     }
 
     /// A PUBLISH that asks for no acknowledgement gets no ERROR either ("Publishing and Events"):
@@ -63,7 +157,17 @@ impl State {
         message: &Publish<'_>,
     ) {
         let acknowledge = Acknowledge::of(&message.options);
-        let outcome = self.publish(turn, from, message, acknowledge);
+        let options = PublishOptions::parse(&message.options);
+        if let Ok(options) = &options
+            && let Some(passthru) = &options.passthru
+            && passthru.is_on()
+            && !self.announces_passthru(from)
+        {
+            let what = "PUBLISH with payload passthru mode, which was not announced";
+            return self.violate(turn, from, what);
+        }
+        let outcome =
+            options.and_then(|options| self.publish(turn, from, message, acknowledge, &options));
         match (acknowledge, outcome) {
             (_, Ok(())) => {}
             (Acknowledge::Wanted, Err(error)) => {
@@ -73,14 +177,19 @@ impl State {
         }
     }
 
+    fn announces_passthru(&self, publisher: SessionKey) -> bool {
+        let publisher = self.sessions.open(publisher);
+        publisher.is_some_and(|publisher| publisher.features.publisher_payload_passthru_mode)
+    }
+
     fn publish<'m, O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Publish<'_>,
         acknowledge: Acknowledge,
+        options: &PublishOptions,
     ) -> Result<(), RequestError<'m>> {
-        let options = PublishOptions::parse(&message.options)?;
         let topic = self.check_uri(&message.topic, MatchPolicy::Exact)?;
         if is_reserved(topic) {
             return Err(RequestError::ReservedUri(topic));
@@ -93,7 +202,7 @@ impl State {
         if acknowledge == Acknowledge::Wanted {
             turn.send(from, Published { request: message.request, publication });
         }
-        self.deliver(turn, from, message, &options, disclosure, publication);
+        self.deliver(turn, from, message, options, disclosure, publication);
         Ok(())
     }
 
@@ -106,7 +215,7 @@ impl State {
         disclosure: Disclosure,
         id: PublicationId,
     ) {
-        let publisher = self.sessions.open(from).map(|session| session.identity());
+        let identity = self.sessions.open(from).map(|session| session.identity());
         let exclude = match options.exclude_me {
             ExcludeMe::Exclude => Some(from),
             ExcludeMe::Include => None,
@@ -114,12 +223,18 @@ impl State {
         let publication = Publication {
             topic: message.topic.as_str(),
             id,
-            publisher: publisher.filter(|_| options.disclose_me.applies(disclosure)),
+            now: turn.now,
+            publisher: identity.filter(|_| options.disclose_me.applies(disclosure)),
             exclude,
             payload: message.payload.clone(),
             traffic: Traffic::Ordinary,
+            extras: options.extras(),
         };
-        self.broker.publish(turn.out, &publication);
+        self.broker.publish(turn.out, &self.sessions, &publication);
+        if options.retain == Retain::Yes && self.retention.is_on() {
+            let except = identity.filter(|_| exclude.is_some()).map(|identity| identity.session);
+            self.retention.retain(turn.now, publication.record(), except);
+        }
     }
 
     /// What the gate denies is observed where it is denied.
@@ -138,6 +253,16 @@ impl State {
             message: MessageType::Publish,
             error: error.uri(),
         });
+    }
+}
+
+impl PublishOptions {
+    fn extras(&self) -> Extras<'_> {
+        Extras {
+            audience: self.audience.as_deref(),
+            rkey: self.rkey.as_deref(),
+            passthru: self.passthru.as_deref().filter(|passthru| Passthru::is_on(passthru)),
+        }
     }
 }
 

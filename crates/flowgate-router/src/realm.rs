@@ -6,12 +6,13 @@ use flowgate_event::{
 use flowgate_wire::{MatchPolicy, Message, RequestId, Uri};
 
 use crate::{
-    Input, Outbox, RealmConfig, RequestIds, SessionKey,
+    EventsConfig, Input, Outbox, RealmConfig, RequestIds, SessionKey,
     broker::Broker,
     calls::{Calls, Standing},
     dealer::Dealer,
     ids::Ids,
     request_error::RequestError,
+    retention::Retention,
     session::{Phase, Sessions},
     turn::Turn,
 };
@@ -38,6 +39,7 @@ pub(crate) struct State {
     pub(crate) ids: Ids,
     pub(crate) sessions: Sessions,
     pub(crate) broker: Broker,
+    pub(crate) retention: Retention,
     pub(crate) dealer: Dealer,
     pub(crate) calls: Calls,
     pub(crate) service: Service,
@@ -56,12 +58,18 @@ impl<O> Realm<O> {
     /// Everything random is drawn from `seed`, which must not be guessed by clients: session
     /// identifiers and hash tables come from it.
     #[must_use]
-    pub fn new(config: RealmConfig, seed: u64, observer: O) -> Self {
+    pub fn new(mut config: RealmConfig, seed: u64, observer: O) -> Self {
         let mut ids = Ids::new(seed);
+        let EventsConfig { retention, histories, store, since } =
+            std::mem::take(&mut config.events);
+        let sessions = Sessions::new(ids.table_seed());
+        let mut broker = Broker::new(ids.table_seed(), store);
+        histories.into_iter().for_each(|history| broker.add_history(since, history));
         let state = State {
             config,
-            sessions: Sessions::new(ids.table_seed()),
-            broker: Broker::new(ids.table_seed()),
+            sessions,
+            broker,
+            retention: Retention::new(retention),
             dealer: Dealer::new(ids.table_seed()),
             calls: Calls::new(ids.table_seed()),
             service: Service::Running,
@@ -94,10 +102,11 @@ impl<O> Realm<O> {
     /// # Errors
     /// The first index that is broken.
     pub fn check_invariants(&self) -> Result<(), String> {
-        let State { sessions, broker, dealer, calls, .. } = &self.state;
+        let State { sessions, broker, retention, dealer, calls, .. } = &self.state;
         let is_open = |session| sessions.open(session).is_some();
         sessions.check()?;
         broker.check(is_open)?;
+        retention.check()?;
         dealer.check(is_open, |registration, seat| calls.counted(registration, seat))?;
         calls.check(is_open)
     }

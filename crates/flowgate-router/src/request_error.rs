@@ -12,6 +12,10 @@ const TABLE_FULL: &str = "flowgate.error.table_full";
 /// for it.
 const MAX_CONCURRENCY_REACHED: &str = "crossbar.error.max_concurrency_reached";
 
+/// The error of [`RequestError::HistoryUnavailable`], which is Crossbar.io's; the specification has
+/// none for it.
+const HISTORY_UNAVAILABLE: &str = "wamp.error.history_unavailable";
+
 /// A refused request.
 ///
 /// The router answers with ERROR: [`uri`](Self::uri) is the error, and the text its only argument.
@@ -39,6 +43,9 @@ pub(crate) enum RequestError<'a> {
     /// The peer wants to be disclosed where the configuration forbids it.
     #[error("the router does not disclose who calls or publishes {0:?}")]
     DiscloseMeDisallowed(&'a str),
+    /// The peer asked for the history of a subscription that has none.
+    #[error("there is no event history for subscription {0}")]
+    HistoryUnavailable(SubscriptionId),
     /// The peer called a procedure of the router with the wrong arguments.
     #[error("argument {argument:?} is not {expected}")]
     InvalidArgument { argument: &'static str, expected: &'static str },
@@ -73,6 +80,9 @@ pub(crate) enum RequestError<'a> {
     /// The session does not hold the subscription it wants to end.
     #[error("the session holds no subscription {0}")]
     NoSuchSubscription(SubscriptionId),
+    /// There is no subscription that a procedure of the router was asked about.
+    #[error("there is no subscription {0}")]
+    UnknownSubscription(SubscriptionId),
     /// The session that a procedure of the router was asked about is not open.
     #[error("there is no session {0}")]
     NoSuchSession(SessionId),
@@ -111,10 +121,11 @@ impl RequestError<'_> {
                 uris::error::INVALID_ARGUMENT
             }
             Self::OptionNotAllowed { .. } => uris::error::OPTION_NOT_ALLOWED,
+            Self::DiscloseMeDisallowed(_) => uris::error::DISCLOSE_ME_DISALLOWED,
+            Self::HistoryUnavailable(_) => HISTORY_UNAVAILABLE,
             Self::NotAuthorized { .. } => uris::error::NOT_AUTHORIZED,
             Self::NoSuchProcedure(_) => uris::error::NO_SUCH_PROCEDURE,
             Self::ProcedureAlreadyExists(_) => uris::error::PROCEDURE_ALREADY_EXISTS,
-            Self::DiscloseMeDisallowed(_) => uris::error::DISCLOSE_ME_DISALLOWED,
             Self::InvocationPolicyConflict(_) => {
                 uris::error::PROCEDURE_EXISTS_WITH_DIFFERENT_INVOCATION_POLICY
             }
@@ -124,7 +135,9 @@ impl RequestError<'_> {
             Self::NoSuchRegistration(_) | Self::UnknownRegistration(_) => {
                 uris::error::NO_SUCH_REGISTRATION
             }
-            Self::NoSuchSubscription(_) => uris::error::NO_SUCH_SUBSCRIPTION,
+            Self::NoSuchSubscription(_) | Self::UnknownSubscription(_) => {
+                uris::error::NO_SUCH_SUBSCRIPTION
+            }
             Self::NoSuchSession(_) => uris::error::NO_SUCH_SESSION,
             Self::TableFull(_) => TABLE_FULL,
             Self::Timeout(_) => uris::error::TIMEOUT,

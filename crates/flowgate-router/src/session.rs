@@ -157,14 +157,14 @@ impl Sessions {
         session.phase = phase;
     }
 
-    /// The open session with an id.
-    pub(crate) fn find(&self, id: SessionId) -> Option<&Session> {
-        self.by_id.get(&id).and_then(|&key| self.open(key))
-    }
-
     /// The place of the open session with an id.
     pub(crate) fn key(&self, id: SessionId) -> Option<SessionKey> {
         self.by_id.get(&id).copied().filter(|key| self.open(*key).is_some())
+    }
+
+    /// The open session with an id.
+    pub(crate) fn find(&self, id: SessionId) -> Option<&Session> {
+        self.key(id).and_then(|key| self.open(key))
     }
 
     /// The open sessions by ascending key. Cost: O(highest key).

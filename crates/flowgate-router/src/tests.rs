@@ -4,6 +4,7 @@ mod broker;
 mod calls;
 mod calls_in_parts;
 mod dealer;
+mod events;
 mod handshake;
 mod harness;
 mod lifecycle;
@@ -12,6 +13,7 @@ mod passthru;
 mod queues;
 mod registration_meta;
 mod sharing;
+mod subscriptions;
 mod violations;
 mod walk;
 

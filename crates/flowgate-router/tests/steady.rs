@@ -2,10 +2,10 @@
 
 use std::{fmt::Write as _, ops::Range};
 
-use flowgate_event::Timestamp;
+use flowgate_event::{Disclosure, Timestamp};
 use flowgate_router::{
-    Action, Allow, CallSettings, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox,
-    Permissions, Realm, RealmConfig, RequestIds, Role, Rule, SessionKey,
+    Action, Allow, CallSettings, ClientFeatures, Disclose, EventsConfig, Input, Join, MetaApi,
+    Outbox, Permissions, Realm, RealmConfig, RequestIds, Role, Rule, SessionKey,
 };
 use flowgate_wire::{Format, Limits, MatchPolicy, Message, UriCheck, Value};
 
@@ -128,7 +128,7 @@ struct Bench {
 
 impl Bench {
     fn new(formats: [Format; 3]) -> Self {
-        let disclosed = Disclose { caller: true, publisher: true };
+        let disclosed = Disclose { caller: Disclosure::Always, publisher: Disclosure::Always };
         let config = RealmConfig {
             name: "realm1".to_owned(),
             uri_check: UriCheck::Strict,
@@ -137,6 +137,7 @@ impl Bench {
             calls: CallSettings::default(),
             roles: vec![role("user", Disclose::default()), role("open", disclosed)],
             agent: "test".to_owned(),
+            events: EventsConfig::default(),
         };
         let mut bench = Self { realm: Realm::new(config, 1, ()), out: Frames::new(formats) };
         for (key, (name, authrole)) in (0..).zip(SESSIONS.into_iter().zip(["user", "user", "open"]))

@@ -19,6 +19,7 @@ mod realm;
 mod scratch;
 mod server;
 mod service;
+mod store;
 mod tls;
 
 pub use listener::BindError;

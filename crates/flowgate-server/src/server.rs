@@ -4,7 +4,9 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_observer::Protocol;
-use flowgate_router::{CallSettings, MetaApi, Realm, RealmConfig, RequestIds, Role, TrustLevel};
+use flowgate_router::{
+    EventsConfig, HistoryConfig, MetaApi, Realm, RealmConfig, RequestIds, Role, TrustLevel,
+};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -23,6 +25,7 @@ use crate::{
     realm::{self, RealmCell, deliver},
     scratch::Scratch,
     service::{Counts, Realms, Service},
+    store::{Started, Store},
     tls::{self, TlsError},
 };
 
@@ -42,6 +45,7 @@ pub struct Server {
     admin: Option<(TcpListener, Arc<Admin>)>,
     observer: Option<BoundObserver>,
     realms: Realms,
+    stores: Vec<Store>,
     counts: Arc<Counts>,
     clock: Clock,
     shutdown_timeout: Duration,
@@ -66,6 +70,14 @@ pub enum StartError {
         /// What is wrong.
         source: TlsError,
     },
+    /// The thread that writes a realm's histories.
+    #[error("realm {realm}: cannot start the thread for its histories: {source}")]
+    Store {
+        /// The realm.
+        realm: String,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// The administration interface's socket.
     #[error("administration interface: cannot listen on {address}: {source}")]
     Admin {
@@ -88,16 +100,18 @@ impl Server {
         let clock = Clock::start();
         let counts = Arc::new(Counts::default());
         let flowgate = Arc::new(config.flowgate);
+        let mut stores = Vec::new();
         let realms: Realms = config
             .realms
             .into_iter()
             .map(|realm| {
-                (
-                    realm.name.clone(),
-                    Arc::new(new_realm(realm, flowgate.request_ids, flowgate.calls, clock.now())),
-                )
+                let name = realm.name.clone();
+                let (realm, store) = new_realm(realm, &flowgate, clock.now(), &counts)
+                    .map_err(|source| StartError::Store { realm: name.clone(), source })?;
+                stores.extend(store);
+                Ok((name, Arc::new(realm)))
             })
-            .collect();
+            .collect::<Result<_, StartError>>()?;
         let mut listeners = Vec::new();
         for listener in config.listeners {
             let bound = Bound::bind(&listener.endpoint)
@@ -127,7 +141,7 @@ impl Server {
             })
             .transpose()?;
         let shutdown_timeout = flowgate.shutdown_timeout;
-        Ok(Self { listeners, admin, observer, realms, counts, clock, shutdown_timeout })
+        Ok(Self { listeners, admin, observer, realms, stores, counts, clock, shutdown_timeout })
     }
 
     /// Where clients can connect, as URLs, in the order of the configuration.
@@ -192,6 +206,8 @@ impl Server {
         while tasks.join_next().await.is_some() {}
         while others.join_next().await.is_some() {}
         self.realms.values().for_each(|realm| realm.log_lock());
+        // All sessions are over, so nothing more is recorded; nothing else is left to be done.
+        self.stores.into_iter().for_each(Store::stop);
         tracing::info!("stopped");
     }
 
@@ -232,21 +248,23 @@ pub fn check_files(config: &NodeConfig) -> Result<(), StartError> {
     config.listeners.iter().try_for_each(|listener| load_tls(listener).map(drop))
 }
 
+/// A realm, and the thread that writes its histories if it has them in a file.
 fn new_realm(
     realm: config::RealmConfig,
-    ids: config::RequestIds,
-    calls: CallSettings,
+    flowgate: &config::FlowgateConfig,
     now: Timestamp,
-) -> RealmCell {
+    counts: &Arc<Counts>,
+) -> io::Result<(RealmCell, Option<Store>)> {
+    let (events, store) = events(&realm, now, counts)?;
     let config = RealmConfig {
         name: realm.name.clone(),
         uri_check: realm.uri_check,
         meta_api: if realm.enable_meta_api { MetaApi::Enabled } else { MetaApi::Disabled },
-        request_ids: match ids {
+        request_ids: match flowgate.request_ids {
             config::RequestIds::Tolerant => RequestIds::Tolerant,
             config::RequestIds::Strict => RequestIds::Sequential,
         },
-        calls,
+        calls: flowgate.calls,
         roles: realm
             .roles
             .into_iter()
@@ -257,12 +275,42 @@ fn new_realm(
             })
             .collect(),
         agent: AGENT.to_owned(),
+        events,
     };
     // Unpredictable enough for identifiers, which are no secrets: the operating system's entropy
     // by way of the generator's own seeding, mixed with the time of the start.
     let seed = fastrand::u64(..) ^ now.as_nanos();
     let observer = LogObserver::new(realm.name.clone());
-    RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer))
+    Ok((RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer)), store))
+}
+
+/// What a realm keeps of events, with what is known from an earlier run.
+fn events(
+    realm: &config::RealmConfig,
+    since: Timestamp,
+    counts: &Arc<Counts>,
+) -> io::Result<(EventsConfig, Option<Store>)> {
+    let config::StoreConfig { kind, histories } = &realm.store;
+    let started = match kind {
+        config::StoreKind::Memory => None,
+        config::StoreKind::Redb { path, max_buffer_count } => {
+            let path = path.clone();
+            Some(Store::start(&realm.name, path, *max_buffer_count, histories, counts)?)
+        }
+    };
+    let (store, appender, records) = match started {
+        Some(Started { store, appender, records }) => (Some(store), Some(appender), records),
+        None => (None, None, Vec::new()),
+    };
+    let mut records = records.into_iter();
+    let histories = histories.iter().map(|rule| HistoryConfig {
+        pattern: rule.uri.clone(),
+        policy: rule.match_policy,
+        limit: rule.limit,
+        records: records.next().unwrap_or_default(),
+    });
+    let (retention, histories) = (realm.retention, histories.collect());
+    Ok((EventsConfig { retention, histories, store: appender, since }, store))
 }
 
 /// The URLs of a listener.

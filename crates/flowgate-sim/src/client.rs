@@ -33,6 +33,8 @@ pub(crate) struct Client {
     is_welcome: bool,
     /// It has said GOODBYE or ABORT, or was told so: it sends nothing more.
     pub(crate) is_silent: bool,
+    /// Sessions that it has heard of, its own the first.
+    peers: Vec<u64>,
     requests: u64,
     sequence: u64,
     subscriptions: Vec<SubscriptionId>,
@@ -68,11 +70,14 @@ impl Client {
                 callee_payload_passthru_mode: random.u8(..4) > 0,
                 caller_progressive_call_invocations: random.u8(..8) > 0,
                 caller_payload_passthru_mode: random.u8(..8) > 0,
+                publisher_payload_passthru_mode: random.u8(..8) > 0,
+                subscriber_subscription_revocation: random.bool(),
             },
             keeps_order: true,
             request_ids,
             is_welcome: false,
             is_silent: false,
+            peers: Vec::new(),
             requests: 0,
             sequence: 0,
             subscriptions: Vec::new(),
@@ -149,7 +154,10 @@ impl Client {
             return Err(format!("{} at the wrong time", message.message_type().name()));
         }
         match message {
-            Message::Welcome(_) => self.is_welcome = true,
+            Message::Welcome(welcome) => {
+                self.is_welcome = true;
+                self.peers.push(welcome.session.get());
+            }
             Message::Abort(_) | Message::Goodbye(_) => self.is_silent = true,
             Message::Subscribed(subscribed) => self.subscriptions.push(subscribed.subscription),
             Message::Registered(registered) => self.registrations.push(registered.registration),
@@ -168,7 +176,10 @@ impl Client {
                 // The router's own events have no sender.
                 let topic = text(&event.details, "topic");
                 let is_meta = topic.is_some_and(|topic| topic.starts_with("wamp."));
-                if !is_meta {
+                let publisher = event.details.get("publisher").and_then(|value| value.as_u64());
+                self.peers.extend(publisher);
+                // A retained event is older than what came in between.
+                if !is_meta && !is_true(&event.details, "retained") {
                     self.check_order(message.message_type(), &event.payload)?;
                 }
             }
@@ -202,13 +213,29 @@ impl Client {
 
     fn subscribe(&mut self, random: &mut Rng) -> Message<'static> {
         let (policy, topic) = if random.u8(..6) == 0 {
-            let meta = ["session.on_join", "session.on_leave", "session.on_stats", "registration."];
+            let meta = [
+                "session.on_join",
+                "session.on_leave",
+                "session.on_stats",
+                "registration.",
+                "subscription.on_",
+                "subscription.on_create",
+                "subscription.on_subscribe",
+                "subscription.on_unsubscribe",
+                "subscription.on_delete",
+            ];
             // As a pattern, so that the receiver sees in the details whose event it is.
             (MatchPolicy::Prefix, format!("wamp.{}", meta[random.usize(..meta.len())]))
         } else {
             material::pattern(random)
         };
-        let options = match_option(random, policy);
+        let mut options = match_option(random, policy);
+        if random.bool() {
+            let get_retained = ("get_retained".into(), Value::from(random.u8(..4) > 0));
+            let all =
+                options.entries().map(|(key, value)| (key.into_owned().into(), value.into_owned()));
+            options = Dict::from_vec(all.chain([get_retained]).collect());
+        }
         Subscribe { request: self.request(random), options, topic: topic.into() }.into()
     }
 
@@ -228,6 +255,17 @@ impl Client {
         }
         if random.u8(..4) == 0 {
             options.push(("disclose_me".into(), random.bool().into()));
+        }
+        if random.u8(..4) == 0 {
+            options.push(("retain".into(), random.bool().into()));
+        }
+        if random.u8(..4) == 0 {
+            options.extend(material::listing(random, &self.peers));
+        }
+        if self.features.publisher_payload_passthru_mode && random.u8(..8) == 0
+            || random.u8(..200) == 0
+        {
+            options.push(("ppt_scheme".into(), "x_sim".into()));
         }
         let request = self.request(random);
         let (topic, payload) = (material::uri(random).into(), self.payload(random));
@@ -295,6 +333,9 @@ impl Client {
         if random.u8(..8) == 0 && (self.features.caller_payload_passthru_mode || breaks) {
             options.push(passthru(random));
         }
+        if random.u8(..8) == 0 {
+            return self.ask_about_subscriptions(random, request);
+        }
         let procedure: Uri<'static> = if random.u8(..8) == 0 {
             ["wamp.session.count", "wamp.session.list", "wamp.session.get"][random.usize(..3)]
                 .into()
@@ -327,6 +368,34 @@ impl Client {
         }
         let options = dict([("progress", Value::from(!is_last))]);
         Some(Call { request, options, procedure, payload: self.payload(random) }.into())
+    }
+
+    fn ask_about_subscriptions(&self, random: &mut Rng, request: RequestId) -> Message<'static> {
+        let held = self.subscriptions.iter().map(|id| id.get());
+        let known: Vec<u64> = held.chain([1, 2, 3]).collect();
+        let subscription = Value::from(known[random.usize(..known.len())]);
+        let (name, args, kwargs) = match random.u8(..8) {
+            0..2 => {
+                // Itself more often than others, of whose subscriptions it knows nothing.
+                let among = if random.bool() { 1 } else { self.peers.len() };
+                let session = self.peers[random.usize(..among)];
+                ("remove_subscriber", vec![subscription, Value::from(session)], Vec::new())
+            }
+            2..4 => ("count_subscribers", vec![subscription], Vec::new()),
+            _ => {
+                let mut query = vec![("reverse".into(), random.bool().into())];
+                if random.bool() {
+                    query.push(("limit".into(), random.u64(..4).into()));
+                }
+                if random.u8(..4) == 0 {
+                    query.push(("topic".into(), "com.a".into()));
+                }
+                ("get_events", vec![subscription], query)
+            }
+        };
+        let (options, payload) = (Dict::EMPTY, Payload::from_vecs(args, kwargs));
+        let procedure = format!("wamp.subscription.{name}").into();
+        Call { request, options, procedure, payload }.into()
     }
 
     fn cancel(&mut self, random: &mut Rng) -> Message<'static> {

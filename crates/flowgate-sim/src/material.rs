@@ -43,6 +43,32 @@ fn components(random: &mut Rng, with_wildcards: bool) -> Vec<&'static str> {
     all
 }
 
+/// One or two lists of who may get an event.
+pub(crate) fn listing(random: &mut Rng, sessions: &[u64]) -> Vec<Entry<'static>> {
+    let mut options = Vec::new();
+    for _ in 0..random.usize(1..3) {
+        let names = |random: &mut Rng, names: &[&'static str]| -> Vec<Value<'static>> {
+            (0..random.usize(..3)).map(|_| names[random.usize(..names.len())].into()).collect()
+        };
+        let verb = if random.bool() { "exclude" } else { "eligible" };
+        let (key, list) = match random.u8(..3) {
+            0 if !sessions.is_empty() => {
+                let ids = (0..random.usize(..4)).map(|_| sessions[random.usize(..sessions.len())]);
+                (verb.to_owned(), ids.map(Value::from).collect())
+            }
+            1 => (format!("{verb}_authid"), {
+                let count = random.usize(..4);
+                (0..count).map(|_| Value::from(format!("client{}", random.u8(1..8)))).collect()
+            }),
+            _ => (format!("{verb}_authrole"), names(random, &["all", "limited", "other"])),
+        };
+        let list = if random.u8(..30) == 0 { Value::from(true) } else { Value::List(list) };
+        options.retain(|(other, _): &Entry<'_>| *other != key);
+        options.push((key.into(), list));
+    }
+    options
+}
+
 /// A payload that begins with who sends it and a number that grows with each of its messages.
 pub(crate) fn payload(random: &mut Rng, sender: u64, sequence: u64) -> Payload<'static> {
     let mut args = vec![Value::from(sender), Value::from(sequence)];

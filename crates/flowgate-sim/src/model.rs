@@ -42,6 +42,8 @@ pub(crate) struct Model {
     is_shutting_down: bool,
     sessions: BTreeMap<SessionKey, Seat>,
     subscriptions: BTreeMap<Name, Subscription>,
+    /// In the order of their age.
+    retained: Vec<pubsub::Kept>,
     registrations: BTreeMap<Name, Registration>,
     /// In the order in which they were made.
     calls: Vec<Pending>,
@@ -57,6 +59,7 @@ type Name = (MatchPolicy, String);
 struct Seat {
     phase: Phase,
     role: usize,
+    authid: Option<String>,
     features: ClientFeatures,
     last_request: u64,
     issued: u64,
@@ -90,6 +93,8 @@ struct Heard {
 struct Subscription {
     id: u64,
     subscribers: BTreeSet<SessionKey>,
+    /// All that was recorded, if it has a history, and the number of records that are kept.
+    history: Option<(Vec<pubsub::Kept>, usize)>,
 }
 
 #[derive(Debug)]
@@ -158,7 +163,8 @@ impl Model {
             settings,
             is_shutting_down: false,
             sessions: BTreeMap::new(),
-            subscriptions: BTreeMap::new(),
+            subscriptions: pubsub::histories(),
+            retained: Vec::new(),
             registrations: BTreeMap::new(),
             calls: Vec::new(),
             expected: BTreeMap::new(),
@@ -243,7 +249,9 @@ impl Model {
 
     /// What is left when nobody is there.
     pub(crate) fn remains(&self) -> Option<String> {
-        let count = self.subscriptions.len() + self.registrations.len() + self.calls.len();
+        let is_held = |one: &&Subscription| !one.subscribers.is_empty() || one.history.is_none();
+        let subscriptions = self.subscriptions.values().filter(is_held).count();
+        let count = subscriptions + self.registrations.len() + self.calls.len();
         (count + self.sessions.len() > 0).then(|| {
             format!("{:?} {:?} {:?} are left", self.subscriptions, self.registrations, self.calls)
         })
@@ -407,6 +415,13 @@ impl Model {
                 let is_known = self.subscriptions.values().any(|one| one.id == *subscription);
                 if let Some(one) = self.subscriptions.get_mut(name).filter(|_| !is_known) {
                     one.id = std::mem::take(subscription);
+                }
+            }
+            // What it gets while it is new was predicted without knowing the identifier.
+            Said::Event { subscription, .. } => {
+                let new = self.subscriptions.get(name).map(|one| one.id);
+                if new == Some(*subscription) {
+                    *subscription = 0;
                 }
             }
             Said::Registered { registration, .. } => {

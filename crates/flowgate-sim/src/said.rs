@@ -40,6 +40,8 @@ pub(crate) enum Said {
         subscription: u64,
         topic: Option<String>,
         publisher: Option<u64>,
+        retained: bool,
+        scheme: Option<String>,
         payload: String,
     },
     Registered {
@@ -111,6 +113,8 @@ impl Said {
                 subscription: event.subscription.get(),
                 topic: text(&event.details, "topic"),
                 publisher: number(&event.details, "publisher"),
+                retained: is_true(&event.details, "retained"),
+                scheme: text(&event.details, "ppt_scheme"),
                 payload: payload(&event.payload),
             },
             Message::Registered(registered) => Self::Registered {
@@ -143,7 +147,7 @@ impl Said {
                 request: result.request.get(),
                 progress: is_true(&result.details, "progress"),
                 passthru: text(&result.details, "ppt_scheme"),
-                payload: payload(&result.payload),
+                payload: history(&result.payload).unwrap_or_else(|| payload(&result.payload)),
             },
             Message::Hello(_)
             | Message::Challenge(_)
@@ -180,6 +184,31 @@ impl Said {
 pub(crate) fn payload(payload: &Payload<'_>) -> String {
     let (args, kwargs) = payload.decode();
     format!("{args:?} {kwargs:?}")
+}
+
+/// The payload of an answer to `wamp.subscription.get_events`, without what is random in it.
+fn history(payload: &Payload<'_>) -> Option<String> {
+    let (events, kwargs) = payload.decode();
+    let (key, is_limit_reached) = kwargs.first()?;
+    if key != "is_limit_reached" {
+        return None;
+    }
+    let events = events.iter().map(|event| {
+        let topic = event.get("details").and_then(|details| details.get("topic"));
+        let args = event.get("args").unwrap_or(&Value::Null);
+        recorded(topic.and_then(Value::as_str).unwrap_or_default(), args)
+    });
+    Some(found(&events.collect::<Vec<_>>(), *is_limit_reached == Value::Bool(true)))
+}
+
+/// An event of a history as comparable text.
+pub(crate) fn recorded(topic: &str, args: &Value<'_>) -> String {
+    format!("{topic} {args:?}")
+}
+
+/// What a history answers, as comparable text.
+pub(crate) fn found(events: &[String], is_limit_reached: bool) -> String {
+    format!("{events:?} {is_limit_reached}")
 }
 
 pub(crate) fn text(dict: &Dict<'_>, key: &str) -> Option<String> {

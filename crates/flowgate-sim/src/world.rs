@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fastrand::Rng;
-use flowgate_event::{Account, LeaveReason, Report, Timestamp};
+use flowgate_event::{Account, Disclosure, LeaveReason, Report, Timestamp};
 use flowgate_router::{
-    Allow, CallSettings, Close, Disclose, Input, Join, MetaApi, Permissions, Realm, RealmConfig,
-    RequestIds, Role, Rule, SessionKey,
+    Allow, CallSettings, Close, Disclose, EventsConfig, HistoryConfig, Input, Join, MetaApi,
+    Permissions, Realm, RealmConfig, RequestIds, RetentionConfig, Role, Rule, SessionKey,
 };
 use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
 
@@ -14,6 +14,7 @@ use crate::{
     Options, Summary,
     client::Client,
     model::{Model, Settings},
+    said::is_true,
     shell::{Connection, Encoder, Sent, What, decode, dropped, encode},
     transcript::Transcript,
 };
@@ -23,6 +24,13 @@ const GARBAGE: &str = "not a message";
 
 /// The role of which the realm knows nothing.
 const UNKNOWN_ROLE: &str = "stranger";
+
+/// Retained events: few enough that some are driven out.
+pub(crate) const RETAINED_MAX: usize = 4;
+
+/// The histories of the realm: pattern, policy and limit. Their subscriptions count from 1.
+pub(crate) const HISTORIES: [(&str, MatchPolicy, usize); 2] =
+    [("com.a", MatchPolicy::Exact, 3), ("com.", MatchPolicy::Prefix, 1000)];
 
 /// Everything there is in one simulation.
 pub(crate) struct World {
@@ -63,6 +71,11 @@ impl World {
                 .map(|(name, gate)| Role { name, gate: Box::new(gate), trustlevel: None })
                 .collect(),
             agent: "simulation".to_owned(),
+            events: EventsConfig {
+                retention: RetentionConfig { limit: RETAINED_MAX, ..RetentionConfig::default() },
+                histories: HISTORIES.map(history).to_vec(),
+                ..EventsConfig::default()
+            },
         };
         let seat_count = random.u32(2..=options.client_count_max.max(2));
         Self {
@@ -316,6 +329,9 @@ impl World {
                     let message = decode(connection.client.format, &bytes)?;
                     let name = message.message_type().name();
                     *self.counts.entry(format!("{name} sent")).or_default() += 1;
+                    if let Some(name) = noteworthy(&message) {
+                        *self.counts.entry(name.to_owned()).or_default() += 1;
+                    }
                     if let Message::Welcome(welcome) = &message {
                         self.model.welcome(to, welcome.session)?;
                     }
@@ -374,6 +390,29 @@ impl World {
     }
 }
 
+/// What a message is beside its type, where a simulation without it would say less.
+fn noteworthy(message: &Message<'_>) -> Option<&'static str> {
+    match message {
+        Message::Event(event) if is_true(&event.details, "retained") => Some("retained event"),
+        Message::Event(event) if event.details.get("ppt_scheme").is_some() => {
+            Some("event with passthru")
+        }
+        Message::Unsubscribed(unsubscribed) if unsubscribed.request.is_none() => {
+            Some("subscription revoked")
+        }
+        Message::Result(result) => {
+            let (events, kwargs) = result.payload.decode();
+            let (key, _) = kwargs.first()?;
+            (key == "is_limit_reached" && !events.is_empty()).then_some("history read")
+        }
+        _ => None,
+    }
+}
+
+fn history((pattern, policy, limit): (&str, MatchPolicy, usize)) -> HistoryConfig {
+    HistoryConfig { pattern: pattern.to_owned(), policy, limit, records: Vec::new() }
+}
+
 fn key(index: usize) -> SessionKey {
     SessionKey(u32::try_from(index).unwrap_or(u32::MAX))
 }
@@ -388,11 +427,12 @@ fn calls(random: &mut Rng) -> CallSettings {
 
 /// A role that may do everything, and one with rules of all kinds.
 fn roles() -> Vec<(String, Permissions)> {
+    let always = |always| if always { Disclosure::Always } else { Disclosure::OnRequest };
     let rule = |policy, pattern: &str, allow, publisher: bool| Rule {
         pattern: pattern.to_owned(),
         policy,
         allow,
-        disclose: Disclose { caller: !publisher, publisher },
+        disclose: Disclose { caller: always(!publisher), publisher: always(publisher) },
     };
     let limited = Permissions::new([
         rule(MatchPolicy::Prefix, "com.", Allow { register: false, ..Allow::ALL }, false),

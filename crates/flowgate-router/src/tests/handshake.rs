@@ -89,6 +89,26 @@ fn hello_joins() {
     );
 }
 
+/// A feature counts where its role announces it.
+#[test]
+fn features_of_publishers_and_subscribers_are_noted() {
+    let features = |roles: &str| {
+        let hello = format!(r#"[1,"realm1",{{"roles":{roles}}}]"#);
+        let message = Message::decode(Format::Json, hello.as_bytes(), &Limits::default());
+        match policy(AuthOffer::Everyone).judge(&message.expect("a valid HELLO")) {
+            HandshakeStep::Join(accepted) => accepted.features,
+            step @ (HandshakeStep::Refuse(_) | HandshakeStep::Close) => panic!("{step:?}"),
+        }
+    };
+    let both = r#"{"features":{"payload_passthru_mode":true,"subscription_revocation":true}}"#;
+    let publisher = features(&format!(r#"{{"publisher":{both}}}"#));
+    assert!(publisher.publisher_payload_passthru_mode);
+    assert!(!publisher.subscriber_subscription_revocation);
+    let subscriber = features(&format!(r#"{{"subscriber":{both}}}"#));
+    assert!(!subscriber.publisher_payload_passthru_mode);
+    assert!(subscriber.subscriber_subscription_revocation);
+}
+
 #[test]
 fn hello_without_roles_is_refused() {
     let everyone = policy(AuthOffer::Everyone);

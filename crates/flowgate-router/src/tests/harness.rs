@@ -12,12 +12,13 @@ use flowgate_event::{
     Timestamp, Verdict,
 };
 use flowgate_wire::{
-    Format, Limits, Message, MessageType, PublicationId, RequestId, SessionId, UriCheck, Value,
+    Format, Limits, MatchPolicy, Message, MessageType, PublicationId, RequestId, SessionId,
+    UriCheck, Value,
 };
 
 use crate::{
-    Action, CallSettings, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig,
-    RequestIds, Role, SessionKey, Traffic, TrustLevel,
+    Action, CallSettings, ClientFeatures, Close, EventsConfig, HistoryConfig, Input, Join, MetaApi,
+    Outbox, Realm, RealmConfig, RequestIds, RetentionConfig, Role, SessionKey, Traffic, TrustLevel,
 };
 
 /// The realm that a script runs against.
@@ -27,10 +28,13 @@ pub(super) struct Setup {
     pub(super) meta_api: MetaApi,
     pub(super) request_ids: RequestIds,
     pub(super) calls: CallSettings,
+    pub(super) retention: RetentionConfig,
+    /// Patterns, policies and limits.
+    pub(super) histories: &'static [(&'static str, MatchPolicy, usize)],
 }
 
-/// Denies what has `secret` in it, discloses for what has `disclosed` in it, and lets nobody be
-/// disclosed for what has `hidden` in it.
+/// Denies what has `secret` in it, discloses for what has `disclosed` in it, and never discloses
+/// for what has `hidden` in it.
 struct TestGate;
 
 impl Gate for TestGate {
@@ -113,6 +117,9 @@ impl Transcript {
 
     fn with_ids(&self, text: &str) -> String {
         let mut text = text.to_owned();
+        for (place, publication) in self.publications.iter().enumerate().rev() {
+            text = text.replace(&format!("$p{}", place + 1), &publication.to_string());
+        }
         for named in self.names.iter().rev() {
             if let Some(id) = named.id {
                 text = text.replace(&format!("${}", named.name), &id.to_string());
@@ -237,10 +244,14 @@ impl World {
                 }
                 "timeout" => join.features.callee_call_timeout = true,
                 "reroute" => join.features.callee_call_reroute = true,
-                "revocation" => join.features.callee_registration_revocation = true,
+                "revocation" => {
+                    join.features.callee_registration_revocation = true;
+                    join.features.subscriber_subscription_revocation = true;
+                }
                 "passthru" => {
                     join.features.caller_payload_passthru_mode = true;
                     join.features.callee_payload_passthru_mode = true;
+                    join.features.publisher_payload_passthru_mode = true;
                 }
                 role => join.authrole = role.to_owned(),
             }
@@ -279,7 +290,17 @@ pub(super) fn config(setup: &Setup) -> RealmConfig {
             role("trusted", Some(TrustLevel(3))),
         ],
         agent: "Flowgate".to_owned(),
+        events: EventsConfig {
+            retention: setup.retention,
+            histories: setup.histories.iter().map(history_config).collect(),
+            ..EventsConfig::default()
+        },
     }
+}
+
+fn history_config((pattern, policy, limit): &(&str, MatchPolicy, usize)) -> HistoryConfig {
+    let (pattern, policy, limit) = ((*pattern).to_owned(), *policy, *limit);
+    HistoryConfig { pattern, policy, limit, records: Vec::new() }
 }
 
 pub(super) fn join(session: SessionKey, authid: Option<String>) -> Join {
@@ -379,6 +400,9 @@ fn run_input(world: &mut World, line: &str) -> bool {
         ["pass", time] => {
             let milliseconds = time.strip_suffix("ms").and_then(|number| number.parse().ok());
             world.pass(Duration::from_millis(milliseconds.expect("a number of milliseconds")));
+        }
+        ["time", nanos] => {
+            world.now = Timestamp::from_nanos(nanos.parse().expect("nanoseconds"));
         }
         ["shutdown"] => world.handle(Input::Shutdown),
         ["observe", "sessions"] => world.realm.observer_mut().wants_sessions = true,

@@ -114,6 +114,9 @@ pub(super) const SECTIONS: &[&Section] = &[
     &REALM,
     &REALM_OPTIONS,
     &STATS,
+    &STORE,
+    &EVENT_HISTORY,
+    &RETENTION,
     &ROLE,
     &PERMISSION,
     &ALLOW,
@@ -151,4 +154,5 @@ pub(super) const REFUSED_VALUES: &[&RefusedValues] = &[
     &SERIALIZERS,
     &ANONYMOUS_TYPES,
     &ROLE_NAMES,
+    &STORE_TYPES,
 ];

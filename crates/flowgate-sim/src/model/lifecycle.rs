@@ -20,6 +20,7 @@ impl Model {
         let seat = Seat {
             phase: if refusal.is_some() { Phase::Refused } else { Phase::Open },
             role: role.unwrap_or_default(),
+            authid: join.authid.clone(),
             features: join.features,
             last_request: 0,
             issued: 0,
@@ -137,10 +138,7 @@ impl Model {
         if std::mem::replace(&mut seat.phase, phase) != Phase::Open {
             return;
         }
-        for subscription in self.subscriptions.values_mut() {
-            subscription.subscribers.remove(&key);
-        }
-        self.subscriptions.retain(|_, subscription| !subscription.subscribers.is_empty());
+        self.unsubscribe_all(key);
         let held = self.registrations.iter().filter(|(_, one)| one.holds(key));
         let held: Vec<_> = held.map(|(name, _)| name.clone()).collect();
         for name in held {

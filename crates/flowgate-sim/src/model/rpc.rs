@@ -274,6 +274,9 @@ impl Model {
                 );
                 Ok(())
             }
+            "wamp.subscription.count_subscribers" => self.count_subscribers(from, message),
+            "wamp.subscription.get_events" => self.get_events(from, message),
+            "wamp.subscription.remove_subscriber" => self.remove_subscriber(from, message),
             "wamp.session.list" => Err(uris::error::INVALID_ARGUMENT),
             "wamp.session.get" => Err(uris::error::NO_SUCH_SESSION),
             _ => Err(uris::error::NO_SUCH_PROCEDURE),

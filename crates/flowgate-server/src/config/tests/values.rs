@@ -3,15 +3,17 @@
 use flowgate_router::CallSettings;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
+use flowgate_event::Disclosure;
 use flowgate_meter::{RatedMessageSize, StatsConfig};
 use flowgate_observer::Limits;
+use flowgate_router::RetentionConfig;
 use flowgate_wire::{Format, MatchPolicy, UriCheck};
 
 use super::{FILE, File, accepted, warnings};
 use crate::config::{
-    Allow, AnonymousAuth, AuthConfig, Disclose, Endpoint, FlowgateConfig, Keepalive,
+    Allow, AnonymousAuth, AuthConfig, Disclose, Endpoint, FlowgateConfig, HistoryRule, Keepalive,
     ListenerConfig, LogConfig, LogFormat, LogLevel, NodeConfig, ObserverConfig, OriginPattern,
-    PathPattern, Permissions, RequestIds, TlsConfig, UnixEndpoint,
+    PathPattern, Permissions, RequestIds, StoreConfig, StoreKind, TlsConfig, UnixEndpoint,
 };
 
 fn only_listener(file: &File) -> ListenerConfig {
@@ -126,12 +128,12 @@ fn a_later_rule_replaces_an_earlier_one_for_the_same_uri() {
 #[test]
 fn a_rule_allows_and_discloses_only_what_it_says() {
     let role = "permissions: [{uri: a, allow: {call: true, subscribe: true}, \
-                disclose: {publisher: true}}, {uri: b}]";
+                disclose: {caller: never, publisher: true}}, {uri: b, disclose: {caller: false}}]";
     let config = accepted(&File { role, ..FILE }.text());
     let Permissions::Rules(rules) = &config.realms[0].roles[0].permissions else { panic!() };
     let allow = Allow { call: true, subscribe: true, ..Allow::default() };
-    assert_eq!((rules[0].allow, rules[0].disclose.caller), (allow, false));
-    assert!(rules[0].disclose.publisher);
+    let disclose = Disclose { caller: Disclosure::Never, publisher: Disclosure::Always };
+    assert_eq!((rules[0].allow, rules[0].disclose), (allow, disclose));
     assert_eq!((rules[1].allow, rules[1].disclose), (Allow::default(), Disclose::default()));
 }
 
@@ -143,6 +145,37 @@ fn a_role_without_permissions_has_its_default() {
     assert_eq!(permissions("allow-by-default: false"), Permissions::DenyAll);
     assert_eq!(permissions("allow-by-default: true"), Permissions::AllowAll);
     assert_eq!(permissions("permissions: []"), Permissions::Rules(Vec::new()));
+}
+
+#[test]
+fn what_is_kept_of_events_is_read() {
+    let realm = |realm| accepted(&File { realm, ..FILE }.text()).realms.remove(0);
+    let default = realm("");
+    assert_eq!((default.retention, default.store), Default::default());
+    let retention = realm("retention: {limit: 5, limit_bytes: 1000, ttl: 0.5}").retention;
+    let ttl = Some(Duration::from_millis(500));
+    assert_eq!(retention, RetentionConfig { limit: 5, limit_bytes: 1000, ttl });
+    let rule = |uri: &str, match_policy, limit| {
+        let uri = uri.to_owned();
+        HistoryRule { uri, match_policy, limit }
+    };
+    let store = realm(
+        "store: {type: memory, limit: 7, event-history: [{uri: com.a}, \
+         {uri: com., match: prefix, limit: 10000}, {uri: com.a, match: wildcard}]}",
+    );
+    let histories = vec![
+        rule("com.a", MatchPolicy::Exact, 7),
+        rule("com.", MatchPolicy::Prefix, 10_000),
+        rule("com.a", MatchPolicy::Wildcard, 7),
+    ];
+    assert_eq!(store.store, StoreConfig { kind: StoreKind::Memory, histories });
+    let kind = |text| realm(text).store.kind;
+    let path = PathBuf::from("/etc/flowgate/events.redb");
+    let max_buffer_count = StoreConfig::DEFAULT_MAX_BUFFER_COUNT;
+    let expected = StoreKind::Redb { path: path.clone(), max_buffer_count };
+    assert_eq!(kind("store: {type: redb, path: events.redb}"), expected);
+    let expected = StoreKind::Redb { path, max_buffer_count: 3 };
+    assert_eq!(kind("store: {type: redb, path: events.redb, max-buffer: 3}"), expected);
 }
 
 #[test]
