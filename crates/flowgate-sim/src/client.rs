@@ -265,7 +265,7 @@ impl Client {
         if self.features.publisher_payload_passthru_mode && random.u8(..8) == 0
             || random.u8(..200) == 0
         {
-            options.push(("ppt_scheme".into(), "x_sim".into()));
+            options.push(passthru(random));
         }
         let request = self.request(random);
         let (topic, payload) = (material::uri(random).into(), self.payload(random));

@@ -49,11 +49,18 @@ pub(crate) struct Model {
     calls: Vec<Pending>,
     /// What is predicted for the current input.
     expected: BTreeMap<SessionKey, Vec<Said>>,
-    /// The pattern that the current input creates a subscription or registration for.
-    fresh: Option<Name>,
+    /// What the current input creates.
+    fresh: Option<Fresh>,
 }
 
 type Name = (MatchPolicy, String);
+
+/// What is new, and has an identifier that the model does not know yet.
+#[derive(Debug)]
+enum Fresh {
+    Subscription(Name),
+    Registration(Name),
+}
 
 #[derive(Debug)]
 struct Seat {
@@ -409,22 +416,21 @@ impl Model {
 
     /// Learns the identifier of a new subscription or registration, which is predicted as 0.
     fn learn(&mut self, said: &mut Said) {
-        let Some(name) = &self.fresh else { return };
-        match said {
-            Said::Subscribed { subscription, .. } => {
+        match (&self.fresh, said) {
+            (Some(Fresh::Subscription(name)), Said::Subscribed { subscription, .. }) => {
                 let is_known = self.subscriptions.values().any(|one| one.id == *subscription);
                 if let Some(one) = self.subscriptions.get_mut(name).filter(|_| !is_known) {
                     one.id = std::mem::take(subscription);
                 }
             }
             // What it gets while it is new was predicted without knowing the identifier.
-            Said::Event { subscription, .. } => {
+            (Some(Fresh::Subscription(name)), Said::Event { subscription, .. }) => {
                 let new = self.subscriptions.get(name).map(|one| one.id);
                 if new == Some(*subscription) {
                     *subscription = 0;
                 }
             }
-            Said::Registered { registration, .. } => {
+            (Some(Fresh::Registration(name)), Said::Registered { registration, .. }) => {
                 let is_known = self.registrations.values().any(|one| one.id == *registration);
                 if let Some(one) = self.registrations.get_mut(name).filter(|_| !is_known) {
                     one.id = std::mem::take(registration);

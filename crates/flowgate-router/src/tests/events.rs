@@ -164,8 +164,8 @@ fn passthru_mode_that_was_not_announced_is_a_violation() {
         p< [2,*
         a> [32,1,{},"com.x"]
         a< [33,1,1]
-        p> [16,1,{"ppt_scheme":"","ppt_serializer":"cbor"},"com.x",[1]]
-        a< [36,1,$p1,{},[1]]
+        p> [16,1,{"acknowledge":true,"ppt_scheme":"","ppt_serializer":"cbor"},"com.x",[1]]
+        p< [8,16,1,{},"wamp.error.invalid_argument",["option \"ppt_scheme\" is not a scheme"]]
         p> [16,2,{"ppt_scheme":"wamp","ppt_serializer":"cbor"},"com.x",[1]]
         p< [3,{"message":"PUBLISH with payload passthru mode, which was not announced"},"wamp.error.protocol_violation"]
         p closed connection

@@ -8,7 +8,7 @@ use flowgate_wire::{
     Call, Dict, MatchPolicy, MessageType, Payload, Publish, Subscribe, Unsubscribe, Value, uris,
 };
 
-use super::{Model, Name, Phase, Seat, Subscription};
+use super::{Fresh, Model, Name, Phase, Seat, Subscription};
 use crate::{
     said::{self, Said, is_true},
     world::{HISTORIES, RETAINED_MAX},
@@ -25,7 +25,7 @@ impl Model {
             Ok(policy) => {
                 let name = (policy, message.topic.to_string());
                 let subscription = self.subscriptions.entry(name.clone()).or_insert_with(|| {
-                    self.fresh = Some(name);
+                    self.fresh = Some(Fresh::Subscription(name));
                     Subscription { id: 0, subscribers: [].into(), history: None }
                 });
                 let is_first = subscription.subscribers.is_empty();
@@ -124,6 +124,10 @@ impl Model {
         );
         let lists = options.and_then(|()| lists(&message.options));
         let scheme = said::text(&message.options, "ppt_scheme");
+        let lists = match message.options.get("ppt_cipher") {
+            Some(_) if scheme.is_none() => Err(uris::error::INVALID_ARGUMENT),
+            Some(_) | None => lists,
+        };
         if lists.is_ok() && scheme.is_some() && !self.features(from).publisher_payload_passthru_mode
         {
             return self.violate(from);

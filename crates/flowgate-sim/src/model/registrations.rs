@@ -5,7 +5,7 @@ use flowgate_router::SessionKey;
 use flowgate_wire::{Dict, MessageType, Register, Unregister, uris};
 
 use super::{
-    Callee, Model, Name, Registration,
+    Callee, Fresh, Model, Name, Registration,
     pubsub::{check_booleans, match_policy},
 };
 use crate::said::{self, Said, is_true};
@@ -51,7 +51,7 @@ impl Model {
         let Some(registration) = self.registrations.get_mut(&name) else {
             let registration = Registration { id: 0, invoke, callees: vec![callee], next: 0 };
             self.registrations.insert(name.clone(), registration);
-            self.fresh = Some(name);
+            self.fresh = Some(Fresh::Registration(name));
             self.meta_event("wamp.registration.on_create");
             self.meta_event("wamp.registration.on_register");
             return Ok(0);
