@@ -10,8 +10,8 @@ use std::{hint::black_box, time::Duration};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use flowgate_event::Timestamp;
 use flowgate_router::{
-    Action, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox, Permissions, Realm,
-    RealmConfig, RequestIds, Role, SessionKey, UriTable,
+    Action, CallSettings, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox, Permissions,
+    Realm, RealmConfig, RequestIds, Role, SessionKey, UriTable,
 };
 use flowgate_wire::{
     Call, Dict, Format, Limits, MatchPolicy, Message, Payload, Publish, Register, RequestId,
@@ -134,6 +134,7 @@ impl Bench {
             uri_check: UriCheck::Loose,
             meta_api: MetaApi::Enabled,
             request_ids: RequestIds::Tolerant,
+            calls: CallSettings::default(),
             roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate) }],
             agent: "bench".to_owned(),
         };

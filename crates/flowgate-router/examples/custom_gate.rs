@@ -6,8 +6,8 @@ use std::io::Write as _;
 
 use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
 use flowgate_router::{
-    Action, ClientFeatures, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds, Role,
-    SessionKey,
+    Action, CallSettings, ClientFeatures, Input, Join, MetaApi, Outbox, Realm, RealmConfig,
+    RequestIds, Role, SessionKey,
 };
 use flowgate_wire::{Format, Limits, Message, UriCheck, Value};
 
@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         uri_check: UriCheck::Loose,
         meta_api: MetaApi::Enabled,
         request_ids: RequestIds::Tolerant,
+        calls: CallSettings::default(),
         roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName) }],
         agent: "example".to_owned(),
     };

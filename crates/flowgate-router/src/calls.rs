@@ -1,14 +1,15 @@
 //! Pending calls: from INVOCATION to the one final reply.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
-use flowgate_event::Observer;
+use flowgate_event::{Observer, Timestamp};
 use flowgate_wire::{
     Dict, Entry, Error, MessageType, Payload, RequestId, Result as ResultMessage, Uri, Value,
 };
 
 use crate::{
     SessionKey,
+    deadlines::{DeadlineKey, Deadlines},
     ids::{HashMap, hasher},
     options::{CancelMode, Progress},
     request_error::RequestError,
@@ -25,9 +26,11 @@ static PROGRESS: [Entry<'static>; 1] = [(Cow::Borrowed("progress"), Value::Bool(
 /// was [issued](Self::was_issued).
 ///
 /// Invariants: every pending call is in the table of its caller and in that of its callee under
-/// its own request identifiers, and nothing else is; both sessions are open.
+/// its own request identifiers, and nothing else is; both sessions are open. The deadlines are
+/// those of pending calls that have one.
 pub(crate) struct Calls {
     pending: Vec<Option<PendingCall>>,
+    deadlines: Deadlines<Timeout>,
     free: Vec<CallKey>,
     sessions: Vec<SessionCalls>,
     /// Calls of a session that is being detached.
@@ -38,6 +41,13 @@ pub(crate) struct Calls {
 /// The place of a pending call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallKey(usize);
+
+/// The time a call has until its next result.
+#[derive(Debug, Clone, Copy)]
+struct Timeout {
+    call: CallKey,
+    after: Duration,
+}
 
 /// What a session takes part in.
 struct SessionCalls {
@@ -58,6 +68,7 @@ struct PendingCall {
     invocation: RequestId,
     receive_progress: Progress,
     interrupt: Interruptible,
+    deadline: Option<DeadlineKey>,
     phase: CallPhase,
 }
 
@@ -82,6 +93,8 @@ pub(crate) struct NewCall {
     pub(crate) callee: SessionKey,
     pub(crate) receive_progress: Progress,
     pub(crate) interrupt: Interruptible,
+    /// How long its caller waits for each result.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// How a call ends, and what its caller gets.
@@ -100,6 +113,7 @@ impl Calls {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             pending: Vec::new(),
+            deadlines: Deadlines::new(),
             free: Vec::new(),
             sessions: Vec::new(),
             scratch: Vec::new(),
@@ -124,7 +138,7 @@ impl Calls {
     }
 
     /// Adds a call that its caller has not pending, and returns the INVOCATION's request.
-    pub(crate) fn begin(&mut self, call: &NewCall) -> RequestId {
+    pub(crate) fn begin(&mut self, now: Timestamp, call: &NewCall) -> RequestId {
         let key = self.free.pop().unwrap_or(CallKey(self.pending.len()));
         let invocation = self.attach(key, call);
         let pending = PendingCall {
@@ -134,6 +148,7 @@ impl Calls {
             invocation,
             receive_progress: call.receive_progress,
             interrupt: call.interrupt,
+            deadline: call.timeout.map(|after| self.wait(now, Timeout { call: key, after })),
             phase: CallPhase::Running,
         };
         match self.pending.get_mut(key.0) {
@@ -141,6 +156,10 @@ impl Calls {
             None => self.pending.push(Some(pending)),
         }
         invocation
+    }
+
+    fn wait(&mut self, now: Timestamp, timeout: Timeout) -> DeadlineKey {
+        self.deadlines.set(now.after(timeout.after), timeout)
     }
 
     /// Enters a call into the tables of its two sessions.
@@ -189,6 +208,9 @@ impl Calls {
     fn remove(&mut self, key: CallKey) -> Option<PendingCall> {
         let call = self.pending.get_mut(key.0)?.take()?;
         self.free.push(key);
+        if let Some(deadline) = call.deadline {
+            self.deadlines.call_off(deadline);
+        }
         if let Some(caller) = self.sessions.get_mut(call.caller.index()) {
             caller.as_caller.remove(&call.request);
         }
@@ -200,17 +222,45 @@ impl Calls {
 
     /// Sends a result that is not the last, if the caller takes such results; if it does not, the
     /// callee was not asked for them and they are absorbed ("Progressive Call Results").
+    ///
+    /// Either way the callee is alive, and its time begins anew ("Progressive Call Results",
+    /// timeouts).
     pub(crate) fn progress<O: Observer>(
-        &self,
+        &mut self,
         turn: &mut Turn<'_, O>,
         key: CallKey,
         payload: Payload<'_>,
     ) {
+        self.restart(turn.now, key);
         let Some(call) = self.get(key).filter(|call| call.receive_progress == Progress::Yes) else {
             return;
         };
         let (request, details) = (call.request, Dict::from_entries(&PROGRESS));
         turn.send(call.caller, ResultMessage { request, details, payload });
+    }
+
+    /// Lets the time of a call begin anew, if it has any.
+    fn restart(&mut self, now: Timestamp, key: CallKey) {
+        let deadline = self.get(key).and_then(|call| call.deadline);
+        let Some(timeout) = deadline.and_then(|deadline| self.deadlines.call_off(deadline)) else {
+            return;
+        };
+        let deadline = Some(self.wait(now, timeout));
+        if let Some(call) = self.pending.get_mut(key.0).and_then(Option::as_mut) {
+            call.deadline = deadline;
+        }
+    }
+
+    /// When a call times out, if nothing happens before.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.next()
+    }
+
+    /// Ends the calls whose time is over ("Call Timeouts", by the dealer).
+    pub(crate) fn expire<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
+        while let Some(Timeout { call, after }) = self.deadlines.expire(turn.now) {
+            self.give_up(turn, call, Outcome::Refused(RequestError::Timeout(after)));
+        }
     }
 
     /// Cancels a call ("Call Canceling"); a callee that cannot be interrupted is skipped.
@@ -287,12 +337,14 @@ impl Calls {
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.pending.iter().all(Option::is_none)
+        self.pending.iter().all(Option::is_none) && self.deadlines.is_empty()
     }
 
     /// Proves the invariants. Cost: O(pending calls + highest session key).
     pub(crate) fn check(&self, is_open: impl Fn(SessionKey) -> bool) -> Result<(), String> {
+        self.deadlines.check()?;
         let mut count = 0;
+        let mut deadline_count = 0;
         for (index, call) in self.pending.iter().enumerate() {
             let Some(call) = call else { continue };
             count += 1;
@@ -305,6 +357,15 @@ impl Calls {
             {
                 return Err(format!("calls: {call:?} is not in its indexes"));
             }
+            if let Some(deadline) = call.deadline {
+                deadline_count += 1;
+                if self.deadlines.get(deadline).is_none_or(|timeout| Some(timeout.call) != key) {
+                    return Err(format!("calls: {call:?} has the deadline of another"));
+                }
+            }
+        }
+        if deadline_count != self.deadlines.len() {
+            return Err("calls: there are deadlines of calls that are gone".to_owned());
         }
         if count + self.free.len() != self.pending.len() {
             return Err("calls: free places are lost".to_owned());

@@ -1,5 +1,7 @@
 //! What a realm is told when it is made.
 
+use std::time::Duration;
+
 use flowgate_event::Gate;
 use flowgate_wire::UriCheck;
 
@@ -13,6 +15,8 @@ pub struct RealmConfig {
     pub meta_api: MetaApi,
     /// Whether gaps in a client's request identifiers are violations.
     pub request_ids: RequestIds,
+    /// How long calls may take.
+    pub calls: CallSettings,
     /// The roles that sessions can have; names are unique.
     pub roles: Vec<Role>,
     /// What WELCOME says as `agent`.
@@ -25,6 +29,15 @@ pub struct Role {
     pub name: String,
     /// Decides what its sessions may do.
     pub gate: Box<dyn Gate + Send + Sync>,
+}
+
+/// How a realm treats calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallSettings {
+    /// The timeout of calls that ask for none ("Call Timeouts"); `None` for no timeout.
+    pub default_timeout: Option<Duration>,
+    /// The longest timeout, also of calls that ask for none; `None` for any.
+    pub max_timeout: Option<Duration>,
 }
 
 /// Whether a realm has the meta API.

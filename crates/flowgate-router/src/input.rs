@@ -55,6 +55,10 @@ pub enum Input<'a> {
         /// The last metering window, if the realm is to publish one.
         report: Option<Report>,
     },
+    /// The moment that [`Realm::next_deadline`](crate::Realm::next_deadline) gave has come.
+    ///
+    /// Given early, it does nothing.
+    Tick,
     /// The router shuts down: every session is sent GOODBYE, those last who watch sessions end.
     ///
     /// Given again, it closes the connections of those who have been told and have not answered.

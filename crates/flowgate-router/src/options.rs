@@ -3,6 +3,8 @@
 //! An option that is `null` counts as absent, as one that is `undefined` does in the codec: clients
 //! in the field write out options that their users did not set.
 
+use std::time::Duration;
+
 use flowgate_wire::{Dict, MatchPolicy, Value};
 
 use crate::request_error::RequestError;
@@ -138,17 +140,24 @@ pub(crate) enum Progress {
 pub(crate) struct CallOptions {
     pub(crate) receive_progress: Progress,
     pub(crate) disclose_me: DiscloseMe,
+    /// `timeout`; zero for a caller that wants none, `None` for one that does not care.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl CallOptions {
     pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
-        let mut parsed = Self { receive_progress: Progress::No, disclose_me: DiscloseMe::NotAsked };
+        let mut parsed = Self {
+            receive_progress: Progress::No,
+            disclose_me: DiscloseMe::NotAsked,
+            timeout: None,
+        };
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "receive_progress" => {
                     parsed.receive_progress = progress("receive_progress", &value)?;
                 }
                 "disclose_me" => parsed.disclose_me = disclose_me(&value)?,
+                "timeout" => parsed.timeout = timeout(&value)?,
                 _ => {}
             }
         }
@@ -228,6 +237,16 @@ fn disclose_me(value: &Value<'_>) -> Parsed<DiscloseMe> {
         Some(true) => DiscloseMe::Asked,
         None | Some(false) => DiscloseMe::NotAsked,
     })
+}
+
+/// Milliseconds ("Call Timeouts"); see decision 10 for clients that mean seconds.
+fn timeout(value: &Value<'_>) -> Parsed<Option<Duration>> {
+    const ERROR: RequestError<'_> =
+        RequestError::InvalidOption { option: "timeout", expected: "a number of milliseconds" };
+    match value.as_u64() {
+        None if *value != Value::Null => Err(ERROR),
+        milliseconds => Ok(milliseconds.map(Duration::from_millis)),
+    }
 }
 
 fn match_policy(value: &Value<'_>) -> Parsed<MatchPolicy> {

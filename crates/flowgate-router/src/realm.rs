@@ -82,6 +82,13 @@ impl<O> Realm<O> {
         self.state.sessions.open_count()
     }
 
+    /// When the realm is to be given [`Input::Tick`], if nothing happens before; `None` if it waits
+    /// for nothing. May change with every input. Cost: O(1).
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.state.calls.next_deadline()
+    }
+
     /// Proves that all tables and indexes agree. Cost: O(everything); for tests and simulations.
     ///
     /// # Errors
@@ -127,6 +134,7 @@ impl<O: Observer> Realm<O> {
             Input::Leave { session, reason, report } => {
                 state.handle_leave(turn, session, reason, report.as_ref());
             }
+            Input::Tick => state.calls.expire(turn),
             Input::Shutdown => state.handle_shutdown(turn),
         }
     }

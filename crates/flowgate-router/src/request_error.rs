@@ -1,5 +1,7 @@
 //! Why a request is refused: what ERROR says.
 
+use std::time::Duration;
+
 use flowgate_event::GateAction;
 use flowgate_wire::{RegistrationId, SessionId, SubscriptionId, uris};
 
@@ -57,6 +59,9 @@ pub(crate) enum RequestError<'a> {
     /// The caller canceled the call.
     #[error("the caller canceled the call")]
     Canceled,
+    /// The callee did not answer in time.
+    #[error("the callee did not answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
     /// The callee left before it answered.
     #[error("the callee left before it answered")]
     CalleeLeft,
@@ -90,6 +95,7 @@ impl RequestError<'_> {
             Self::NoSuchSubscription(_) => uris::error::NO_SUCH_SUBSCRIPTION,
             Self::NoSuchSession(_) => uris::error::NO_SUCH_SESSION,
             Self::TableFull(_) => TABLE_FULL,
+            Self::Timeout(_) => uris::error::TIMEOUT,
             Self::Canceled | Self::CalleeLeft | Self::ShuttingDown => uris::error::CANCELED,
             Self::InvocationTooLarge | Self::AnswerTooLarge => uris::error::PAYLOAD_SIZE_EXCEEDED,
         }

@@ -1,5 +1,7 @@
 //! What clients ask of the dealer.
 
+use std::time::Duration;
+
 use flowgate_event::{GateAction, Observer};
 use flowgate_wire::{
     Call, Cancel, Error, Invocation, MatchPolicy, MessageType, Register, Registered,
@@ -7,7 +9,7 @@ use flowgate_wire::{
 };
 
 use crate::{
-    ClientFeatures, SessionKey,
+    CallSettings, ClientFeatures, SessionKey,
     calls::{CallKey, Interruptible, NewCall, Outcome},
     dealer::Route,
     details::Details,
@@ -91,13 +93,18 @@ impl State {
         let caller = caller.filter(|_| options.disclose_me.applies(disclosure));
         let features = self.sessions.open(route.callee).map(|callee| callee.features);
         let features = features.unwrap_or_default();
-        let invocation = self.calls.begin(&NewCall {
-            caller: from,
-            request: message.request,
-            callee: route.callee,
-            receive_progress: options.receive_progress,
-            interrupt: interruptible(features),
-        });
+        let timeout = self.config.calls.timeout(options.timeout);
+        let invocation = self.calls.begin(
+            turn.now,
+            &NewCall {
+                caller: from,
+                request: message.request,
+                callee: route.callee,
+                receive_progress: options.receive_progress,
+                interrupt: interruptible(features),
+                timeout,
+            },
+        );
         let asks_progress = options.receive_progress == Progress::Yes && takes_progress(features);
         invoke(turn, &route, invocation, message, caller, asks_progress);
         Ok(())
@@ -206,6 +213,18 @@ fn invoke<O: Observer>(
             payload: call.payload.clone(),
         },
     );
+}
+
+impl CallSettings {
+    /// How long a call may wait for a result, given what its caller asks for: zero for no limit,
+    /// `None` for the default.
+    fn timeout(&self, asked: Option<Duration>) -> Option<Duration> {
+        let wanted = asked.or(self.default_timeout).filter(|timeout| !timeout.is_zero());
+        match (wanted, self.max_timeout) {
+            (Some(wanted), Some(max)) => Some(wanted.min(max)),
+            (wanted, max) => wanted.or(max),
+        }
+    }
 }
 
 fn interruptible(features: ClientFeatures) -> Interruptible {

@@ -9,7 +9,7 @@ use crate::{Action, Close, Outbox, SessionKey, details::Details, request_error::
 
 /// What every handler is given.
 pub(crate) struct Turn<'t, O> {
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     pub(crate) out: &'t mut dyn Outbox,
     observer: &'t mut O,
 }

@@ -9,8 +9,9 @@ const BROKER: [&str; 3] =
     ["pattern_based_subscription", "publisher_exclusion", "publisher_identification"];
 
 /// The features of the dealer that work.
-const DEALER: [&str; 4] = [
+const DEALER: [&str; 5] = [
     "call_canceling",
+    "call_timeout",
     "caller_identification",
     "pattern_based_registration",
     "progressive_call_results",

@@ -4,8 +4,8 @@ use std::{fmt::Write as _, ops::Range};
 
 use flowgate_event::Timestamp;
 use flowgate_router::{
-    Action, Allow, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox, Permissions, Realm,
-    RealmConfig, RequestIds, Role, Rule, SessionKey,
+    Action, Allow, CallSettings, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox,
+    Permissions, Realm, RealmConfig, RequestIds, Role, Rule, SessionKey,
 };
 use flowgate_wire::{Format, Limits, MatchPolicy, Message, UriCheck, Value};
 
@@ -134,6 +134,7 @@ impl Bench {
             uri_check: UriCheck::Strict,
             meta_api: MetaApi::Enabled,
             request_ids: RequestIds::Tolerant,
+            calls: CallSettings::default(),
             roles: vec![role("user", Disclose::default()), role("open", disclosed)],
             agent: "test".to_owned(),
         };

@@ -3,7 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use flowgate_event::{LeaveReason, Timestamp};
-use flowgate_router::{MetaApi, Realm, RealmConfig, RequestIds, Role};
+use flowgate_router::{CallSettings, MetaApi, Realm, RealmConfig, RequestIds, Role};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -18,7 +18,7 @@ use crate::{
     gate,
     listener::{BindError, Bound, Stop},
     observer::LogObserver,
-    realm::{RealmCell, deliver},
+    realm::{self, RealmCell, deliver},
     scratch::Scratch,
     service::{Counts, Realms, Service},
     tls::{self, TlsError},
@@ -139,9 +139,12 @@ impl Server {
         for (bound, service) in std::mem::take(&mut self.listeners) {
             tasks.spawn(bound.run(service, stopped.clone()));
         }
-        let mut admin_task = JoinSet::new();
+        let mut others = JoinSet::new();
+        for realm in self.realms.values() {
+            others.spawn(realm::tick(Arc::clone(realm), self.clock, stopped.clone()));
+        }
         if let Some((listener, admin)) = self.admin.take() {
-            admin_task.spawn(admin::run(listener, admin, stopped.clone()));
+            others.spawn(admin::run(listener, admin, stopped.clone()));
         }
         drop(stopped);
         shutdown.await;
@@ -165,7 +168,7 @@ impl Server {
         let _ = timeout(SHUTDOWN_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
         stop.send_replace(Stop::Now);
         while tasks.join_next().await.is_some() {}
-        while admin_task.join_next().await.is_some() {}
+        while others.join_next().await.is_some() {}
         tracing::info!("stopped");
     }
 
@@ -215,6 +218,7 @@ fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp
             config::RequestIds::Tolerant => RequestIds::Tolerant,
             config::RequestIds::Strict => RequestIds::Sequential,
         },
+        calls: CallSettings::default(),
         roles: realm
             .roles
             .into_iter()

@@ -229,6 +229,11 @@ impl Client {
         if random.u8(..4) == 0 {
             options.push(("disclose_me".into(), random.bool().into()));
         }
+        if random.u8(..6) == 0 {
+            let timeout = [Value::from(0_u64), Value::from(random.u64(..150)), Value::from("soon")];
+            let choice = random.usize(..12).div_ceil(5).min(2);
+            options.push(("timeout".into(), timeout[choice].clone()));
+        }
         let procedure = if random.u8(..8) == 0 {
             ["wamp.session.count", "wamp.session.list", "wamp.session.get"][random.usize(..3)]
                 .into()

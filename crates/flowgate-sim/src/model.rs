@@ -8,10 +8,15 @@ mod lifecycle;
 mod pubsub;
 mod rpc;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Verdict};
-use flowgate_router::{ClientFeatures, Input, MetaApi, Permissions, RequestIds, SessionKey};
+use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
+use flowgate_router::{
+    CallSettings, ClientFeatures, Input, MetaApi, Permissions, RequestIds, SessionKey,
+};
 use flowgate_wire::{MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris};
 
 use crate::said::Said;
@@ -21,11 +26,13 @@ pub(crate) struct Settings {
     pub(crate) uri_check: UriCheck,
     pub(crate) meta_api: MetaApi,
     pub(crate) request_ids: RequestIds,
+    pub(crate) calls: CallSettings,
     pub(crate) roles: Vec<(String, Permissions)>,
 }
 
 /// The model of a realm.
 pub(crate) struct Model {
+    now: Timestamp,
     settings: Settings,
     is_shutting_down: bool,
     sessions: BTreeMap<SessionKey, Seat>,
@@ -92,11 +99,14 @@ struct Pending {
     invocation: u64,
     receive_progress: bool,
     is_killed: bool,
+    timeout: Option<Duration>,
+    deadline: Option<Timestamp>,
 }
 
 impl Model {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
+            now: Timestamp::EPOCH,
             settings,
             is_shutting_down: false,
             sessions: BTreeMap::new(),
@@ -109,7 +119,8 @@ impl Model {
     }
 
     /// Predicts what the realm says to an input that it is about to handle.
-    pub(crate) fn predict(&mut self, input: &Input<'_>) {
+    pub(crate) fn predict(&mut self, now: Timestamp, input: &Input<'_>) {
+        self.now = now;
         match input {
             Input::Join(join) => self.join(join),
             Input::Message { session, message } => self.message(*session, message),
@@ -119,6 +130,7 @@ impl Model {
             }
             Input::Stats { session, .. } => self.stats(*session),
             Input::Leave { session, report, .. } => self.leave(*session, report.is_some()),
+            Input::Tick => self.expire(),
             Input::Shutdown => self.shut_down(),
         }
     }
@@ -167,6 +179,11 @@ impl Model {
 
     pub(crate) fn open_count(&self) -> usize {
         self.sessions.values().filter(|seat| seat.phase == Phase::Open).count()
+    }
+
+    /// When the first of the calls times out.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.calls.iter().filter_map(|call| call.deadline).min()
     }
 
     /// What a realm still holds after all that can be answered is answered.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use fastrand::Rng;
 use flowgate_event::{Account, LeaveReason, Report, Timestamp};
 use flowgate_router::{
-    Allow, Close, Disclose, Input, Join, MetaApi, Permissions, Realm, RealmConfig, RequestIds,
-    Role, Rule, SessionKey,
+    Allow, CallSettings, Close, Disclose, Input, Join, MetaApi, Permissions, Realm, RealmConfig,
+    RequestIds, Role, Rule, SessionKey,
 };
 use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
 
@@ -45,11 +45,13 @@ impl World {
         let request_ids = if random.bool() { RequestIds::Tolerant } else { RequestIds::Sequential };
         let meta_api = if random.u8(..5) > 0 { MetaApi::Enabled } else { MetaApi::Disabled };
         let uri_check = UriCheck::Loose;
+        let calls = calls(&mut random);
         let config = RealmConfig {
             name: "realm1".to_owned(),
             uri_check,
             meta_api,
             request_ids,
+            calls,
             roles: roles()
                 .into_iter()
                 .map(|(name, gate)| Role { name, gate: Box::new(gate) })
@@ -59,7 +61,7 @@ impl World {
         let seat_count = random.u32(2..=options.client_count_max.max(2));
         Self {
             realm: Realm::new(config, random.u64(..), ()),
-            model: Model::new(Settings { uri_check, meta_api, request_ids, roles: roles() }),
+            model: Model::new(Settings { uri_check, meta_api, request_ids, calls, roles: roles() }),
             seats: (0..seat_count).map(|_| None).collect(),
             now: Timestamp::from_nanos(1_700_000_000_000_000_000),
             request_ids,
@@ -120,6 +122,9 @@ impl World {
     /// One random thing, at a random place.
     fn step(&mut self) -> Result<(), String> {
         self.now = self.now.after(Duration::from_micros(self.random.u64(..1000)));
+        if self.realm.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+            self.handle(Input::Tick)?;
+        }
         let index = self.random.usize(..self.seats.len());
         let Some(connection) = &mut self.seats[index] else {
             return if self.random.u8(..4) == 0 { self.join(index) } else { Ok(()) };
@@ -258,7 +263,7 @@ impl World {
     fn handle_one(&mut self, input: Input<'_>) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
         self.input_count += 1;
         self.note_input(&input);
-        self.model.predict(&input);
+        self.model.predict(self.now, &input);
         let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None };
         self.realm.handle(self.now, input, &mut encoder);
         let Encoder { sent, fault, .. } = encoder;
@@ -274,6 +279,9 @@ impl World {
         self.model.judge(said)?;
         let lost = self.enqueue(sent)?;
         self.realm.check_invariants()?;
+        if self.realm.next_deadline() != self.model.next_deadline() {
+            return Err(format!("the next deadline is {:?}", self.realm.next_deadline()));
+        }
         if self.realm.session_count() != self.model.open_count() {
             return Err(format!("{} open sessions", self.realm.session_count()));
         }
@@ -326,6 +334,7 @@ impl World {
             Input::Leave { session, reason, .. } => {
                 ("leave".to_owned(), format!("{} {}", session.0, reason.name()))
             }
+            Input::Tick => ("tick".to_owned(), String::new()),
             Input::Shutdown => ("shutdown".to_owned(), String::new()),
         };
         self.transcript.line(&format!("{} {name} {text}", self.input_count));
@@ -354,6 +363,13 @@ impl World {
 
 fn key(index: usize) -> SessionKey {
     SessionKey(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// Limits that calls reach, or none.
+fn calls(random: &mut Rng) -> CallSettings {
+    let mut limit =
+        |milliseconds| random.bool().then(|| Duration::from_millis(random.u64(1..milliseconds)));
+    CallSettings { default_timeout: limit(200), max_timeout: limit(100) }
 }
 
 /// A role that may do everything, and one with rules of all kinds.

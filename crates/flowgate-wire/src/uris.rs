@@ -20,6 +20,8 @@ pub mod error {
     pub const INVALID_ARGUMENT: &str = "wamp.error.invalid_argument";
     /// The call was canceled, or its callee went away.
     pub const CANCELED: &str = "wamp.error.canceled";
+    /// The callee did not answer in time.
+    pub const TIMEOUT: &str = "wamp.error.timeout";
     /// A message exceeds what its receiver's transport takes.
     pub const PAYLOAD_SIZE_EXCEEDED: &str = "wamp.error.payload_size_exceeded";
     /// The peer broke the protocol.

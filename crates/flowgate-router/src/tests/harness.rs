@@ -16,8 +16,8 @@ use flowgate_wire::{
 };
 
 use crate::{
-    Action, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds,
-    Role, SessionKey, Traffic,
+    Action, CallSettings, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig,
+    RequestIds, Role, SessionKey, Traffic,
 };
 
 /// The realm that a script runs against.
@@ -26,6 +26,7 @@ pub(super) struct Setup {
     pub(super) uri_check: UriCheck,
     pub(super) meta_api: MetaApi,
     pub(super) request_ids: RequestIds,
+    pub(super) calls: CallSettings,
 }
 
 /// Denies what has `secret` in it, and discloses for what has `disclosed` in it.
@@ -176,6 +177,7 @@ impl Observer for Log {
 
 struct World {
     realm: Realm<Log>,
+    now: Timestamp,
     transcript: Transcript,
     joined: Vec<SessionKey>,
     next_key: u32,
@@ -185,6 +187,7 @@ impl World {
     fn new(setup: &Setup) -> Self {
         Self {
             realm: Realm::new(config(setup), 1, Log::default()),
+            now: Timestamp::from_nanos(1_000),
             transcript: Transcript::default(),
             joined: Vec::new(),
             next_key: 0,
@@ -192,12 +195,23 @@ impl World {
     }
 
     fn handle(&mut self, input: Input<'_>) {
-        self.realm.handle(Timestamp::from_nanos(1_000), input, &mut self.transcript);
+        self.realm.handle(self.now, input, &mut self.transcript);
         for event in std::mem::take(&mut self.realm.observer_mut().lines) {
             let line = self.transcript.with_names(event);
             self.transcript.lines.push(line);
         }
         self.realm.check_invariants().expect("all indexes agree");
+    }
+
+    /// Lets time pass, and tells the realm when a moment has come that it waits for.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now.after(time);
+        while let Some(deadline) = self.realm.next_deadline().filter(|deadline| *deadline <= end) {
+            self.now = deadline;
+            self.handle(Input::Tick);
+            assert_ne!(self.realm.next_deadline(), Some(deadline), "the deadline is over");
+        }
+        self.now = end;
     }
 
     fn join(&mut self, words: &[&str]) {
@@ -240,6 +254,7 @@ pub(super) fn config(setup: &Setup) -> RealmConfig {
         uri_check: setup.uri_check,
         meta_api: setup.meta_api,
         request_ids: setup.request_ids,
+        calls: setup.calls,
         roles: vec![role("anonymous"), role("backend")],
         agent: "Flowgate".to_owned(),
     }
@@ -310,7 +325,7 @@ pub(super) fn report(last: bool) -> Report {
 /// `join a [canceling] [progress] [ROLE]` or `join a at KEY` · `a> [...]` is a message from `a` ·
 /// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST]` is a message
 /// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
-/// the last window · `shutdown` · `observe sessions` shows joining and leaving as events.
+/// the last window · `pass 30ms` lets time pass · `shutdown` · `observe sessions` shows joining and leaving as events.
 fn run_input(world: &mut World, line: &str) -> bool {
     if let Some((from, text)) = line.split_once("> ").filter(|(from, _)| !from.contains(' ')) {
         world.message(from, text);
@@ -338,6 +353,10 @@ fn run_input(world: &mut World, line: &str) -> bool {
         ["leave", name, ref stats @ ..] => {
             let report = (*stats == ["stats"]).then(|| report(true));
             world.leave(world.transcript.key(name), LeaveReason::TransportLost, report);
+        }
+        ["pass", time] => {
+            let milliseconds = time.strip_suffix("ms").and_then(|number| number.parse().ok());
+            world.pass(Duration::from_millis(milliseconds.expect("a number of milliseconds")));
         }
         ["shutdown"] => world.handle(Input::Shutdown),
         ["observe", "sessions"] => world.realm.observer_mut().wants_sessions = true,

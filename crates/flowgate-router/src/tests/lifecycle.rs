@@ -15,6 +15,7 @@ fn welcome_says_who_the_session_is_and_what_works() {
     let broker = ["pattern_based_subscription", "publisher_exclusion", "publisher_identification"];
     let dealer = [
         "call_canceling",
+        "call_timeout",
         "caller_identification",
         "pattern_based_registration",
         "progressive_call_results",

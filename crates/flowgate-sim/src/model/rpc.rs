@@ -1,12 +1,12 @@
 //! The dealer of the model.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use flowgate_event::{Disclosure, GateAction};
-use flowgate_router::{MetaApi, SessionKey};
+use flowgate_router::{CallSettings, MetaApi, SessionKey};
 use flowgate_wire::{
-    Call, Cancel, Error, MatchPolicy, MessageType, Payload, Register, Unregister, Value, Yield,
-    uris,
+    Call, Cancel, Dict, Error, MatchPolicy, MessageType, Payload, Register, Unregister, Value,
+    Yield, uris,
 };
 
 use super::{
@@ -61,6 +61,9 @@ impl Model {
 
     fn route(&mut self, from: SessionKey, message: &Call<'_>) -> Result<(), &'static str> {
         check_booleans(&message.options, &["receive_progress", "disclose_me"])?;
+        if message.options.get("timeout").is_some_and(|value| value.as_u64().is_none()) {
+            return Err(uris::error::INVALID_ARGUMENT);
+        }
         let disclosure =
             self.admit(from, GateAction::Call, MatchPolicy::Exact, &message.procedure)?;
         let procedure = message.procedure.as_str();
@@ -97,6 +100,7 @@ impl Model {
         }
         self.expect(callee, said);
         let (caller, request, is_killed) = (from, message.request.get(), false);
+        let timeout = self.timeout(&message.options);
         self.calls.push(Pending {
             caller,
             request,
@@ -104,6 +108,8 @@ impl Model {
             invocation,
             receive_progress,
             is_killed,
+            timeout,
+            deadline: timeout.map(|timeout| self.now.after(timeout)),
         });
         Ok(())
     }
@@ -160,7 +166,10 @@ impl Model {
         let payload = said::payload(&message.payload);
         let Some(index) = self.answered(from, message.request.get()) else { return };
         let call = self.calls[index].clone();
-        if !progress {
+        if progress {
+            let deadline = call.timeout.map(|timeout| self.now.after(timeout));
+            self.calls[index].deadline = deadline;
+        } else {
             self.calls.remove(index);
         }
         if !progress || call.receive_progress {
@@ -181,6 +190,30 @@ impl Model {
             self.expect(caller, Said::Failed { request, error, payload });
         } else {
             self.refuse(caller, MessageType::Call, request, uris::error::INVALID_URI);
+        }
+    }
+
+    /// How long a call may take: what it asks for or the default, but not too long.
+    fn timeout(&self, options: &Dict<'_>) -> Option<Duration> {
+        let CallSettings { default_timeout, max_timeout } = self.settings.calls;
+        let asked = options.get("timeout").and_then(|value| value.as_u64());
+        let timeout = match asked {
+            Some(0) => None,
+            Some(milliseconds) => Some(Duration::from_millis(milliseconds)),
+            None => default_timeout,
+        };
+        // Nothing is longer than what has no end.
+        timeout.into_iter().chain(max_timeout).min()
+    }
+
+    /// Ends the calls whose time is over.
+    pub(super) fn expire(&mut self) {
+        let is_over = |call: &Pending| call.deadline.is_some_and(|deadline| deadline <= self.now);
+        let (over, calls) = std::mem::take(&mut self.calls).into_iter().partition(is_over);
+        self.calls = calls;
+        for call in over {
+            self.give_up(&call);
+            self.refuse(call.caller, MessageType::Call, call.request, uris::error::TIMEOUT);
         }
     }
 
