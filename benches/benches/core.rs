@@ -135,7 +135,7 @@ impl Bench {
             meta_api: MetaApi::Enabled,
             request_ids: RequestIds::Tolerant,
             calls: CallSettings::default(),
-            roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate) }],
+            roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate), trustlevel: None }],
             agent: "bench".to_owned(),
         };
         let queued_bytes = vec![0; formats.len()];

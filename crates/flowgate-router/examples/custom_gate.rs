@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         meta_api: MetaApi::Enabled,
         request_ids: RequestIds::Tolerant,
         calls: CallSettings::default(),
-        roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName) }],
+        roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName), trustlevel: None }],
         agent: "example".to_owned(),
     };
     let mut realm = Realm::new(config, 1, ());

@@ -29,6 +29,9 @@ pub struct Role {
     pub name: String,
     /// Decides what its sessions may do.
     pub gate: Box<dyn Gate + Send + Sync>,
+    /// What INVOCATION and EVENT say about calls and publications of its sessions; `None` for
+    /// nothing ("Call Trust Levels", "Publication Trust Levels").
+    pub trustlevel: Option<TrustLevel>,
 }
 
 /// How a realm treats calls.
@@ -39,6 +42,11 @@ pub struct CallSettings {
     /// The longest timeout, also of calls that ask for none; `None` for any.
     pub max_timeout: Option<Duration>,
 }
+
+/// How far those are trusted who have a role: 0 is the lowest, what the others mean is for the
+/// applications of a realm to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrustLevel(pub u32);
 
 /// Whether a realm has the meta API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -32,7 +32,7 @@ mod welcome;
 
 pub use action::{Action, Close, Outbox, SessionKey, Traffic};
 pub use auth::{Allow, Disclose, Permissions, Rule};
-pub use config::{CallSettings, MetaApi, RealmConfig, RequestIds, Role};
+pub use config::{CallSettings, MetaApi, RealmConfig, RequestIds, Role, TrustLevel};
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};
 pub use input::{ClientFeatures, Input, Join};
 pub use realm::Realm;

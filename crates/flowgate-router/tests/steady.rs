@@ -177,7 +177,7 @@ fn role(name: &str, disclose: Disclose) -> Role {
         rule("com..", MatchPolicy::Wildcard),
         rule("org.other", MatchPolicy::Exact),
     ];
-    Role { name: name.to_owned(), gate: Box::new(Permissions::new(rules)) }
+    Role { name: name.to_owned(), gate: Box::new(Permissions::new(rules)), trustlevel: None }
 }
 
 fn join(session: SessionKey, name: &str, authrole: &str) -> Join {

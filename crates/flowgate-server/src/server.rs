@@ -3,7 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use flowgate_event::{LeaveReason, Timestamp};
-use flowgate_router::{CallSettings, MetaApi, Realm, RealmConfig, RequestIds, Role};
+use flowgate_router::{CallSettings, MetaApi, Realm, RealmConfig, RequestIds, Role, TrustLevel};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -222,7 +222,11 @@ fn new_realm(realm: config::RealmConfig, ids: config::RequestIds, now: Timestamp
         roles: realm
             .roles
             .into_iter()
-            .map(|role| Role { name: role.name, gate: gate::build(role.permissions) })
+            .map(|role| Role {
+                name: role.name,
+                gate: gate::build(role.permissions),
+                trustlevel: role.trustlevel.map(TrustLevel),
+            })
             .collect(),
         agent: AGENT.to_owned(),
     };

@@ -54,7 +54,7 @@ impl World {
             calls,
             roles: roles()
                 .into_iter()
-                .map(|(name, gate)| Role { name, gate: Box::new(gate) })
+                .map(|(name, gate)| Role { name, gate: Box::new(gate), trustlevel: None })
                 .collect(),
             agent: "simulation".to_owned(),
         };

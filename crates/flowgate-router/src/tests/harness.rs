@@ -16,8 +16,8 @@ use flowgate_wire::{
 };
 
 use crate::{
-    Action, CallSettings, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig,
-    RequestIds, Role, SessionKey, Traffic,
+    Action, CallSettings, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds,
+    Role, SessionKey, Traffic, TrustLevel,
 };
 
 /// The realm that a script runs against.
@@ -248,14 +248,22 @@ impl World {
 }
 
 pub(super) fn config(setup: &Setup) -> RealmConfig {
-    let role = |name: &str| Role { name: name.to_owned(), gate: Box::new(TestGate) };
+    let role = |name: &str, trustlevel| Role {
+        name: name.to_owned(),
+        gate: Box::new(TestGate),
+        trustlevel,
+    };
     RealmConfig {
         name: "realm1".to_owned(),
         uri_check: setup.uri_check,
         meta_api: setup.meta_api,
         request_ids: setup.request_ids,
         calls: setup.calls,
-        roles: vec![role("anonymous"), role("backend")],
+        roles: vec![
+            role("anonymous", None),
+            role("backend", None),
+            role("trusted", Some(TrustLevel(3))),
+        ],
         agent: "Flowgate".to_owned(),
     }
 }

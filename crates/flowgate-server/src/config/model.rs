@@ -45,6 +45,9 @@ pub struct RoleConfig {
     pub name: String,
     /// What sessions of this role may do.
     pub permissions: Permissions,
+    /// What callees and subscribers are told about calls and publications of this role; 0 is the
+    /// lowest. `None` if they are told nothing.
+    pub trustlevel: Option<u32>,
 }
 
 /// What sessions of a role may do.

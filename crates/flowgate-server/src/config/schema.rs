@@ -137,6 +137,7 @@ pub(super) const SECTIONS: &[&Section] = &[
     &LOG,
     &LIMITS,
     &KEEPALIVE,
+    &TRUSTLEVEL,
 ];
 
 /// Every list of refused values.

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 
 use crate::config::{
-    FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, RequestIds,
+    FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, RealmConfig, RequestIds,
     reader::{Field, Map, Reader},
-    schema::{ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG},
+    schema::{ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG, TRUSTLEVEL},
+    suggest::nearest,
+    tree::Value,
 };
 
 /// Room for at least one message of the shortest maximum that RawSocket can agree on, with a
@@ -65,6 +67,56 @@ pub(super) fn read_flowgate<'n>(
     let threads = reader.integer::<usize>(&map, "worker_threads", 0..=MAX_WORKER_THREADS);
     config.worker_threads = threads.and_then(std::num::NonZeroUsize::new);
     (config, admin)
+}
+
+/// Reads `trustlevels` and gives each level to the role that it names.
+///
+/// The levels stand here and not in the roles, since Crossbar.io refuses a role with a key that it
+/// does not know.
+pub(super) fn read_trustlevels(
+    reader: &mut Reader<'_>,
+    node: &Map<'_>,
+    realms: &mut [(RealmConfig, Field<'_>)],
+) {
+    let Some(flowgate) =
+        node.get("flowgate").filter(|field| matches!(field.node.value, Value::Map(_)))
+    else {
+        return;
+    };
+    let Some(flowgate) = reader.map(&flowgate) else { return };
+    for field in reader.list(&flowgate, "trustlevels") {
+        read_trustlevel(reader, &field, realms);
+    }
+}
+
+fn read_trustlevel(
+    reader: &mut Reader<'_>,
+    field: &Field<'_>,
+    realms: &mut [(RealmConfig, Field<'_>)],
+) {
+    let Some(map) = reader.section(field, &TRUSTLEVEL) else { return };
+    let level = match reader.required(&map, "trustlevel") {
+        Some(level) => reader.integer_value(&level, 0..=i128::from(u32::MAX)),
+        None => None,
+    };
+    let Some(realm_field) = reader.required(&map, "realm") else { return };
+    let Some(role_field) = reader.required(&map, "role") else { return };
+    let Some(name) = reader.text(&realm_field) else { return };
+    let Some((realm, _)) = realms.iter_mut().find(|(realm, _)| realm.name == name) else {
+        let names = realms.iter().map(|(realm, _)| realm.name.as_str());
+        let suggestion = nearest(name, names);
+        return reader.error_suggesting(&realm_field, format!("no realm `{name}`"), suggestion);
+    };
+    let Some(name) = reader.text(&role_field) else { return };
+    let Some(role) = realm.roles.iter_mut().find(|role| role.name == name) else {
+        let suggestion = nearest(name, realm.roles.iter().map(|role| role.name.as_str()));
+        let message = format!("realm `{}` has no role `{name}`", realm.name);
+        return reader.error_suggesting(&role_field, message, suggestion);
+    };
+    if role.trustlevel.is_some() {
+        return reader.error(field, format!("role `{name}` has a trust level already"));
+    }
+    role.trustlevel = level;
 }
 
 fn read_admin<'n>(reader: &mut Reader<'_>, section: &Map<'n>, admin: &mut Admin<'n>) {

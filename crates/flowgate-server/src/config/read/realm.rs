@@ -95,7 +95,8 @@ fn read_role(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<RoleConfig> {
     } else {
         Permissions::DenyAll
     };
-    Some(RoleConfig { name: name?, permissions })
+    // Set from `flowgate.trustlevels`, when all realms are read.
+    Some(RoleConfig { name: name?, permissions, trustlevel: None })
 }
 
 fn read_role_name(reader: &mut Reader<'_>, map: &Map<'_>) -> Option<String> {

@@ -9,6 +9,7 @@ pub(in crate::config) const FLOWGATE: Section = Section {
         used("log"),
         used("limits"),
         used("keepalive"),
+        used("trustlevels"),
         used("handshake_timeout"),
         used("shutdown_timeout"),
         used("strict_request_ids"),
@@ -28,4 +29,9 @@ pub(in crate::config) const LIMITS: Section =
 pub(in crate::config) const KEEPALIVE: Section = Section {
     name: "flowgate keepalive",
     keys: &[&[used("interval"), used("timeout"), used("rawsocket")]],
+};
+
+pub(in crate::config) const TRUSTLEVEL: Section = Section {
+    name: "flowgate trust level",
+    keys: &[&[used("realm"), used("role"), used("trustlevel")]],
 };

@@ -79,6 +79,18 @@ fn statistics_are_off_without_the_section_and_have_the_documented_defaults_with_
 }
 
 #[test]
+fn a_role_has_the_trust_level_that_names_it() {
+    let level = |node| accepted(&File { node, ..FILE }.text()).realms[0].roles[0].trustlevel;
+    assert_eq!(level(""), None);
+    let given = |number| -> &'static str {
+        let entry = format!("realm: realm1, role: anonymous, trustlevel: {number}");
+        format!("flowgate: {{trustlevels: [{{{entry}}}]}}").leak()
+    };
+    assert_eq!(level(given(0)), Some(0));
+    assert_eq!(level(given(7)), Some(7));
+}
+
+#[test]
 fn a_uri_without_match_is_starred() {
     let starred = |uri: &str, expected: (&str, MatchPolicy)| {
         let text: &'static str = format!("permissions: [{{uri: {uri:?}}}]").leak();

@@ -270,3 +270,28 @@ fn findings_of_roles_and_permissions() {
         ],
     );
 }
+
+#[test]
+fn findings_of_trust_levels() {
+    check(
+        &File {
+            node: "flowgate: {trustlevels: [{realm: realm2, role: anonymous, trustlevel: 1}, {realm: realm1, role: anonymos, trustlevel: 1}, {realm: realm1, role: anonymous, trustlevel: -1}, {role: anonymous, levle: 1}]}",
+            ..FILE
+        },
+        &[
+            "2:34: flowgate.trustlevels[0].realm: no realm `realm2` (did you mean `realm1`?)",
+            "2:97: flowgate.trustlevels[1].role: realm `realm1` has no role `anonymos` (did you mean `anonymous`?)",
+            "2:168: flowgate.trustlevels[2].trustlevel: must be from 0 to 4294967295, is -1",
+            "2:173: flowgate.trustlevels[3]: the key `trustlevel` is missing",
+            "2:173: flowgate.trustlevels[3]: the key `realm` is missing",
+            "2:191: flowgate.trustlevels[3].levle: unknown key in section flowgate trust level",
+        ],
+    );
+    check(
+        &File {
+            node: "flowgate: {trustlevels: [{realm: realm1, role: anonymous, trustlevel: 1}, {realm: realm1, role: anonymous, trustlevel: 2}]}",
+            ..FILE
+        },
+        &["2:75: flowgate.trustlevels[1]: role `anonymous` has a trust level already"],
+    );
+}
