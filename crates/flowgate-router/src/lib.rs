@@ -26,6 +26,8 @@ mod realm;
 mod request_error;
 mod rpc;
 mod session;
+mod stored_message;
+mod testaments;
 mod turn;
 mod uri_table;
 mod welcome;

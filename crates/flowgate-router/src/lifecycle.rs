@@ -13,9 +13,22 @@ use crate::{
     realm::{Service, State},
     request_error::RequestError,
     session::{Phase, Session},
+    testaments::Testaments,
     turn::Turn,
     welcome,
 };
+
+/// What a session is told with the router's GOODBYE.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Farewell<'a> {
+    pub(crate) reason: &'a str,
+    pub(crate) message: Option<&'a str>,
+}
+
+impl Farewell<'static> {
+    const SHUTDOWN: Self =
+        Self { reason: uris::close::SYSTEM_SHUTDOWN, message: Some("the router is shutting down") };
+}
 
 impl State {
     pub(crate) fn handle_join<O: Observer>(&mut self, turn: &mut Turn<'_, O>, join: Join) {
@@ -45,6 +58,7 @@ impl State {
             serializer: join.serializer,
             transport: join.transport,
             last_request: None,
+            testaments: Testaments::default(),
         };
         let details = Dict::from(welcome::details(&self.config, &session));
         turn.send(key, Welcome { session: session.id, details });
@@ -131,7 +145,7 @@ impl State {
         }
         let open: Vec<SessionKey> = self.sessions.iter_open().map(|(key, _)| key).collect();
         for key in open.into_iter().filter(|key| !watchers.contains(key)) {
-            self.tell_shutdown(turn, key);
+            self.dismiss(turn, key, Farewell::SHUTDOWN);
         }
         self.shut_down_watchers(turn);
     }
@@ -141,16 +155,24 @@ impl State {
         if self.service == Service::ShuttingDown && self.sessions.are_all_open() {
             let open: Vec<SessionKey> = self.sessions.iter_open().map(|(key, _)| key).collect();
             for key in open {
-                self.tell_shutdown(turn, key);
+                self.dismiss(turn, key, Farewell::SHUTDOWN);
             }
         }
     }
 
-    fn tell_shutdown<O: Observer>(&mut self, turn: &mut Turn<'_, O>, key: SessionKey) {
+    /// Says GOODBYE to an open session, whose answer is awaited then.
+    pub(crate) fn dismiss<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        key: SessionKey,
+        farewell: Farewell<'_>,
+    ) {
         self.end(turn, key, Phase::ShuttingDown);
         let mut details = Details::<1>::new();
-        details.push("message", "the router is shutting down");
-        let reason = Uri::from(uris::close::SYSTEM_SHUTDOWN);
+        if let Some(message) = farewell.message {
+            details.push("message", message);
+        }
+        let reason = Uri::from(farewell.reason);
         turn.send(key, Goodbye { details: details.as_dict(), reason });
     }
 
@@ -165,6 +187,7 @@ impl State {
         self.end(turn, key, Phase::Closed);
         // A session that was refused leaves without having been here.
         let Some(session) = self.sessions.remove(key) else { return };
+        self.publish_testaments(turn, &session);
         if let Some(report) = report {
             self.publish_on_stats(turn, &session, report);
         }

@@ -12,8 +12,17 @@ use crate::{
     options::{Acknowledge, DiscloseMe, ExcludeMe, PublishOptions, SubscribeOptions},
     realm::{State, is_reserved},
     request_error::RequestError,
+    session::Session,
     turn::Turn,
 };
+
+/// Whose publication it is.
+#[derive(Clone, Copy)]
+enum Publisher<'a> {
+    Open(SessionKey),
+    /// A session that is in no table any more.
+    Left(&'a Session),
+}
 
 impl State {
     pub(crate) fn handle_subscribe<O: Observer>(
@@ -90,23 +99,48 @@ impl State {
         if acknowledge == Acknowledge::Wanted {
             turn.send(from, Published { request: message.request, publication });
         }
-        self.deliver(turn, from, message, &options, disclosure, publication);
+        self.deliver(turn, Publisher::Open(from), message, &options, disclosure, publication);
         Ok(())
+    }
+
+    /// Publishes a testament of a session that has left. What has become impossible since it was
+    /// added is dropped, and the observer is told.
+    pub(crate) fn publish_testament<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        session: &Session,
+        message: &Publish<'_>,
+    ) {
+        let Ok(options) = PublishOptions::parse(&message.options) else {
+            // Invariant: the options were parsed when the testament was added.
+            debug_assert!(false, "a testament can be published");
+            return;
+        };
+        let (topic, policy) = (message.topic.as_str(), MatchPolicy::Exact);
+        let admitted = self.admit_session(turn, session, GateAction::Publish, topic, policy);
+        if let Ok(disclosure) = admitted {
+            let id = self.ids.publication();
+            self.deliver(turn, Publisher::Left(session), message, &options, disclosure, id);
+        }
     }
 
     fn deliver<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
-        from: SessionKey,
+        from: Publisher<'_>,
         message: &Publish<'_>,
         options: &PublishOptions,
         disclosure: Disclosure,
         id: PublicationId,
     ) {
-        let publisher = self.sessions.open(from).map(|session| session.identity());
-        let exclude = match options.exclude_me {
-            ExcludeMe::Exclude => Some(from),
-            ExcludeMe::Include => None,
+        let publisher = match from {
+            Publisher::Open(key) => self.sessions.open(key),
+            Publisher::Left(session) => Some(session),
+        };
+        let publisher = publisher.map(Session::identity);
+        let exclude = match (from, options.exclude_me) {
+            (Publisher::Open(key), ExcludeMe::Exclude) => Some(key),
+            (Publisher::Open(_), ExcludeMe::Include) | (Publisher::Left(_), _) => None,
         };
         let publication = Publication {
             topic: message.topic.as_str(),

@@ -12,7 +12,7 @@ use crate::{
     dealer::Dealer,
     ids::Ids,
     request_error::RequestError,
-    session::{Phase, Sessions},
+    session::{Phase, Session, Sessions},
     turn::Turn,
 };
 
@@ -234,11 +234,26 @@ impl State {
         uri: &'u str,
         policy: MatchPolicy,
     ) -> Result<Disclosure, RequestError<'u>> {
-        let session = self.sessions.open(from);
-        let role = session.and_then(|session| self.config.roles.get(session.role));
-        let (Some(session), Some(role)) = (session, role) else {
-            // Invariant: messages are handled for open sessions only, and those have a role.
-            debug_assert!(false, "an open session has a role");
+        let Some(session) = self.sessions.open(from) else {
+            // Invariant: messages are handled for open sessions only.
+            debug_assert!(false, "a session that asks for something is open");
+            return Err(RequestError::NotAuthorized { action, uri });
+        };
+        self.admit_session(turn, session, action, uri, policy)
+    }
+
+    /// Asks the gate of a session's role, also for a session that has left.
+    pub(crate) fn admit_session<'u, O: Observer>(
+        &self,
+        turn: &mut Turn<'_, O>,
+        session: &Session,
+        action: GateAction,
+        uri: &'u str,
+        policy: MatchPolicy,
+    ) -> Result<Disclosure, RequestError<'u>> {
+        let Some(role) = self.config.roles.get(session.role) else {
+            // Invariant: a session is welcomed with a role of the realm.
+            debug_assert!(false, "a session has a role");
             return Err(RequestError::NotAuthorized { action, uri });
         };
         let authid = &session.authid;

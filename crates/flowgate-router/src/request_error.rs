@@ -35,6 +35,15 @@ pub(crate) enum RequestError<'a> {
     /// The peer called a procedure of the router with the wrong arguments.
     #[error("argument {argument:?} is not {expected}")]
     InvalidArgument { argument: &'static str, expected: &'static str },
+    /// The peer called a procedure of the router with an argument that is no URI.
+    #[error("argument {0:?} is not a valid URI here")]
+    InvalidUriArgument(&'static str),
+    /// The peer named a scope of testaments that there is not.
+    #[error("the scope of a testament is \"destroyed\" or \"detached\"")]
+    InvalidScope,
+    /// The peer's testaments are as many or as large as one session may have.
+    #[error("a session has room for {count_max} testaments of {bytes_max} octets together")]
+    TooManyTestaments { count_max: usize, bytes_max: usize },
     /// The gate of the peer's role said no; nothing else about the URI is revealed.
     #[error("not authorized to {} {uri:?}", action.name())]
     NotAuthorized { action: GateAction, uri: &'a str },
@@ -83,11 +92,13 @@ impl RequestError<'_> {
             Self::InvalidUri(_)
             | Self::UriTooLong(_)
             | Self::ReservedUri(_)
+            | Self::InvalidUriArgument(_)
             | Self::InvalidErrorUri(_) => uris::error::INVALID_URI,
             Self::InvalidOption { .. } | Self::InvalidArgument { .. } => {
                 uris::error::INVALID_ARGUMENT
             }
             Self::OptionNotAllowed { .. } => uris::error::OPTION_NOT_ALLOWED,
+            Self::InvalidScope | Self::TooManyTestaments { .. } => uris::error::TESTAMENT_ERROR,
             Self::NotAuthorized { .. } => uris::error::NOT_AUTHORIZED,
             Self::NoSuchProcedure(_) => uris::error::NO_SUCH_PROCEDURE,
             Self::ProcedureAlreadyExists(_) => uris::error::PROCEDURE_ALREADY_EXISTS,

@@ -5,6 +5,7 @@ use flowgate_wire::{RequestId, SessionId, Value};
 use crate::{
     ClientFeatures, SessionKey,
     ids::{HashMap, Ids, hasher},
+    testaments::Testaments,
 };
 
 /// One session, from its WELCOME until the realm has handled its `Leave`.
@@ -23,6 +24,7 @@ pub(crate) struct Session {
     pub(crate) transport: Value<'static>,
     /// The identifier of the client's latest request.
     pub(crate) last_request: Option<RequestId>,
+    pub(crate) testaments: Testaments,
 }
 
 /// How far a session has come.
@@ -157,9 +159,14 @@ impl Sessions {
         session.phase = phase;
     }
 
+    /// The place of the open session with an id.
+    pub(crate) fn key(&self, id: SessionId) -> Option<SessionKey> {
+        self.by_id.get(&id).copied().filter(|key| self.open(*key).is_some())
+    }
+
     /// The open session with an id.
     pub(crate) fn find(&self, id: SessionId) -> Option<&Session> {
-        self.by_id.get(&id).and_then(|&key| self.open(key))
+        self.key(id).and_then(|key| self.open(key))
     }
 
     /// The open sessions by ascending key. Cost: O(highest key).

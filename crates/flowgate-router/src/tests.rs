@@ -7,6 +7,7 @@ mod handshake;
 mod harness;
 mod lifecycle;
 mod meta;
+mod testaments;
 mod violations;
 mod walk;
 

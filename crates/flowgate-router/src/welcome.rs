@@ -17,8 +17,11 @@ const DEALER: [&str; 5] = [
     "progressive_call_results",
 ];
 
-/// Announced by both roles where the realm has the meta API.
-const SESSION_META_API: &str = "session_meta_api";
+/// The features of the broker where the realm has the meta API.
+const BROKER_META: [&str; 1] = ["session_meta_api"];
+
+/// The features of the dealer where the realm has the meta API.
+const DEALER_META: [&str; 2] = ["session_meta_api", "testament_meta_api"];
 
 /// `WELCOME.Details`.
 pub(crate) fn details<'a>(config: &'a RealmConfig, session: &'a Session) -> Value<'a> {
@@ -32,18 +35,18 @@ pub(crate) fn details<'a>(config: &'a RealmConfig, session: &'a Session) -> Valu
         (
             "roles",
             Value::dict([
-                ("broker", role(&BROKER, config.meta_api)),
-                ("dealer", role(&DEALER, config.meta_api)),
+                ("broker", role(&BROKER, &BROKER_META, config.meta_api)),
+                ("dealer", role(&DEALER, &DEALER_META, config.meta_api)),
             ]),
         ),
     ])
 }
 
-fn role(features: &[&'static str], meta_api: MetaApi) -> Value<'static> {
+fn role(features: &[&'static str], meta: &[&'static str], meta_api: MetaApi) -> Value<'static> {
     let meta = match meta_api {
-        MetaApi::Enabled => Some(SESSION_META_API),
-        MetaApi::Disabled => None,
+        MetaApi::Enabled => meta,
+        MetaApi::Disabled => &[],
     };
-    let features = features.iter().copied().chain(meta);
+    let features = features.iter().chain(meta).copied();
     Value::dict([("features", Value::dict(features.map(|name| (name, Value::from(true)))))])
 }

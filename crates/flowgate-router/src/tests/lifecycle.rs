@@ -20,13 +20,16 @@ fn welcome_says_who_the_session_is_and_what_works() {
         "pattern_based_registration",
         "progressive_call_results",
     ];
-    let roles = |more: &[&'static str]| {
-        let features = |own: &[&'static str]| {
+    let roles = |broker_meta: &[&'static str], dealer_meta: &[&'static str]| {
+        let features = |own: &[&'static str], more: &[&'static str]| {
             let names = own.iter().chain(more).copied();
             let features = Value::dict(names.map(|name| (name, Value::Bool(true))));
             Value::dict([("features", features)])
         };
-        Value::dict([("broker", features(&broker)), ("dealer", features(&dealer))])
+        Value::dict([
+            ("broker", features(&broker, broker_meta)),
+            ("dealer", features(&dealer, dealer_meta)),
+        ])
     };
     let expected = |roles| {
         Value::dict([
@@ -40,9 +43,12 @@ fn welcome_says_who_the_session_is_and_what_works() {
         ])
     };
     let details = welcome_details(&Setup::default());
-    assert_eq!(details, expected(roles(&["session_meta_api"])));
+    assert_eq!(
+        details,
+        expected(roles(&["session_meta_api"], &["session_meta_api", "testament_meta_api"]))
+    );
     let details = welcome_details(&Setup { meta_api: MetaApi::Disabled, ..Setup::default() });
-    assert_eq!(details, expected(roles(&[])));
+    assert_eq!(details, expected(roles(&[], &[])));
 }
 
 #[test]
