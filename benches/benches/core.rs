@@ -100,6 +100,7 @@ impl Outbox for Frames {
         match action {
             Action::Send { to, message } => self.deliver(&[to], &message),
             Action::FanOut { to, message, .. } => self.deliver(to, &message),
+            Action::Ask { ask, .. } => unreachable!("{ask:?}: the gate asks nobody"),
             Action::Close { session, how } => unreachable!("{session:?} is closed: {how:?}"),
         }
     }

@@ -1,8 +1,8 @@
 //! How sessions begin and end.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use flowgate_event::{Event, EventKind, LeaveReason, Observer, Report};
+use flowgate_event::{Answer, Event, EventKind, LeaveReason, Observer, Report};
 use flowgate_wire::{Dict, Goodbye, Message, MessageType, RequestId, Uri, Welcome, uris};
 
 use crate::{
@@ -13,10 +13,13 @@ use crate::{
     realm::{Service, State},
     request_error::RequestError,
     session::{Phase, Session},
-    testaments::Testaments,
     turn::Turn,
     welcome,
 };
+
+/// How long a session that is killed has to answer GOODBYE: enough for a slow link, and short
+/// enough for whoever had a reason to kill it.
+const FAREWELL_GRACE: Duration = Duration::from_secs(5);
 
 /// What a session is told with the router's GOODBYE.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +34,7 @@ impl Farewell<'static> {
 }
 
 impl State {
-    pub(crate) fn handle_join<O: Observer>(&mut self, turn: &mut Turn<'_, O>, join: Join) {
+    pub(crate) fn handle_join<O: Observer>(&mut self, turn: &mut Turn<'_, O>, mut join: Join) {
         let key = join.session;
         if !self.sessions.is_vacant(key) {
             // Invariant: the shell uses a key again only after its `Leave`.
@@ -46,20 +49,9 @@ impl State {
             let message = format!("no role {:?} in realm {:?}", join.authrole, self.config.name);
             return turn.abort(key, uris::error::NO_SUCH_ROLE, &message);
         };
-        let session = Session {
-            id: self.sessions.unused_id(&mut self.ids),
-            phase: Phase::Open,
-            role,
-            authid: join.authid.unwrap_or_else(|| self.ids.authid()),
-            authrole: join.authrole,
-            authmethod: join.authmethod,
-            authprovider: join.authprovider,
-            features: join.features,
-            serializer: join.serializer,
-            transport: join.transport,
-            last_request: None,
-            testaments: Testaments::default(),
-        };
+        let id = self.sessions.unused_id(&mut self.ids);
+        let authid = join.authid.take().unwrap_or_else(|| self.ids.authid());
+        let session = Session::new(id, authid, role, join);
         let details = Dict::from(welcome::details(&self.config, &session));
         turn.send(key, Welcome { session: session.id, details });
         turn.observe(EventKind::SessionJoined, || Event::SessionJoined {
@@ -156,6 +148,28 @@ impl State {
             let open: Vec<SessionKey> = self.sessions.iter_open().map(|(key, _)| key).collect();
             for key in open {
                 self.dismiss(turn, key, Farewell::SHUTDOWN);
+            }
+        }
+    }
+
+    /// Ends an open session for good: it is closed if it does not answer GOODBYE.
+    pub(crate) fn kill<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        key: SessionKey,
+        farewell: Farewell<'_>,
+    ) {
+        self.dismiss(turn, key, farewell);
+        self.sessions.set_deadline(key, turn.now.after(FAREWELL_GRACE));
+    }
+
+    /// Goes on without what sessions have waited for long enough.
+    pub(crate) fn expire_sessions<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
+        while let Some(key) = self.sessions.expire(turn.now) {
+            match self.sessions.get(key).map(|session| session.phase) {
+                Some(Phase::Open) => self.resume(turn, key, Answer::Fail),
+                Some(Phase::ShuttingDown) => self.handle_abort(turn, key),
+                Some(Phase::Closed) | None => {}
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What clients ask of the broker.
 
-use flowgate_event::{Disclosure, Event, EventKind, GateAction, Observer};
+use flowgate_event::{Disclosure, Event, EventKind, GateAction, Observer, Verdict};
 use flowgate_wire::{
     MatchPolicy, MessageType, PublicationId, Publish, Published, Subscribe, Subscribed,
     SubscriptionId, Unsubscribe, Unsubscribed,
@@ -10,7 +10,7 @@ use crate::{
     SessionKey, Traffic,
     broker::Publication,
     options::{Acknowledge, DiscloseMe, ExcludeMe, PublishOptions, SubscribeOptions},
-    realm::{State, is_reserved},
+    realm::{State, deny, is_reserved},
     request_error::RequestError,
     session::Session,
     turn::Turn,
@@ -104,24 +104,28 @@ impl State {
     }
 
     /// Publishes a testament of a session that has left. What has become impossible since it was
-    /// added is dropped, and the observer is told.
+    /// added is dropped, and the observer is told. `admitted` is what the gate said then.
     pub(crate) fn publish_testament<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         session: &Session,
         message: &Publish<'_>,
+        admitted: Disclosure,
     ) {
         let Ok(options) = PublishOptions::parse(&message.options) else {
             // Invariant: the options were parsed when the testament was added.
             debug_assert!(false, "a testament can be published");
             return;
         };
-        let (topic, policy) = (message.topic.as_str(), MatchPolicy::Exact);
-        let admitted = self.admit_session(turn, session, GateAction::Publish, topic, policy);
-        if let Ok(disclosure) = admitted {
-            let id = self.ids.publication();
-            self.deliver(turn, Publisher::Left(session), message, &options, disclosure, id);
-        }
+        let (action, topic) = (GateAction::Publish, message.topic.as_str());
+        let disclosure = match self.judge(session, action, topic, MatchPolicy::Exact) {
+            Verdict::Admit(disclosure) => disclosure,
+            Verdict::Deny => return deny(turn, session.id, action, topic),
+            // Nobody is there who could wait for the answer, so the one from before counts.
+            Verdict::Ask { .. } => admitted,
+        };
+        let id = self.ids.publication();
+        self.deliver(turn, Publisher::Left(session), message, &options, disclosure, id);
     }
 
     fn deliver<O: Observer>(
@@ -153,14 +157,14 @@ impl State {
         self.broker.publish(turn.out, &publication);
     }
 
-    /// What the gate denies is observed where it is denied.
+    /// What the gate denies is observed where it is denied; what waits is not dropped.
     fn observe_dropped<O: Observer>(
         &self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         error: &RequestError<'_>,
     ) {
-        if matches!(error, RequestError::NotAuthorized { .. }) {
+        if matches!(error, RequestError::NotAuthorized { .. } | RequestError::Asked) {
             return;
         }
         let Some(session) = self.sessions.open(from).map(|session| session.id) else { return };

@@ -47,6 +47,12 @@ pub(crate) enum RequestError<'a> {
     /// The gate of the peer's role said no; nothing else about the URI is revealed.
     #[error("not authorized to {} {uri:?}", action.name())]
     NotAuthorized { action: GateAction, uri: &'a str },
+    /// Who had to be asked for the gate gave no answer, or not in time.
+    #[error("nobody could say whether the session may {} {uri:?}", action.name())]
+    AuthorizationFailed { action: GateAction, uri: &'a str },
+    /// The gate asks somebody else: the request waits, and nothing is said yet.
+    #[error("the request waits for an authorizer")]
+    Asked,
     /// Nothing that matches is registered.
     #[error("no procedure {0:?} is registered")]
     NoSuchProcedure(&'a str),
@@ -99,6 +105,7 @@ impl RequestError<'_> {
             }
             Self::OptionNotAllowed { .. } => uris::error::OPTION_NOT_ALLOWED,
             Self::InvalidScope | Self::TooManyTestaments { .. } => uris::error::TESTAMENT_ERROR,
+            Self::AuthorizationFailed { .. } | Self::Asked => uris::error::AUTHORIZATION_FAILED,
             Self::NotAuthorized { .. } => uris::error::NOT_AUTHORIZED,
             Self::NoSuchProcedure(_) => uris::error::NO_SUCH_PROCEDURE,
             Self::ProcedureAlreadyExists(_) => uris::error::PROCEDURE_ALREADY_EXISTS,

@@ -1,5 +1,7 @@
 //! What a session wants published when it has ended ("Session Testament").
 
+use flowgate_event::Disclosure;
+
 use crate::{request_error::RequestError, stored_message::StoredMessage};
 
 /// The most testaments that one session has: far above what clients use them for, which is to say
@@ -33,6 +35,8 @@ pub(crate) struct Testament {
     pub(crate) scope: Scope,
     /// A PUBLISH.
     pub(crate) message: StoredMessage,
+    /// What the gate said when the testament was added.
+    pub(crate) admitted: Disclosure,
 }
 
 impl Scope {

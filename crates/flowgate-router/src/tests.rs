@@ -1,5 +1,6 @@
 //! Scenarios: what clients send, and everything that the router says to it.
 
+mod asks;
 mod broker;
 mod calls;
 mod dealer;

@@ -72,7 +72,7 @@ impl State {
                 let id = arguments.session()?;
                 let farewell = self.farewell(arguments, 1)?;
                 let key = self.sessions.key(id).filter(|key| *key != from);
-                self.dismiss(turn, key.ok_or(RequestError::NoSuchSession(id))?, farewell);
+                self.kill(turn, key.ok_or(RequestError::NoSuchSession(id))?, farewell);
                 None
             }
             Procedure::KillByAuthid => {
@@ -140,7 +140,7 @@ impl State {
         let others = open.filter(|(key, session)| *key != from && fits(session));
         let doomed: Vec<_> = others.map(|(key, session)| (key, session.id)).collect();
         for (key, _) in &doomed {
-            self.dismiss(turn, *key, farewell);
+            self.kill(turn, *key, farewell);
         }
         doomed.into_iter().map(|(_, id)| id).collect()
     }

@@ -73,7 +73,7 @@ impl State {
         if is_reserved(topic) {
             return Err(RequestError::ReservedUri(topic));
         }
-        self.admit(turn, from, GateAction::Publish, topic, MatchPolicy::Exact)?;
+        let admitted = self.admit(turn, from, GateAction::Publish, topic, MatchPolicy::Exact)?;
         let message = Message::Publish(Publish {
             request: RequestId::MIN,
             options,
@@ -82,7 +82,7 @@ impl State {
         });
         let message = StoredMessage::new(&message);
         let Some(session) = self.sessions.open_mut(from) else { return Ok(()) };
-        session.testaments.add(Testament { scope, message })
+        session.testaments.add(Testament { scope, message, admitted })
     }
 
     /// Publishes the testaments of a session that has left.
@@ -93,7 +93,7 @@ impl State {
     ) {
         for testament in session.testaments.in_order() {
             if let Some(Message::Publish(message)) = testament.message.message() {
-                self.publish_testament(turn, session, &message);
+                self.publish_testament(turn, session, &message, testament.admitted);
             }
         }
     }

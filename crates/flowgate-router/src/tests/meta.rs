@@ -300,3 +300,24 @@ fn a_killed_session_has_a_last_report() {
         "#,
     );
 }
+
+/// A session that is killed and does not answer is closed after five seconds.
+#[test]
+fn a_killed_session_that_does_not_answer_is_closed() {
+    check(
+        r#"
+        join a
+        a< [2,*
+        join b
+        b< [2,*
+        a> [48,1,{},"wamp.session.kill_all"]
+        b< [6,{},"wamp.close.killed"]
+        a< [50,1,{},[1]]
+        pass 4999ms
+        b> [48,1,{},"wamp.session.count"]
+        pass 1ms
+        b closed connection
+        pass 10000ms
+        "#,
+    );
+}
