@@ -34,6 +34,8 @@ pub(crate) struct Client {
     registrations: Vec<RegistrationId>,
     calls: Vec<RequestId>,
     invocations: Vec<Invoked>,
+    /// The sessions of others that it has heard of.
+    others: Vec<u64>,
     /// The latest sequence number of each sender's events and invocations.
     heard: BTreeMap<(u64, MessageType), u64>,
 }
@@ -64,6 +66,7 @@ impl Client {
             registrations: Vec::new(),
             calls: Vec::new(),
             invocations: Vec::new(),
+            others: Vec::new(),
             heard: BTreeMap::new(),
         }
     }
@@ -141,7 +144,12 @@ impl Client {
             Message::Event(event) => {
                 // The router's own events have no sender.
                 let topic = text(&event.details, "topic");
-                let is_meta = topic.is_some_and(|topic| topic.starts_with("wamp."));
+                let is_meta = topic.as_ref().is_some_and(|topic| topic.starts_with("wamp."));
+                if topic.as_deref() == Some("wamp.session.on_join") {
+                    let (args, _) = event.payload.decode();
+                    let session = args.first().and_then(|details| details.get("session"));
+                    self.others.extend(session.and_then(Value::as_u64));
+                }
                 if !is_meta {
                     self.check_order(message.message_type(), &event.payload)?;
                 }
@@ -233,6 +241,11 @@ impl Client {
             let timeout = [Value::from(0_u64), Value::from(random.u64(..150)), Value::from("soon")];
             let choice = random.usize(..12).div_ceil(5).min(2);
             options.push(("timeout".into(), timeout[choice].clone()));
+        }
+        if random.u8(..6) == 0 {
+            let (procedure, payload) = material::session_call(random, &self.others);
+            let (options, procedure) = (Dict::from_vec(options), procedure.into());
+            return Call { request, options, procedure, payload }.into();
         }
         let procedure = if random.u8(..8) == 0 {
             ["wamp.session.count", "wamp.session.list", "wamp.session.get"][random.usize(..3)]

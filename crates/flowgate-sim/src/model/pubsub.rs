@@ -17,9 +17,9 @@ impl Model {
             Err(error) => self.refuse(from, MessageType::Subscribe, request, error),
             Ok(policy) => {
                 let name = (policy, message.topic.to_string());
-                let subscription = self.subscriptions.entry(name.clone()).or_insert_with(|| {
-                    self.fresh = Some(name);
-                    Subscription { id: 0, subscribers: [].into() }
+                let subscription = self.subscriptions.entry(name).or_insert_with(|| {
+                    self.subscription_count += 1;
+                    Subscription { id: self.subscription_count, subscribers: [].into() }
                 });
                 subscription.subscribers.insert(from);
                 let subscription = subscription.id;
@@ -75,7 +75,7 @@ impl Model {
         }
     }
 
-    fn event(
+    pub(super) fn event(
         &mut self,
         topic: &str,
         exclude: Option<SessionKey>,

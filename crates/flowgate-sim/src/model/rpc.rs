@@ -3,10 +3,9 @@
 use std::{cmp::Reverse, time::Duration};
 
 use flowgate_event::{Disclosure, GateAction};
-use flowgate_router::{CallSettings, MetaApi, SessionKey};
+use flowgate_router::{CallSettings, SessionKey};
 use flowgate_wire::{
-    Call, Cancel, Dict, Error, MatchPolicy, MessageType, Payload, Register, Unregister, Value,
-    Yield, uris,
+    Call, Cancel, Dict, Error, MatchPolicy, MessageType, Register, Unregister, Yield, uris,
 };
 
 use super::{
@@ -29,9 +28,10 @@ impl Model {
         match admitted {
             Err(error) => self.refuse(from, MessageType::Register, request, error),
             Ok(name) => {
-                self.registrations.insert(name.clone(), Registration { id: 0, callee: from });
-                self.fresh = Some(name);
-                self.expect(from, Said::Registered { request, registration: 0 });
+                self.registration_count += 1;
+                let id = self.registration_count;
+                self.registrations.insert(name, Registration { id, callee: from });
+                self.expect(from, Said::Registered { request, registration: id });
             }
         }
     }
@@ -112,26 +112,6 @@ impl Model {
             deadline: timeout.map(|timeout| self.now.after(timeout)),
         });
         Ok(())
-    }
-
-    /// The procedures that the simulation calls: `list` and `get` with arguments that are wrong.
-    fn call_meta(&mut self, from: SessionKey, message: &Call<'_>) -> Result<(), &'static str> {
-        if self.settings.meta_api == MetaApi::Disabled {
-            return Err(uris::error::NO_SUCH_PROCEDURE);
-        }
-        match message.procedure.as_str() {
-            "wamp.session.count" => {
-                let count = u64::try_from(self.open_count()).unwrap_or(u64::MAX);
-                let results = [Value::from(count)];
-                let payload = said::payload(&Payload::from_values(&results, &[]));
-                let request = message.request.get();
-                self.expect(from, Said::Result { request, progress: false, payload });
-                Ok(())
-            }
-            "wamp.session.list" => Err(uris::error::INVALID_ARGUMENT),
-            "wamp.session.get" => Err(uris::error::NO_SUCH_SESSION),
-            _ => Err(uris::error::NO_SUCH_PROCEDURE),
-        }
     }
 
     pub(super) fn cancel(&mut self, from: SessionKey, message: &Cancel<'_>) {
