@@ -35,7 +35,17 @@ fn the_router_keeps_its_promises_for_many_seeds() {
                 | MessageType::EventReceived
         )
     });
-    let others = ["join", "violation", "undeliverable", "stats", "leave", "shutdown", "answer", "ask", "tick"];
+    let others = [
+        "join",
+        "violation",
+        "undeliverable",
+        "stats",
+        "leave",
+        "shutdown",
+        "answer",
+        "ask",
+        "tick",
+    ];
     let closes = ["close session", "close connection"];
     let names = sent.map(|kind| format!("{} sent", kind.name()));
     for name in names.chain(others.iter().chain(&closes).map(ToString::to_string)) {
