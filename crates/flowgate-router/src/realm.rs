@@ -139,7 +139,7 @@ impl<O: Observer> Realm<O> {
                 state.handle_leave(turn, session, reason, report.as_ref());
             }
             Input::Answer { session, ask, answer } => {
-                state.handle_answer(turn, session, ask, answer)
+                state.handle_answer(turn, session, ask, answer);
             }
             Input::Tick => {
                 state.calls.expire(turn);

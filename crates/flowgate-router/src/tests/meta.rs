@@ -240,7 +240,7 @@ fn a_kill_that_names_nobody_else_or_is_malformed_is_refused() {
     );
 }
 
-/// "wamp.session.kill_by_authid" returns a list, "kill_by_authrole" and "kill_all" a number; the
+/// `kill_by_authid` returns a list, `kill_by_authrole` and `kill_all` a number; the
 /// caller is always left out.
 #[test]
 fn sessions_are_killed_by_who_they_are() {
