@@ -37,6 +37,7 @@ impl<W: std::io::Write> Outbox for Print<W> {
             Action::FanOut { to, message, .. } => {
                 writeln!(self.0, "to {to:?}: {}", message.to_json())
             }
+            Action::Ask { ask, request, .. } => writeln!(self.0, "{ask:?}: {request:?}"),
             Action::Close { session, how } => writeln!(self.0, "close {session:?}: {how:?}"),
         };
     }

@@ -1,9 +1,9 @@
 //! What happens to a realm: its inputs.
 
-use flowgate_event::{LeaveReason, Report};
+use flowgate_event::{Answer, LeaveReason, Report};
 use flowgate_wire::{Message, MessageType, RequestId, Value};
 
-use crate::SessionKey;
+use crate::{AskId, SessionKey};
 
 /// One thing that happened; a realm handles them one at a time.
 #[derive(Debug)]
@@ -36,6 +36,17 @@ pub enum Input<'a> {
         message: MessageType,
         /// Its request, for INVOCATION, RESULT, and an ERROR that answers a CALL.
         request: Option<RequestId>,
+    },
+    /// An authorizer has answered an [`Ask`](crate::Action::Ask).
+    ///
+    /// An answer that comes too late, or for a session that has gone, does nothing.
+    Answer {
+        /// The session whose request waits.
+        session: SessionKey,
+        /// The question.
+        ask: AskId,
+        /// What has come of it.
+        answer: Answer,
     },
     /// A metering window of a session has closed.
     Stats {

@@ -33,11 +33,14 @@ mod request_error;
 mod retention;
 mod rpc;
 mod session;
+mod stored_message;
+mod testaments;
 mod turn;
 mod uri_table;
+mod waiting;
 mod welcome;
 
-pub use action::{Action, Close, Outbox, SessionKey, Traffic};
+pub use action::{Action, AskId, Close, Outbox, SessionKey, Traffic};
 pub use auth::{Allow, Disclose, Permissions, Rule};
 pub use config::{CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, TrustLevel};
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};

@@ -1,6 +1,6 @@
 //! What clients ask of the broker.
 
-use flowgate_event::{Disclosure, Event, EventKind, GateAction, Observer};
+use flowgate_event::{Disclosure, Event, EventKind, GateAction, Observer, Verdict};
 use flowgate_wire::{
     Dict, Event as EventMessage, MatchPolicy, MessageType, PublicationId, Publish, Published,
     SessionId, Subscribe, Subscribed, SubscriptionId, Unsubscribe, Unsubscribed, Value,
@@ -13,10 +13,19 @@ use crate::{
         Acknowledge, DiscloseMe, ExcludeMe, GetRetained, PublishOptions, Retain, SubscribeOptions,
     },
     passthru::Passthru,
-    realm::{State, is_reserved},
+    realm::{State, deny, is_reserved},
     request_error::RequestError,
+    session::Session,
     turn::Turn,
 };
+
+/// Whose publication it is.
+#[derive(Clone, Copy)]
+enum Publisher<'a> {
+    Open(SessionKey),
+    /// A session that is in no table any more.
+    Left(&'a Session),
+}
 
 impl State {
     pub(crate) fn handle_subscribe<O: Observer>(
@@ -159,8 +168,7 @@ impl State {
         let acknowledge = Acknowledge::of(&message.options);
         let options = PublishOptions::parse(&message.options);
         if let Ok(options) = &options
-            && let Some(passthru) = &options.passthru
-            && passthru.is_on()
+            && options.passthru().is_some()
             && !self.announces_passthru(from)
         {
             let what = "PUBLISH with payload passthru mode, which was not announced";
@@ -177,9 +185,8 @@ impl State {
         }
     }
 
-    fn announces_passthru(&self, publisher: SessionKey) -> bool {
-        let publisher = self.sessions.open(publisher);
-        publisher.is_some_and(|publisher| publisher.features.publisher_payload_passthru_mode)
+    pub(crate) fn announces_passthru(&self, publisher: SessionKey) -> bool {
+        self.features(publisher).publisher_payload_passthru_mode
     }
 
     fn publish<'m, O: Observer>(
@@ -202,23 +209,55 @@ impl State {
         if acknowledge == Acknowledge::Wanted {
             turn.send(from, Published { request: message.request, publication });
         }
-        self.deliver(turn, from, message, options, disclosure, publication);
+        self.deliver(turn, Publisher::Open(from), message, options, disclosure, publication);
         Ok(())
+    }
+
+    /// Publishes a testament of a session that has left. What has become impossible since it was
+    /// added is dropped, and the observer is told. `admitted` is what the gate said then.
+    pub(crate) fn publish_testament<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        session: &Session,
+        message: &Publish<'_>,
+        admitted: Disclosure,
+    ) {
+        let Ok(options) = PublishOptions::parse(&message.options) else {
+            // Invariant: the options were parsed when the testament was added.
+            debug_assert!(false, "a testament can be published");
+            return;
+        };
+        let (action, topic) = (GateAction::Publish, message.topic.as_str());
+        let disclosure = match self.judge(session, action, topic, MatchPolicy::Exact) {
+            Verdict::Admit(disclosure) => disclosure,
+            Verdict::Deny => return deny(turn, session.id, action, topic),
+            // Nobody is there who could wait for the answer, so the one from before counts.
+            Verdict::Ask { .. } => admitted,
+        };
+        if !options.disclose_me.is_allowed(disclosure) {
+            return drop_publication(turn, session.id, &RequestError::DiscloseMeDisallowed(topic));
+        }
+        let id = self.ids.publication();
+        self.deliver(turn, Publisher::Left(session), message, &options, disclosure, id);
     }
 
     fn deliver<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
-        from: SessionKey,
+        from: Publisher<'_>,
         message: &Publish<'_>,
         options: &PublishOptions,
         disclosure: Disclosure,
         id: PublicationId,
     ) {
-        let identity = self.sessions.open(from).map(|session| session.identity());
-        let exclude = match options.exclude_me {
-            ExcludeMe::Exclude => Some(from),
-            ExcludeMe::Include => None,
+        let publisher = match from {
+            Publisher::Open(key) => self.sessions.open(key),
+            Publisher::Left(session) => Some(session),
+        };
+        let identity = publisher.map(Session::identity);
+        let exclude = match (from, options.exclude_me) {
+            (Publisher::Open(key), ExcludeMe::Exclude) => Some(key),
+            (Publisher::Open(_), ExcludeMe::Include) | (Publisher::Left(_), _) => None,
         };
         let publication = Publication {
             topic: message.topic.as_str(),
@@ -237,31 +276,45 @@ impl State {
         }
     }
 
-    /// What the gate denies is observed where it is denied.
+    /// What the gate denies is observed where it is denied; what waits is not dropped.
     fn observe_dropped<O: Observer>(
         &self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         error: &RequestError<'_>,
     ) {
-        if matches!(error, RequestError::NotAuthorized { .. }) {
+        if matches!(error, RequestError::NotAuthorized { .. } | RequestError::Asked) {
             return;
         }
         let Some(session) = self.sessions.open(from).map(|session| session.id) else { return };
-        turn.observe(EventKind::Dropped, || Event::Dropped {
-            session,
-            message: MessageType::Publish,
-            error: error.uri(),
-        });
+        drop_publication(turn, session, error);
     }
 }
 
+/// Tells the observer of a publication that is not made.
+fn drop_publication<O: Observer>(
+    turn: &mut Turn<'_, O>,
+    session: SessionId,
+    error: &RequestError<'_>,
+) {
+    turn.observe(EventKind::Dropped, || Event::Dropped {
+        session,
+        message: MessageType::Publish,
+        error: error.uri(),
+    });
+}
+
 impl PublishOptions {
+    /// The attributes of a payload that is not to be looked into.
+    pub(crate) fn passthru(&self) -> Option<&Passthru> {
+        self.passthru.as_deref().filter(|passthru| passthru.is_on())
+    }
+
     fn extras(&self) -> Extras<'_> {
         Extras {
             audience: self.audience.as_deref(),
             rkey: self.rkey.as_deref(),
-            passthru: self.passthru.as_deref().filter(|passthru| Passthru::is_on(passthru)),
+            passthru: self.passthru(),
         }
     }
 }

@@ -43,15 +43,33 @@ pub(crate) enum RequestError<'a> {
     /// The peer wants to be disclosed where the configuration forbids it.
     #[error("the router does not disclose who calls or publishes {0:?}")]
     DiscloseMeDisallowed(&'a str),
+    /// The peer marks a payload as one not to be looked into, and has not announced that it does.
+    #[error("payload passthru mode was not announced")]
+    PassthruNotAnnounced,
     /// The peer asked for the history of a subscription that has none.
     #[error("there is no event history for subscription {0}")]
     HistoryUnavailable(SubscriptionId),
     /// The peer called a procedure of the router with the wrong arguments.
     #[error("argument {argument:?} is not {expected}")]
     InvalidArgument { argument: &'static str, expected: &'static str },
+    /// The peer called a procedure of the router with an argument that is no URI.
+    #[error("argument {0:?} is not a valid URI here")]
+    InvalidUriArgument(&'static str),
+    /// The peer named a scope of testaments that there is not.
+    #[error("the scope of a testament is \"destroyed\" or \"detached\"")]
+    InvalidScope,
+    /// The peer's testaments are as many or as large as one session may have.
+    #[error("a session has room for {count_max} testaments of {bytes_max} octets together")]
+    TooManyTestaments { count_max: usize, bytes_max: usize },
     /// The gate of the peer's role said no; nothing else about the URI is revealed.
     #[error("not authorized to {} {uri:?}", action.name())]
     NotAuthorized { action: GateAction, uri: &'a str },
+    /// Who had to be asked for the gate gave no answer, or not in time.
+    #[error("nobody could say whether the session may {} {uri:?}", action.name())]
+    AuthorizationFailed { action: GateAction, uri: &'a str },
+    /// The gate asks somebody else: the request waits, and nothing is said yet.
+    #[error("the request waits for an authorizer")]
+    Asked,
     /// Nothing that matches is registered.
     #[error("no procedure {0:?} is registered")]
     NoSuchProcedure(&'a str),
@@ -116,6 +134,7 @@ impl RequestError<'_> {
             Self::InvalidUri(_)
             | Self::UriTooLong(_)
             | Self::ReservedUri(_)
+            | Self::InvalidUriArgument(_)
             | Self::InvalidErrorUri(_) => uris::error::INVALID_URI,
             Self::InvalidOption { .. } | Self::InvalidArgument { .. } => {
                 uris::error::INVALID_ARGUMENT
@@ -123,13 +142,17 @@ impl RequestError<'_> {
             Self::OptionNotAllowed { .. } => uris::error::OPTION_NOT_ALLOWED,
             Self::DiscloseMeDisallowed(_) => uris::error::DISCLOSE_ME_DISALLOWED,
             Self::HistoryUnavailable(_) => HISTORY_UNAVAILABLE,
+            Self::InvalidScope | Self::TooManyTestaments { .. } => uris::error::TESTAMENT_ERROR,
+            Self::AuthorizationFailed { .. } | Self::Asked => uris::error::AUTHORIZATION_FAILED,
             Self::NotAuthorized { .. } => uris::error::NOT_AUTHORIZED,
             Self::NoSuchProcedure(_) => uris::error::NO_SUCH_PROCEDURE,
             Self::ProcedureAlreadyExists(_) => uris::error::PROCEDURE_ALREADY_EXISTS,
             Self::InvocationPolicyConflict(_) => {
                 uris::error::PROCEDURE_EXISTS_WITH_DIFFERENT_INVOCATION_POLICY
             }
-            Self::FeatureNotSupported(_) => uris::error::FEATURE_NOT_SUPPORTED,
+            Self::FeatureNotSupported(_) | Self::PassthruNotAnnounced => {
+                uris::error::FEATURE_NOT_SUPPORTED
+            }
             Self::TooManyCalls(_) => MAX_CONCURRENCY_REACHED,
             Self::NoAvailableCallee => uris::error::NO_AVAILABLE_CALLEE,
             Self::NoSuchRegistration(_) | Self::UnknownRegistration(_) => {

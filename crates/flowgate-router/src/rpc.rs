@@ -39,16 +39,32 @@ impl State {
         message: &Call<'_>,
     ) {
         match self.calls.standing(from, message.request) {
-            Standing::New => match self.call(turn, from, message) {
-                Ok(()) => {}
-                Err(CallFault::Refused(error)) => {
-                    turn.refuse(from, MessageType::Call, message.request, &error);
-                }
-                Err(CallFault::Violation(what)) => self.violate(turn, from, what),
-            },
+            Standing::New => self.handle_new_call(turn, from, message),
             Standing::Pending(call) => self.continue_call(turn, from, call, message),
             // "Continuations on Completed Calls": the caller has its answer already.
             Standing::Over => {}
+        }
+    }
+
+    fn handle_new_call<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Call<'_>,
+    ) {
+        let outcome = self.call(turn, from, message);
+        // A call that waits for an authorizer is as new when it is handled again.
+        let is_over = !matches!(outcome, Err(CallFault::Refused(RequestError::Asked)));
+        if is_over && CallOptions::parse_continuation(&message.options) == Ok(Progress::Yes) {
+            // Also if it is refused: the parts that are on their way are no calls of their own.
+            self.calls.note_parts(from, message.request);
+        }
+        match outcome {
+            Ok(()) => {}
+            Err(CallFault::Refused(error)) => {
+                turn.refuse(from, MessageType::Call, message.request, &error);
+            }
+            Err(CallFault::Violation(what)) => self.violate(turn, from, what),
         }
     }
 
@@ -58,16 +74,7 @@ impl State {
         from: SessionKey,
         message: &'m Call<'_>,
     ) -> Result<(), CallFault<'m>> {
-        let options = CallOptions::parse(&message.options);
-        let progress = match &options {
-            Ok(options) => Ok(options.progress),
-            Err(_) => CallOptions::parse_continuation(&message.options),
-        };
-        if progress == Ok(Progress::Yes) {
-            // Also if it is refused: the parts that are on their way are no calls of their own.
-            self.calls.note_parts(from, message.request);
-        }
-        let options = options?;
+        let options = CallOptions::parse(&message.options)?;
         let procedure = self.check_uri(&message.procedure, MatchPolicy::Exact)?;
         if let Some(what) = self.unannounced(from, &options) {
             return Err(CallFault::Violation(what));

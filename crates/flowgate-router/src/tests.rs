@@ -1,5 +1,6 @@
 //! Scenarios: what clients send, and everything that the router says to it.
 
+mod asks;
 mod broker;
 mod calls;
 mod calls_in_parts;
@@ -14,6 +15,7 @@ mod queues;
 mod registration_meta;
 mod sharing;
 mod subscriptions;
+mod testaments;
 mod violations;
 mod walk;
 

@@ -42,7 +42,7 @@ const DEALER: [&str; 12] = [
 ];
 
 /// Announced by the dealer where the realm has the meta API.
-const REGISTRATION_META_API: &str = "registration_meta_api";
+const DEALER_META: [&str; 2] = ["registration_meta_api", "testament_meta_api"];
 
 /// Announced by both roles where the realm has the meta API.
 const SESSION_META_API: &str = "session_meta_api";
@@ -56,7 +56,8 @@ pub(crate) fn details<'a>(state: &'a State, session: &'a Session) -> Value<'a> {
         broker.extend(BROKER_META);
         broker.extend(state.broker.has_histories().then_some(EVENT_HISTORY));
         broker.push(SESSION_META_API);
-        dealer.extend([REGISTRATION_META_API, SESSION_META_API]);
+        dealer.extend(DEALER_META);
+        dealer.push(SESSION_META_API);
     }
     Value::dict([
         ("realm", Value::from(config.name.as_str())),

@@ -258,6 +258,7 @@ impl Outbox for Frames {
                     }
                 }
             }
+            Action::Ask { ask, .. } => panic!("{ask:?}: the gate asks nobody"),
             Action::Close { session, how } => panic!("{session:?} is closed: {how:?}"),
         }
     }

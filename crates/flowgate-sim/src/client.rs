@@ -175,7 +175,12 @@ impl Client {
             Message::Event(event) => {
                 // The router's own events have no sender.
                 let topic = text(&event.details, "topic");
-                let is_meta = topic.is_some_and(|topic| topic.starts_with("wamp."));
+                let is_meta = topic.as_ref().is_some_and(|topic| topic.starts_with("wamp."));
+                if topic.as_deref() == Some("wamp.session.on_join") {
+                    let (args, _) = event.payload.decode();
+                    let session = args.first().and_then(|details| details.get("session"));
+                    self.peers.extend(session.and_then(Value::as_u64));
+                }
                 let publisher = event.details.get("publisher").and_then(|value| value.as_u64());
                 self.peers.extend(publisher);
                 // A retained event is older than what came in between.
@@ -336,6 +341,11 @@ impl Client {
         if random.u8(..8) == 0 {
             return self.ask_about_subscriptions(random, request);
         }
+        if random.u8(..6) == 0 {
+            let (procedure, payload) = material::session_call(random, &self.peers);
+            let (options, procedure) = (Dict::from_vec(options), procedure.into());
+            return Call { request, options, procedure, payload }.into();
+        }
         let procedure: Uri<'static> = if random.u8(..8) == 0 {
             ["wamp.session.count", "wamp.session.list", "wamp.session.get"][random.usize(..3)]
                 .into()
@@ -375,13 +385,13 @@ impl Client {
         let known: Vec<u64> = held.chain([1, 2, 3]).collect();
         let subscription = Value::from(known[random.usize(..known.len())]);
         let (name, args, kwargs) = match random.u8(..8) {
-            0..2 => {
+            0..3 => {
                 // Itself more often than others, of whose subscriptions it knows nothing.
                 let among = if random.bool() { 1 } else { self.peers.len() };
                 let session = self.peers[random.usize(..among)];
                 ("remove_subscriber", vec![subscription, Value::from(session)], Vec::new())
             }
-            2..4 => ("count_subscribers", vec![subscription], Vec::new()),
+            3..4 => ("count_subscribers", vec![subscription], Vec::new()),
             _ => {
                 let mut query = vec![("reverse".into(), random.bool().into())];
                 if random.bool() {

@@ -8,19 +8,24 @@ mod lifecycle;
 mod pubsub;
 mod registrations;
 mod rpc;
+mod session;
+mod waiting;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
-use flowgate_router::{
-    CallSettings, ClientFeatures, Input, MetaApi, Permissions, RequestIds, SessionKey,
-};
+use flowgate_event::{Answer, Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
+use flowgate_router::{CallSettings, ClientFeatures, Input, MetaApi, RequestIds, SessionKey};
 use flowgate_wire::{MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris};
 
-use crate::said::Said;
+use crate::{gate::RoleGate, said::Said, world::HISTORIES};
+use session::Testament;
+use waiting::Waiting;
+
+/// In place of an error: the request waits for an authorizer.
+const ASKED: &str = "asked";
 
 /// What the model knows of the realm's settings.
 pub(crate) struct Settings {
@@ -28,7 +33,7 @@ pub(crate) struct Settings {
     pub(crate) meta_api: MetaApi,
     pub(crate) request_ids: RequestIds,
     pub(crate) calls: CallSettings,
-    pub(crate) roles: Vec<(String, Permissions)>,
+    pub(crate) roles: Vec<(String, RoleGate)>,
 }
 
 /// The model of a realm.
@@ -49,30 +54,38 @@ pub(crate) struct Model {
     calls: Vec<Pending>,
     /// What is predicted for the current input.
     expected: BTreeMap<SessionKey, Vec<Said>>,
-    /// What the current input creates.
-    fresh: Option<Fresh>,
+    /// Identifiers of subscriptions and registrations count up.
+    subscription_count: u64,
+    registration_count: u64,
+    deadline_count: u64,
+    /// What authorizers have said about the current message.
+    answers: Vec<Answer>,
+    used_answer_count: usize,
+    /// An authorizer has been asked about the current message, and has this long.
+    asked: Option<Duration>,
 }
 
 type Name = (MatchPolicy, String);
 
-/// What is new, and has an identifier that the model does not know yet.
-#[derive(Debug)]
-enum Fresh {
-    Subscription(Name),
-    Registration(Name),
-}
+/// When, and the how manieth of all deadlines of sessions.
+type Deadline = (Timestamp, u64);
 
 #[derive(Debug)]
 struct Seat {
     phase: Phase,
     role: usize,
-    authid: Option<String>,
     features: ClientFeatures,
     last_request: u64,
     issued: u64,
     /// The highest request of a call in parts.
     streamed: u64,
     id: u64,
+    authid: Option<String>,
+    authrole: String,
+    testaments: Vec<Testament>,
+    waiting: Option<Waiting>,
+    /// When the session is closed that does not answer GOODBYE.
+    farewell: Option<Deadline>,
     /// What has been said to the session so far.
     heard: Heard,
 }
@@ -175,7 +188,12 @@ impl Model {
             registrations: BTreeMap::new(),
             calls: Vec::new(),
             expected: BTreeMap::new(),
-            fresh: None,
+            subscription_count: HISTORIES.len() as u64,
+            registration_count: 0,
+            deadline_count: 0,
+            answers: Vec::new(),
+            used_answer_count: 0,
+            asked: None,
         }
     }
 
@@ -191,24 +209,27 @@ impl Model {
             }
             Input::Stats { session, .. } => self.stats(*session),
             Input::Leave { session, report, .. } => self.leave(*session, report.is_some()),
-            Input::Tick => self.expire(),
+            Input::Answer { session, ask, answer } => self.answer(*session, *ask, *answer),
+            Input::Tick => {
+                self.expire();
+                self.start_waiting();
+                self.expire_sessions();
+            }
             Input::Shutdown => self.shut_down(),
         }
         self.start_waiting();
     }
 
-    /// Compares what the realm said, in order, with the prediction, and learns identifiers.
+    /// Compares what the realm said, in order, with the prediction.
     pub(crate) fn judge(&mut self, said: Vec<(SessionKey, Said)>) -> Result<(), String> {
         let mut actual: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (key, mut said) in said {
             self.hear(key, &said)?;
-            self.learn(&mut said);
             said.forget_text();
             actual.entry(key).or_default().push(said);
         }
         let mut expected = std::mem::take(&mut self.expected);
         expected.values_mut().flatten().for_each(Said::forget_text);
-        self.fresh = None;
         for said in actual.values_mut().chain(expected.values_mut()) {
             said.sort();
         }
@@ -244,9 +265,11 @@ impl Model {
         self.sessions.values().filter(|seat| seat.phase == Phase::Open).count()
     }
 
-    /// When the first of the calls times out.
+    /// When the first of the calls times out, or the first of the sessions has waited long enough.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.calls.iter().filter_map(|call| call.deadline).min()
+        let calls = self.calls.iter().filter_map(|call| call.deadline);
+        let sessions = self.sessions.values().filter_map(Seat::deadline).map(|(at, _)| at);
+        calls.chain(sessions).min()
     }
 
     /// What a realm still holds after all that can be answered is answered.
@@ -266,13 +289,7 @@ impl Model {
 
     fn message(&mut self, from: SessionKey, message: &Message<'_>) {
         match self.phase(from) {
-            Some(Phase::Open) => {
-                if self.takes_request(from, message) {
-                    self.open_message(from, message);
-                } else {
-                    self.violate(from);
-                }
-            }
+            Some(Phase::Open) => self.wait_or_handle(from, message),
             Some(Phase::ShuttingDown) => {
                 if matches!(message, Message::Goodbye(_) | Message::Abort(_)) {
                     self.close(from);
@@ -343,6 +360,9 @@ impl Model {
     }
 
     fn refuse(&mut self, to: SessionKey, request_type: MessageType, request: u64, error: &str) {
+        if error == ASKED {
+            return;
+        }
         let (error, payload) = (error.to_owned(), String::new());
         let said = if request_type == MessageType::Call {
             Said::Failed { request, error, payload }
@@ -354,7 +374,7 @@ impl Model {
 
     /// The error for a URI that is not valid or not allowed.
     fn admit(
-        &self,
+        &mut self,
         from: SessionKey,
         action: GateAction,
         policy: MatchPolicy,
@@ -367,13 +387,19 @@ impl Model {
         if is_offer && (uri.as_str() == "wamp" || uri.starts_with("wamp.")) {
             return Err(uris::error::INVALID_URI);
         }
-        let role = self.sessions.get(&from).and_then(|seat| self.settings.roles.get(seat.role));
-        let (session, authid) = (SessionId::MIN, "");
-        let request = GateRequest { session, authid, action, uri, policy };
-        match role.map(|(_, gate)| gate.admit(&request)) {
-            Some(Verdict::Admit(disclosure)) => Ok(disclosure),
-            Some(Verdict::Deny) | None => Err(uris::error::NOT_AUTHORIZED),
+        let role = self.sessions.get(&from).map(|seat| seat.role);
+        match role.map_or(Verdict::Deny, |role| self.verdict(role, action, policy, uri)) {
+            Verdict::Admit(disclosure) => Ok(disclosure),
+            Verdict::Deny => Err(uris::error::NOT_AUTHORIZED),
+            Verdict::Ask { within } => self.ask(from, action, uri, within),
         }
+    }
+
+    /// What the gate of a role says.
+    fn verdict(&self, role: usize, action: GateAction, policy: MatchPolicy, uri: &str) -> Verdict {
+        let (session, authid, authrole) = (SessionId::MIN, "", "");
+        let request = GateRequest { session, authid, authrole, action, uri, policy };
+        self.settings.roles.get(role).map_or(Verdict::Deny, |(_, gate)| gate.admit(&request))
     }
 
     /// Checks what must hold about the order in which a session is told things.
@@ -412,31 +438,5 @@ impl Model {
             _ => {}
         }
         Ok(())
-    }
-
-    /// Learns the identifier of a new subscription or registration, which is predicted as 0.
-    fn learn(&mut self, said: &mut Said) {
-        match (&self.fresh, said) {
-            (Some(Fresh::Subscription(name)), Said::Subscribed { subscription, .. }) => {
-                let is_known = self.subscriptions.values().any(|one| one.id == *subscription);
-                if let Some(one) = self.subscriptions.get_mut(name).filter(|_| !is_known) {
-                    one.id = std::mem::take(subscription);
-                }
-            }
-            // What it gets while it is new was predicted without knowing the identifier.
-            (Some(Fresh::Subscription(name)), Said::Event { subscription, .. }) => {
-                let new = self.subscriptions.get(name).map(|one| one.id);
-                if new == Some(*subscription) {
-                    *subscription = 0;
-                }
-            }
-            (Some(Fresh::Registration(name)), Said::Registered { registration, .. }) => {
-                let is_known = self.registrations.values().any(|one| one.id == *registration);
-                if let Some(one) = self.registrations.get_mut(name).filter(|_| !is_known) {
-                    one.id = std::mem::take(registration);
-                }
-            }
-            _ => {}
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! What the realm said to a session, reduced to what can be predicted.
 
+use flowgate_event::GateAction;
 use flowgate_router::Close;
 use flowgate_wire::{Dict, Message, MessageType, Payload, Value};
 
@@ -75,6 +76,11 @@ pub(crate) enum Said {
     },
     Close {
         connection: bool,
+    },
+    /// A question about what the session wants to do.
+    Ask {
+        action: GateAction,
+        uri: String,
     },
     /// A message that a router never sends.
     Nonsense(MessageType),

@@ -45,6 +45,8 @@ fn the_router_keeps_its_promises_for_many_seeds() {
         "tick",
         "parts",
         "waited",
+        "answer",
+        "ask",
     ];
     let closes = ["close session", "close connection"];
     let events = ["retained event", "event with passthru", "subscription revoked", "history read"];

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fastrand::Rng;
-use flowgate_event::{Account, Disclosure, LeaveReason, Report, Timestamp};
+use flowgate_event::{Account, Answer, Disclosure, LeaveReason, Report, Timestamp};
 use flowgate_router::{
-    Allow, CallSettings, Close, Disclose, EventsConfig, HistoryConfig, Input, Join, MetaApi,
+    Allow, AskId, CallSettings, Close, Disclose, EventsConfig, HistoryConfig, Input, Join, MetaApi,
     Permissions, Realm, RealmConfig, RequestIds, RetentionConfig, Role, Rule, SessionKey,
 };
 use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
@@ -13,6 +13,7 @@ use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
 use crate::{
     Options, Summary,
     client::Client,
+    gate::{Decides, RoleGate},
     model::{Model, Settings},
     said::is_true,
     shell::{Connection, Encoder, Sent, What, decode, dropped, encode},
@@ -45,6 +46,8 @@ pub(crate) struct World {
     client_count: u64,
     input_count: u64,
     counts: BTreeMap<String, u64>,
+    /// Questions that the authorizer has not answered, some of nobody any more.
+    questions: Vec<(SessionKey, AskId)>,
     transcript: Transcript,
 }
 
@@ -89,6 +92,7 @@ impl World {
             client_count: 0,
             input_count: 0,
             counts: BTreeMap::new(),
+            questions: Vec::new(),
             transcript: Transcript::new(),
             random,
         }
@@ -149,6 +153,11 @@ impl World {
         if self.realm.next_deadline().is_some_and(|deadline| deadline <= self.now) {
             self.handle(Input::Tick)?;
         }
+        if !self.questions.is_empty() && self.random.u8(..4) == 0 {
+            let place = self.random.usize(..self.questions.len());
+            let answer = self.random_answer();
+            self.answer(place, answer)?;
+        }
         let index = self.random.usize(..self.seats.len());
         let Some(connection) = &mut self.seats[index] else {
             return if self.random.u8(..4) == 0 { self.join(index) } else { Ok(()) };
@@ -179,10 +188,33 @@ impl World {
         }
     }
 
+    fn random_answer(&mut self) -> Answer {
+        match self.random.u8(..8) {
+            0 => Answer::Deny,
+            1 => Answer::Fail,
+            2 => Answer::Admit(Disclosure::Never),
+            3..=4 => Answer::Admit(Disclosure::Always),
+            _ => Answer::Admit(Disclosure::OnRequest),
+        }
+    }
+
+    /// The authorizer answers a question, perhaps too late; seldom it does so twice.
+    fn answer(&mut self, place: usize, answer: Answer) -> Result<(), String> {
+        let (session, ask) = self.questions[place];
+        if self.random.u8(..8) > 0 {
+            self.questions.swap_remove(place);
+        }
+        self.handle(Input::Answer { session, ask, answer })
+    }
+
     /// Delivers everything, answers every invocation, and closes what is to be closed.
     fn settle(&mut self) -> Result<(), String> {
         loop {
-            let mut is_idle = true;
+            let mut is_idle = self.questions.is_empty();
+            while !self.questions.is_empty() {
+                let answer = self.random_answer();
+                self.answer(0, answer)?;
+            }
             for index in 0..self.seats.len() {
                 while let Some(connection) = &self.seats[index] {
                     if connection.inbound.is_empty() && connection.outbound.is_empty() {
@@ -216,7 +248,8 @@ impl World {
         client.features.callee_call_reroute &= !self.keeps_order;
         let authrole = match self.random.u8(..12) {
             0 => UNKNOWN_ROLE,
-            1..=4 => "limited",
+            1..=3 => "limited",
+            4..=6 => "asking",
             _ => "all",
         };
         let join = Join {
@@ -320,6 +353,11 @@ impl World {
         for Sent { to, what } in sent {
             let Some(connection) = &mut self.seats[to.0 as usize] else { continue };
             match what {
+                What::Ask { ask, .. } => {
+                    *self.counts.entry("ask".to_owned()).or_default() += 1;
+                    self.questions.push((to, ask));
+                    self.model.heard_question(to, ask);
+                }
                 What::Close(how) => {
                     connection.closing = Some(how);
                     let kind = if how == Close::Session { "session" } else { "connection" };
@@ -362,6 +400,9 @@ impl World {
             Input::Stats { session, .. } => ("stats".to_owned(), session.0.to_string()),
             Input::Leave { session, reason, .. } => {
                 ("leave".to_owned(), format!("{} {}", session.0, reason.name()))
+            }
+            Input::Answer { session, ask, answer } => {
+                ("answer".to_owned(), format!("{} {ask:?} {answer:?}", session.0))
             }
             Input::Tick => ("tick".to_owned(), String::new()),
             Input::Shutdown => ("shutdown".to_owned(), String::new()),
@@ -425,8 +466,8 @@ fn calls(random: &mut Rng) -> CallSettings {
     CallSettings { default_timeout: limit(200), max_timeout: limit(100), queue_limit }
 }
 
-/// A role that may do everything, and one with rules of all kinds.
-fn roles() -> Vec<(String, Permissions)> {
+/// A role that may do everything, one with rules of all kinds, and one with a slow authorizer.
+fn roles() -> Vec<(String, RoleGate)> {
     let always = |always| if always { Disclosure::Always } else { Disclosure::OnRequest };
     let rule = |policy, pattern: &str, allow, publisher: bool| Rule {
         pattern: pattern.to_owned(),
@@ -439,6 +480,12 @@ fn roles() -> Vec<(String, Permissions)> {
         rule(MatchPolicy::Wildcard, "com.a.", Allow::ALL, true),
         rule(MatchPolicy::Exact, "com.ab", Allow { subscribe: true, ..Allow::default() }, false),
     ]);
-    let all = Permissions::allow_all(Disclose::default());
-    vec![("all".to_owned(), all), ("limited".to_owned(), limited)]
+    let all = || Permissions::allow_all(Disclose::default());
+    let role =
+        |name: &str, permissions, decides| (name.to_owned(), RoleGate { permissions, decides });
+    vec![
+        role("all", all(), Decides::Alone),
+        role("limited", limited, Decides::Alone),
+        role("asking", all(), Decides::WithAuthorizer),
+    ]
 }

@@ -47,6 +47,8 @@ pub mod error {
     pub const NO_MATCHING_AUTH_METHOD: &str = "wamp.error.no_matching_auth_method";
     /// The router does not allow this option or option value.
     pub const OPTION_NOT_ALLOWED: &str = "wamp.error.option_not_allowed";
+    /// A testament can't be added or flushed: Crossbar.io's error, the specification has none.
+    pub const TESTAMENT_ERROR: &str = "wamp.error.testament_error";
     /// The router does not let the peer disclose its identity.
     pub const DISCLOSE_ME_DISALLOWED: &str = "wamp.error.option_disallowed.disclose_me";
 }
@@ -57,6 +59,8 @@ pub mod close {
     pub const SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
     /// The peer leaves the realm.
     pub const CLOSE_REALM: &str = "wamp.close.close_realm";
+    /// Another session has ended this one.
+    pub const KILLED: &str = "wamp.close.killed";
     /// The reply to a GOODBYE.
     pub const GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
 }

@@ -3,10 +3,9 @@
 //! Source: advanced profile, "Registration Meta API"; `remove_callee` is Crossbar.io's.
 
 use flowgate_event::Observer;
-use flowgate_wire::{
-    Call, Dict, MatchPolicy, Payload, RegistrationId, Result as ResultMessage, SessionId, Value,
-};
+use flowgate_wire::{Dict, MatchPolicy, RegistrationId, Value};
 
+use super::{Answer, Arguments};
 use crate::{
     SessionKey, Traffic,
     dealer::{Joined, JoinedWhat, Left, RegistrationInfo},
@@ -20,11 +19,6 @@ const ON_CREATE: &str = "wamp.registration.on_create";
 const ON_REGISTER: &str = "wamp.registration.on_register";
 const ON_UNREGISTER: &str = "wamp.registration.on_unregister";
 const ON_DELETE: &str = "wamp.registration.on_delete";
-
-const INVALID_REGISTRATION: RequestError<'static> = RequestError::InvalidArgument {
-    argument: "registration",
-    expected: "a registration identifier",
-};
 
 /// A procedure of the registration meta API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,54 +49,40 @@ impl Procedure {
 
 impl State {
     /// Answers a call of a procedure of the registration meta API.
-    pub(super) fn call_registration_meta<'m, O: Observer>(
+    pub(super) fn call_registration<'v, O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
-        from: SessionKey,
-        message: &'m Call<'_>,
         procedure: Procedure,
-    ) -> Result<(), RequestError<'m>> {
-        let (args, kwargs) = message.payload.decode();
+        arguments: Arguments<'v>,
+    ) -> Answer<'v> {
         let result = match procedure {
             Procedure::List => self.registration_lists(),
             Procedure::Lookup => {
-                let policy = match args.get(1) {
-                    None | Some(Value::Null) => MatchPolicy::default(),
-                    Some(Value::Dict(options)) => {
-                        RegisterOptions::parse(&Dict::from_entries(options))?.policy
-                    }
-                    Some(_) => Err(RequestError::InvalidArgument {
-                        argument: "options",
-                        expected: "a dictionary",
-                    })?,
-                };
-                identifier(self.dealer.find(policy, uri(&args)?))
+                let options = Dict::from_entries(arguments.dict(1, "options")?);
+                let policy = RegisterOptions::parse(&options)?.policy;
+                identifier(self.dealer.find(policy, arguments.uri("procedure")?))
             }
-            Procedure::Match => identifier(self.dealer.find_best(uri(&args)?)),
+            Procedure::Match => identifier(self.dealer.find_best(arguments.uri("procedure")?)),
             Procedure::Get => {
-                let id = registration(&args)?;
+                let id = arguments.registration()?;
                 let info = self.dealer.info(id).ok_or(RequestError::UnknownRegistration(id))?;
                 details(&info).into_owned()
             }
             Procedure::ListCallees => {
-                Value::List(self.callees(registration(&args)?)?.map(Value::from).collect())
+                Value::List(self.callees(arguments.registration()?)?.map(Value::from).collect())
             }
             Procedure::CountCallees => {
-                Value::from(self.callees(registration(&args)?)?.count() as u64)
+                Value::from(self.callees(arguments.registration()?)?.count() as u64)
             }
             Procedure::RemoveCallee => {
-                let reason = kwargs.iter().find(|(key, _)| key == "reason");
-                let reason = reason.and_then(|(_, reason)| reason.as_str());
-                let registration = registration(&args)?;
-                let callee = self.callee(&args)?;
-                self.revoke(turn, callee, registration, reason)?;
+                let registration = arguments.registration()?;
+                let id = arguments.session(1)?;
+                let callee = self.sessions.key(id).ok_or(RequestError::NoSuchSession(id))?;
+                self.revoke(turn, callee, registration, arguments.text(2, "reason")?)?;
                 Value::Null
             }
         };
-        let (request, results) = (message.request, [result]);
-        let payload = Payload::from_values(&results, &[]);
-        turn.send(from, ResultMessage { request, details: Dict::EMPTY, payload });
-        Ok(())
+        Ok(result.into())
     }
 
     fn registration_lists(&self) -> Value<'static> {
@@ -121,16 +101,6 @@ impl State {
         let callees = self.dealer.callees(id).ok_or(RequestError::UnknownRegistration(id))?;
         let sessions = callees.filter_map(|callee| self.sessions.open(callee));
         Ok(sessions.map(|session| session.id.get()))
-    }
-
-    /// The session that the second argument names.
-    fn callee(&self, args: &[Value<'_>]) -> Result<SessionKey, RequestError<'static>> {
-        let id = args.get(1).and_then(Value::as_u64).and_then(|id| SessionId::new(id).ok());
-        let id = id.ok_or(RequestError::InvalidArgument {
-            argument: "session",
-            expected: "a session identifier",
-        })?;
-        self.sessions.key(id).ok_or(RequestError::NoSuchSession(id))
     }
 
     /// Tells subscribers that a session has become a callee.
@@ -199,12 +169,12 @@ fn identifier(id: Option<RegistrationId>) -> Value<'static> {
     id.map_or(Value::Null, |id| Value::from(id.get()))
 }
 
-fn uri<'v>(args: &'v [Value<'_>]) -> Result<&'v str, RequestError<'static>> {
-    let uri = args.first().and_then(Value::as_str);
-    uri.ok_or(RequestError::InvalidArgument { argument: "procedure", expected: "a URI" })
-}
-
-fn registration(args: &[Value<'_>]) -> Result<RegistrationId, RequestError<'static>> {
-    let id = args.first().and_then(Value::as_u64);
-    id.and_then(|id| RegistrationId::new(id).ok()).ok_or(INVALID_REGISTRATION)
+impl Arguments<'_> {
+    fn registration(self) -> Result<RegistrationId, RequestError<'static>> {
+        const NAME: &str = "registration";
+        let invalid =
+            RequestError::InvalidArgument { argument: NAME, expected: "a registration identifier" };
+        let id = self.find(0, NAME).and_then(Value::as_u64);
+        id.and_then(|id| RegistrationId::new(id).ok()).ok_or(invalid)
+    }
 }

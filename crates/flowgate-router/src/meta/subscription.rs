@@ -5,10 +5,10 @@
 
 use flowgate_event::{GateAction, Observer, Timestamp};
 use flowgate_wire::{
-    Call, Dict, Entry, MatchPolicy, Payload, PublicationId, Result as ResultMessage, SessionId,
-    SubscriptionId, Uri, Value,
+    Dict, MatchPolicy, PublicationId, SessionId, SubscriptionId, Uri, UriCheck, Value,
 };
 
+use super::{Answer, Arguments, Results};
 use crate::{
     EventRecord, SessionKey, Traffic,
     broker::{Joined, Left, Released, Subscribed, SubscriptionInfo},
@@ -24,6 +24,9 @@ const ON_SUBSCRIBE: &str = "wamp.subscription.on_subscribe";
 const ON_UNSUBSCRIBE: &str = "wamp.subscription.on_unsubscribe";
 const ON_DELETE: &str = "wamp.subscription.on_delete";
 
+/// The place of arguments that have none.
+const KEYWORD: usize = usize::MAX;
+
 /// A procedure of the subscription meta API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Procedure {
@@ -35,18 +38,6 @@ pub(super) enum Procedure {
     CountSubscribers,
     GetEvents,
     RemoveSubscriber,
-}
-
-/// The arguments of a call.
-struct Arguments<'v> {
-    args: &'v [Value<'v>],
-    kwargs: &'v [Entry<'v>],
-}
-
-/// What a procedure answers: one result, or events with what is known about them.
-enum Answer<'a> {
-    One(Value<'a>),
-    Events { events: Vec<Value<'a>>, is_limit_reached: bool },
 }
 
 impl Procedure {
@@ -67,54 +58,40 @@ impl Procedure {
 
 impl State {
     /// Answers a call of a procedure about subscriptions; the gate has admitted it.
-    pub(super) fn call_subscription_meta<'m, O: Observer>(
+    pub(super) fn call_subscription<'v, O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: &'m Call<'_>,
         procedure: Procedure,
-    ) -> Result<(), RequestError<'m>> {
-        let (args, kwargs) = message.payload.decode();
-        let arguments = Arguments { args: &args, kwargs: &kwargs };
-        let request = message.request;
-        let answer = match procedure {
-            Procedure::List => Answer::One(self.subscription_lists()),
-            Procedure::Lookup => Answer::One(self.lookup_subscription(&arguments)?),
-            Procedure::Match => Answer::One(self.match_subscriptions(&arguments)?),
-            Procedure::Get => Answer::One(self.subscription(&arguments)?.details()),
+        uri: &'v str,
+        arguments: Arguments<'v>,
+    ) -> Answer<'v> {
+        let result = match procedure {
+            Procedure::List => self.subscription_lists(),
+            Procedure::Lookup => self.lookup_subscription(arguments)?,
+            Procedure::Match => self.match_subscriptions(arguments)?,
+            Procedure::Get => self.subscription(arguments)?.details().into_owned(),
             Procedure::ListSubscribers => {
-                let subscribers = self.subscriber_ids(&arguments)?;
-                Answer::One(Value::List(subscribers.map(|id| Value::from(id.get())).collect()))
+                let subscribers = self.subscriber_ids(arguments)?;
+                Value::List(subscribers.map(|id| Value::from(id.get())).collect())
             }
             Procedure::CountSubscribers => {
-                Answer::One(Value::from(self.subscriber_ids(&arguments)?.count() as u64))
+                Value::from(self.subscriber_ids(arguments)?.count() as u64)
             }
             Procedure::GetEvents => {
-                let not_admitted = RequestError::NotAuthorized {
-                    action: GateAction::Call,
-                    uri: message.procedure.as_str(),
-                };
-                self.admit_reader(turn, from, &arguments, not_admitted)?;
-                self.events(from, &arguments)?
+                self.admit_reader(turn, from, uri, arguments)?;
+                return Ok(self.events(from, arguments)?);
             }
             Procedure::RemoveSubscriber => {
-                self.remove_subscriber(turn, &arguments)?;
-                Answer::One(Value::Null)
+                self.remove_subscriber(turn, arguments)?;
+                Value::Null
             }
         };
-        let (args, kwargs) = match answer {
-            Answer::One(result) => (vec![result], Vec::new()),
-            Answer::Events { events, is_limit_reached } => {
-                (events, vec![("is_limit_reached".into(), Value::from(is_limit_reached))])
-            }
-        };
-        let payload = Payload::from_values(&args, &kwargs);
-        turn.send(from, ResultMessage { request, details: Dict::EMPTY, payload });
-        Ok(())
+        Ok(result.into())
     }
 
     /// The identifiers of all subscriptions, by match policy.
-    fn subscription_lists(&self) -> Value<'_> {
+    fn subscription_lists(&self) -> Value<'static> {
         let lists =
             [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard].map(|policy| {
                 let of_policy = self.broker.iter().filter(|info| info.policy == policy);
@@ -128,10 +105,10 @@ impl State {
 
     fn lookup_subscription(
         &self,
-        arguments: &Arguments<'_>,
-    ) -> Result<Value<'_>, RequestError<'static>> {
-        let topic = arguments.topic()?;
-        let options = arguments.args.get(1).cloned().map(Dict::from).unwrap_or_default();
+        arguments: Arguments<'_>,
+    ) -> Result<Value<'static>, RequestError<'static>> {
+        let topic = arguments.uri("topic")?;
+        let options = Dict::from_entries(arguments.dict(1, "options")?);
         let policy = SubscribeOptions::parse(&options)?.policy;
         let found = self.broker.lookup(policy, topic);
         Ok(found.map_or(Value::Null, |id| Value::from(id.get())))
@@ -139,9 +116,9 @@ impl State {
 
     fn match_subscriptions(
         &self,
-        arguments: &Arguments<'_>,
-    ) -> Result<Value<'_>, RequestError<'static>> {
-        let ids = self.broker.matching(arguments.topic()?);
+        arguments: Arguments<'_>,
+    ) -> Result<Value<'static>, RequestError<'static>> {
+        let ids = self.broker.matching(arguments.uri("topic")?);
         if ids.is_empty() {
             return Ok(Value::Null);
         }
@@ -150,7 +127,7 @@ impl State {
 
     fn subscription(
         &self,
-        arguments: &Arguments<'_>,
+        arguments: Arguments<'_>,
     ) -> Result<SubscriptionInfo<'_>, RequestError<'static>> {
         let id = arguments.subscription()?;
         self.broker.info(id).ok_or(RequestError::UnknownSubscription(id))
@@ -158,7 +135,7 @@ impl State {
 
     fn subscriber_ids(
         &self,
-        arguments: &Arguments<'_>,
+        arguments: Arguments<'_>,
     ) -> Result<impl Iterator<Item = SessionId>, RequestError<'static>> {
         let id = arguments.subscription()?;
         let keys = self.broker.subscribers(id).ok_or(RequestError::UnknownSubscription(id))?;
@@ -169,40 +146,44 @@ impl State {
     fn remove_subscriber<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
-        arguments: &Arguments<'_>,
+        arguments: Arguments<'_>,
     ) -> Result<(), RequestError<'static>> {
         let subscription = self.subscription(arguments)?.id;
-        let id = arguments.args.get(1).and_then(Value::as_u64);
-        let id =
-            id.and_then(|id| SessionId::new(id).ok()).ok_or(RequestError::InvalidArgument {
-                argument: "session",
-                expected: "a session identifier",
-            })?;
+        let id = arguments.session(1)?;
         let session = self.sessions.key(id).ok_or(RequestError::NoSuchSession(id))?;
-        let reason = arguments.text("reason")?;
-        self.revoke_subscription(turn, session, subscription, reason.as_deref())
+        let reason = arguments.text(2, "reason")?;
+        self.revoke_subscription(turn, session, subscription, reason)
     }
 
     /// Whether a session may read the history of a subscription: if it may subscribe like that
     /// ("Event History", "Security Aspects").
-    fn admit_reader<'m, O: Observer>(
-        &self,
+    fn admit_reader<'v, O: Observer>(
+        &mut self,
         turn: &mut Turn<'_, O>,
         reader: SessionKey,
-        arguments: &Arguments<'_>,
-        not_admitted: RequestError<'m>,
-    ) -> Result<(), RequestError<'m>> {
+        procedure: &'v str,
+        arguments: Arguments<'v>,
+    ) -> Result<(), RequestError<'v>> {
         let SubscriptionInfo { pattern, policy, .. } = self.subscription(arguments)?;
-        let admitted = self.admit(turn, reader, GateAction::Subscribe, pattern, policy);
-        admitted.map(drop).map_err(|_| not_admitted)
+        let pattern = pattern.to_owned();
+        let action = GateAction::Call;
+        match self.admit(turn, reader, GateAction::Subscribe, &pattern, policy) {
+            Ok(_) => Ok(()),
+            Err(RequestError::Asked) => Err(RequestError::Asked),
+            // Of the call, since its caller need not know what the pattern is.
+            Err(RequestError::AuthorizationFailed { .. }) => {
+                Err(RequestError::AuthorizationFailed { action, uri: procedure })
+            }
+            Err(_) => Err(RequestError::NotAuthorized { action, uri: procedure }),
+        }
     }
 
     /// `wamp.subscription.get_events`.
     fn events(
         &self,
         reader: SessionKey,
-        arguments: &Arguments<'_>,
-    ) -> Result<Answer<'_>, RequestError<'static>> {
+        arguments: Arguments<'_>,
+    ) -> Result<Results, RequestError<'static>> {
         let SubscriptionInfo { id, history, .. } = self.subscription(arguments)?;
         let history = history.ok_or(RequestError::HistoryUnavailable(id))?;
         let query = arguments.query()?;
@@ -212,8 +193,10 @@ impl State {
             return Err(RequestError::HistoryUnavailable(id));
         };
         let (found, is_limit_reached) = self.broker.find_events(history, &query, reader.identity());
-        let events = found.into_iter().filter_map(|record| event(id, record)).collect();
-        Ok(Answer::Events { events, is_limit_reached })
+        Ok(Results {
+            args: found.into_iter().filter_map(|record| event(id, record)).collect(),
+            kwargs: vec![("is_limit_reached".into(), Value::from(is_limit_reached))],
+        })
     }
 
     /// Tells of a new subscriber; of a new subscription first.
@@ -293,72 +276,35 @@ fn event(subscription: SubscriptionId, record: &EventRecord) -> Option<Value<'st
 }
 
 impl Arguments<'_> {
-    fn topic(&self) -> Result<&str, RequestError<'static>> {
-        let topic = self.args.first().and_then(Value::as_str);
-        topic.ok_or(RequestError::InvalidArgument { argument: "topic", expected: "a URI" })
-    }
-
-    fn subscription(&self) -> Result<SubscriptionId, RequestError<'static>> {
-        let id = self.args.first().and_then(Value::as_u64);
-        let id = id.and_then(|id| SubscriptionId::new(id).ok());
-        id.ok_or(RequestError::InvalidArgument {
-            argument: "subscription",
-            expected: "a subscription identifier",
-        })
-    }
-
-    /// A keyword; `None` for null.
-    fn keyword(&self, name: &str) -> Option<&Value<'_>> {
-        let found = self.kwargs.iter().rfind(|(key, _)| key == name).map(|(_, value)| value);
-        found.filter(|value| **value != Value::Null)
-    }
-
-    /// A keyword, parsed.
-    fn parsed<T>(
-        &self,
-        argument: &'static str,
-        expected: &'static str,
-        parse: impl Fn(&Value<'_>) -> Option<T>,
-    ) -> Result<Option<T>, RequestError<'static>> {
-        let value = self.keyword(argument);
-        value
-            .map(|value| parse(value).ok_or(RequestError::InvalidArgument { argument, expected }))
-            .transpose()
-    }
-
-    fn text(&self, argument: &'static str) -> Result<Option<String>, RequestError<'static>> {
-        self.parsed(argument, "a string", |value| value.as_str().map(str::to_owned))
+    fn subscription(self) -> Result<SubscriptionId, RequestError<'static>> {
+        const NAME: &str = "subscription";
+        let invalid =
+            RequestError::InvalidArgument { argument: NAME, expected: "a subscription identifier" };
+        let id = self.find(0, NAME).and_then(Value::as_u64);
+        id.and_then(|id| SubscriptionId::new(id).ok()).ok_or(invalid)
     }
 
     /// The keywords of `get_events`; the limit can be the second argument, as in Crossbar.io.
-    fn query(&self) -> Result<Query, RequestError<'static>> {
-        let time = |argument| {
+    fn query(self) -> Result<Query, RequestError<'static>> {
+        let time = |name| {
             let parse = |value: &Value<'_>| value.as_str().and_then(Timestamp::from_rfc3339);
-            self.parsed(argument, "a time in the form of RFC 3339", parse)
+            self.parsed(KEYWORD, name, "a time in the form of RFC 3339", parse)
         };
-        let publication = |argument| {
+        let publication = |name| {
             let parse =
                 |value: &Value<'_>| value.as_u64().and_then(|id| PublicationId::new(id).ok());
-            self.parsed(argument, "a publication identifier", parse)
+            self.parsed(KEYWORD, name, "a publication identifier", parse)
         };
-        let positive =
-            |value: &Value<'_>| value.as_u64().and_then(|number| usize::try_from(number).ok());
-        let positive = |value: &Value<'_>| positive(value).filter(|number| *number > 0);
-        let limit = match self.args.get(1).filter(|value| **value != Value::Null) {
-            Some(value) => Some(positive(value).ok_or(RequestError::InvalidArgument {
-                argument: "limit",
-                expected: "a positive integer",
-            })?),
-            None => self.parsed("limit", "a positive integer", positive)?,
-        };
-        let topic = self.parsed("topic", "a URI", |value| {
-            let topic = value.as_str()?;
-            Uri::new(topic)
-                .is_valid(flowgate_wire::UriCheck::Loose, MatchPolicy::Exact)
-                .then(|| topic.to_owned())
+        let limit = self.parsed(1, "limit", "a positive integer", |value| {
+            let number = usize::try_from(value.as_u64()?).ok();
+            number.filter(|number| *number > 0)
         })?;
-        let truth = |value: &Value<'_>| if let Value::Bool(is) = value { Some(*is) } else { None };
-        let order = match self.parsed("reverse", "a boolean", truth)? {
+        let topic = self.parsed(KEYWORD, "topic", "a URI", |value| {
+            let topic = value.as_str()?;
+            let is_valid = Uri::new(topic).is_valid(UriCheck::Loose, MatchPolicy::Exact);
+            is_valid.then(|| topic.to_owned())
+        })?;
+        let order = match self.parsed(KEYWORD, "reverse", "a boolean", Value::as_bool)? {
             Some(true) => Order::Reverse,
             None | Some(false) => Order::Occurrence,
         };

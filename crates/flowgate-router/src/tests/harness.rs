@@ -8,8 +8,8 @@
 use std::{fmt::Write as _, time::Duration};
 
 use flowgate_event::{
-    Account, Disclosure, Event, EventKind, Gate, GateRequest, LeaveReason, Observer, Report,
-    Timestamp, Verdict,
+    Account, Answer, Disclosure, Event, EventKind, Gate, GateRequest, LeaveReason, Observer,
+    Report, Timestamp, Verdict,
 };
 use flowgate_wire::{
     Format, Limits, MatchPolicy, Message, MessageType, PublicationId, RequestId, SessionId,
@@ -17,8 +17,9 @@ use flowgate_wire::{
 };
 
 use crate::{
-    Action, CallSettings, ClientFeatures, Close, EventsConfig, HistoryConfig, Input, Join, MetaApi,
-    Outbox, Realm, RealmConfig, RequestIds, RetentionConfig, Role, SessionKey, Traffic, TrustLevel,
+    Action, AskId, CallSettings, ClientFeatures, Close, EventsConfig, HistoryConfig, Input, Join,
+    MetaApi, Outbox, Realm, RealmConfig, RequestIds, RetentionConfig, Role, SessionKey, Traffic,
+    TrustLevel,
 };
 
 /// The realm that a script runs against.
@@ -33,8 +34,9 @@ pub(super) struct Setup {
     pub(super) histories: &'static [(&'static str, MatchPolicy, usize)],
 }
 
-/// Denies what has `secret` in it, discloses for what has `disclosed` in it, and never discloses
-/// for what has `hidden` in it.
+/// Denies what has `secret` in it, discloses for what has `disclosed` in it, never discloses for
+/// what has `hidden` in it, and asks about what has `asked` in it, and about everything for the role
+/// `careful`, for a second.
 struct TestGate;
 
 impl Gate for TestGate {
@@ -45,6 +47,8 @@ impl Gate for TestGate {
             Verdict::Admit(Disclosure::Always)
         } else if request.uri.contains("hidden") {
             Verdict::Admit(Disclosure::Never)
+        } else if request.uri.contains("asked") || request.authrole == "careful" {
+            Verdict::Ask { within: Duration::from_secs(1) }
         } else {
             Verdict::Admit(Disclosure::OnRequest)
         }
@@ -55,12 +59,15 @@ impl Gate for TestGate {
 ///
 /// `a< [...]` is a message to `a`; a fan-out is one line for each receiver, `a<stats` if its
 /// traffic is statistics. `a closed session` and `a closed connection` end a session.
-/// `! ...` is an event that the observer was told.
+/// `! ...` is an event that the observer was told. `a asks to call com.x` is a question to an
+/// authorizer.
 #[derive(Default)]
 struct Transcript {
     names: Vec<Named>,
     publications: Vec<PublicationId>,
     lines: Vec<String>,
+    /// The questions, each with the session that waits for its answer.
+    asks: Vec<(SessionKey, AskId)>,
 }
 
 struct Named {
@@ -139,6 +146,12 @@ impl Outbox for Transcript {
                     assert!(!to[..place].contains(receiver), "a receiver is listed once");
                     self.message(*receiver, &message, traffic);
                 }
+            }
+            Action::Ask { session, ask, request } => {
+                self.asks.push((session, ask));
+                let GateRequest { authid, action, uri, .. } = request;
+                assert_eq!(authid, self.name(session));
+                self.lines.push(format!("{authid} asks to {} {uri}", action.name()));
             }
             Action::Close { session, how } => {
                 let what = match how {
@@ -288,6 +301,7 @@ pub(super) fn config(setup: &Setup) -> RealmConfig {
             role("anonymous", None),
             role("backend", None),
             role("trusted", Some(TrustLevel(3))),
+            role("careful", None),
         ],
         agent: "Flowgate".to_owned(),
         events: EventsConfig {
@@ -368,7 +382,9 @@ pub(super) fn report(last: bool) -> Report {
 /// `join a [canceling] [progress] [parts] [timeout] [reroute] [revocation] [passthru] [ROLE]` or `join a at KEY` · `a> [...]` is a message from `a` ·
 /// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST]` is a message
 /// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
-/// the last window · `pass 30ms` lets time pass · `shutdown` · `observe sessions` shows joining and leaving as events.
+/// the last window · `answer N admit|disclose|deny|fail` answers the question of that number, from 1
+/// · `pass 30ms` lets time pass · `shutdown` · `observe sessions` shows joining and leaving as
+/// events.
 fn run_input(world: &mut World, line: &str) -> bool {
     if let Some((from, text)) = line.split_once("> ").filter(|(from, _)| !from.contains(' ')) {
         world.message(from, text);
@@ -388,6 +404,18 @@ fn run_input(world: &mut World, line: &str) -> bool {
             let request = request.first().map(|id| id.parse::<u64>().expect("a number"));
             let request = request.map(|id| RequestId::new(id).expect("a request identifier"));
             world.handle(Input::Undeliverable { session, message, request });
+        }
+        ["answer", number, answer] => {
+            let index = number.parse::<usize>().expect("a number") - 1;
+            let (session, ask) = world.transcript.asks[index];
+            let answer = match answer {
+                "admit" => Answer::Admit(Disclosure::OnRequest),
+                "disclose" => Answer::Admit(Disclosure::Always),
+                "deny" => Answer::Deny,
+                "fail" => Answer::Fail,
+                other => panic!("{other} is no answer"),
+            };
+            world.handle(Input::Answer { session, ask, answer });
         }
         ["stats", name] => {
             let session = world.transcript.key(name);

@@ -40,7 +40,10 @@ fn welcome_says_who_the_session_is_and_what_works() {
             let features = Value::dict(names.map(|name| (name, Value::Bool(true))));
             Value::dict([("features", features)])
         };
-        let of_dealer = if of_both.is_empty() { &[][..] } else { &["registration_meta_api"] };
+        let of_dealer: &[&str] = match of_both {
+            [] => &[],
+            _ => &["registration_meta_api", "testament_meta_api"],
+        };
         Value::dict([
             ("broker", features(&broker, of_broker)),
             ("dealer", features(&dealer, of_dealer)),

@@ -20,12 +20,16 @@ impl Model {
         let seat = Seat {
             phase: if refusal.is_some() { Phase::Refused } else { Phase::Open },
             role: role.unwrap_or_default(),
-            authid: join.authid.clone(),
             features: join.features,
             last_request: 0,
             issued: 0,
             streamed: 0,
             id: 0,
+            authid: join.authid.clone(),
+            authrole: join.authrole.clone(),
+            testaments: Vec::new(),
+            waiting: None,
+            farewell: None,
             heard: Heard::default(),
         };
         match refusal {
@@ -99,23 +103,25 @@ impl Model {
         }
     }
 
-    fn open(&self) -> Vec<SessionKey> {
+    pub(super) fn open(&self) -> Vec<SessionKey> {
         let open = self.sessions.iter().filter(|(_, seat)| seat.phase == Phase::Open);
         open.map(|(key, _)| *key).collect()
     }
 
     fn tell_shutdown(&mut self, key: SessionKey) {
-        let reason = uris::close::SYSTEM_SHUTDOWN.to_owned();
-        self.expect(key, Said::Goodbye { reason });
+        self.dismiss(key, uris::close::SYSTEM_SHUTDOWN);
+    }
+
+    pub(super) fn dismiss(&mut self, key: SessionKey, reason: &str) {
+        self.expect(key, Said::Goodbye { reason: reason.to_owned() });
         self.end(key, Phase::ShuttingDown);
     }
 
     pub(super) fn leave(&mut self, key: SessionKey, is_reported: bool) {
         self.end(key, Phase::Closed);
         let seat = self.sessions.remove(&key);
-        if seat.is_none_or(|seat| seat.phase == Phase::Refused) {
-            return;
-        }
+        let Some(seat) = seat.filter(|seat| seat.phase != Phase::Refused) else { return };
+        self.publish_testaments(&seat);
         if is_reported {
             self.meta_event("wamp.session.on_stats");
         }
@@ -135,6 +141,8 @@ impl Model {
         if seat.phase == Phase::Refused {
             return;
         }
+        seat.waiting = None;
+        seat.farewell = None;
         if std::mem::replace(&mut seat.phase, phase) != Phase::Open {
             return;
         }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flowgate_event::{Disclosure, GateAction};
-use flowgate_router::{MetaApi, SessionKey};
+use flowgate_router::{ClientFeatures, MetaApi, SessionKey};
 use flowgate_wire::{
     Call, Dict, MatchPolicy, MessageType, Payload, Publish, Subscribe, Unsubscribe, Value, uris,
 };
 
-use super::{Fresh, Model, Name, Phase, Seat, Subscription};
+use super::{Model, Name, Phase, Seat, Subscription};
 use crate::{
     said::{self, Said, is_true},
     world::{HISTORIES, RETAINED_MAX},
@@ -24,9 +24,10 @@ impl Model {
             Err(error) => self.refuse(from, MessageType::Subscribe, request, error),
             Ok(policy) => {
                 let name = (policy, message.topic.to_string());
-                let subscription = self.subscriptions.entry(name.clone()).or_insert_with(|| {
-                    self.fresh = Some(Fresh::Subscription(name));
-                    Subscription { id: 0, subscribers: [].into(), history: None }
+                let subscription = self.subscriptions.entry(name).or_insert_with(|| {
+                    self.subscription_count += 1;
+                    let id = self.subscription_count;
+                    Subscription { id, subscribers: [].into(), history: None }
                 });
                 let is_first = subscription.subscribers.is_empty();
                 let is_new = subscription.subscribers.insert(from);
@@ -118,53 +119,61 @@ impl Model {
     pub(super) fn publish(&mut self, from: SessionKey, message: &Publish<'_>) {
         let request = message.request.get();
         let is_acknowledged = is_true(&message.options, "acknowledge");
-        let options = check_booleans(
-            &message.options,
-            &["acknowledge", "exclude_me", "disclose_me", "retain"],
-        );
-        let lists = options.and_then(|()| lists(&message.options));
-        let scheme = said::text(&message.options, "ppt_scheme");
-        let lists = match message.options.get("ppt_cipher") {
-            Some(_) if scheme.is_none() => Err(uris::error::INVALID_ARGUMENT),
-            Some(_) | None => lists,
-        };
-        if lists.is_ok() && scheme.is_some() && !self.features(from).publisher_payload_passthru_mode
-        {
+        let wishes = check_booleans(&message.options, &["acknowledge"])
+            .and_then(|()| Wishes::parse(&message.options));
+        if wishes.as_ref().is_ok_and(|wishes| !wishes.are_announced(self.features(from))) {
             return self.violate(from);
         }
-        let admitted = lists.and_then(|lists| {
+        let admitted = wishes.and_then(|wishes| {
             let disclosure =
                 self.admit(from, GateAction::Publish, MatchPolicy::Exact, &message.topic)?;
-            Ok((lists, disclosure))
+            wishes.check(disclosure)?;
+            Ok((wishes, disclosure))
         });
         match admitted {
             Err(error) if is_acknowledged => {
                 self.refuse(from, MessageType::Publish, request, error);
             }
             Err(_) => {}
-            Ok((lists, disclosure)) => {
+            Ok((wishes, disclosure)) => {
                 if is_acknowledged {
                     self.expect(from, Said::Published { request });
                 }
-                let includes_me = message.options.get("exclude_me") == Some(Value::Bool(false));
-                let is_disclosed =
-                    disclosure == Disclosure::Always || is_true(&message.options, "disclose_me");
-                let publisher = self.sessions.get(&from).map(|seat| seat.id);
-                let (args, _) = message.payload.decode();
-                let kept = Kept {
-                    topic: message.topic.to_string(),
-                    except: publisher.filter(|_| !includes_me),
-                    publisher: publisher.filter(|_| is_disclosed),
-                    lists,
-                    scheme,
-                    payload: said::payload(&message.payload),
-                    recorded: said::recorded(&message.topic, &Value::List(args)),
-                };
-                self.event(&kept);
-                if is_true(&message.options, "retain") {
-                    self.retain(kept);
-                }
+                let publisher = self.sessions.get(&from).map_or(0, |seat| seat.id);
+                let except = Some(publisher).filter(|_| wishes.exclude_me);
+                let (topic, payload) = (&message.topic, &message.payload);
+                self.deliver(topic, payload, wishes, (publisher, disclosure), except);
             }
+        }
+    }
+
+    /// Publishes what has been admitted.
+    pub(super) fn deliver(
+        &mut self,
+        topic: &str,
+        payload: &Payload<'_>,
+        wishes: Wishes,
+        (publisher, disclosure): (u64, Disclosure),
+        except: Option<u64>,
+    ) {
+        let is_disclosed = match disclosure {
+            Disclosure::Always => true,
+            Disclosure::OnRequest => wishes.disclose_me,
+            Disclosure::Never => false,
+        };
+        let (args, _) = payload.decode();
+        let kept = Kept {
+            topic: topic.to_owned(),
+            except,
+            publisher: is_disclosed.then_some(publisher),
+            lists: wishes.lists,
+            scheme: wishes.scheme,
+            payload: said::payload(payload),
+            recorded: said::recorded(topic, &Value::List(args)),
+        };
+        self.event(&kept);
+        if wishes.retain {
+            self.retain(kept);
         }
     }
 
@@ -242,7 +251,7 @@ impl Model {
     ) -> Result<(), &'static str> {
         let subscription = self.asked_about(message)?;
         let count = u64::try_from(subscription.subscribers.len()).unwrap_or(u64::MAX);
-        self.answer(from, message, said::payload(&Payload::from_vecs(vec![count.into()], vec![])));
+        self.reply(from, message, said::payload(&Payload::from_vecs(vec![count.into()], vec![])));
         Ok(())
     }
 
@@ -277,7 +286,7 @@ impl Model {
         }
         seen.truncate(limit);
         let payload = said::found(&seen, records.len() > *most);
-        self.answer(from, message, payload);
+        self.reply(from, message, payload);
         Ok(())
     }
 
@@ -301,11 +310,11 @@ impl Model {
         }
         self.remove(removed, id);
         let payload = said::payload(&Payload::from_vecs(vec![Value::Null], vec![]));
-        self.answer(from, message, payload);
+        self.reply(from, message, payload);
         Ok(())
     }
 
-    fn answer(&mut self, to: SessionKey, message: &Call<'_>, payload: String) {
+    fn reply(&mut self, to: SessionKey, message: &Call<'_>, payload: String) {
         let request = message.request.get();
         self.expect(to, Said::Result { request, progress: false, passthru: None, payload });
     }
@@ -316,6 +325,46 @@ impl Model {
         let id = args.first().and_then(Value::as_u64);
         let found = self.subscriptions.values().find(|one| Some(one.id) == id);
         found.ok_or(uris::error::NO_SUCH_SUBSCRIPTION)
+    }
+}
+
+/// What a publisher asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Wishes {
+    exclude_me: bool,
+    disclose_me: bool,
+    retain: bool,
+    lists: Vec<(String, Vec<Value<'static>>)>,
+    scheme: Option<String>,
+}
+
+impl Wishes {
+    pub(super) fn parse(options: &Dict<'_>) -> Result<Self, &'static str> {
+        check_booleans(options, &["exclude_me", "disclose_me", "retain"])?;
+        let scheme = said::text(options, "ppt_scheme");
+        if scheme.is_none() && options.get("ppt_cipher").is_some() {
+            return Err(uris::error::INVALID_ARGUMENT);
+        }
+        Ok(Self {
+            exclude_me: options.get("exclude_me") != Some(Value::Bool(false)),
+            disclose_me: is_true(options, "disclose_me"),
+            retain: is_true(options, "retain"),
+            lists: lists(options)?,
+            scheme,
+        })
+    }
+
+    /// Whether the publisher has announced what it uses.
+    pub(super) fn are_announced(&self, features: ClientFeatures) -> bool {
+        self.scheme.is_none() || features.publisher_payload_passthru_mode
+    }
+
+    /// Refuses to disclose whom the gate does not let be disclosed.
+    pub(super) fn check(&self, disclosure: Disclosure) -> Result<(), &'static str> {
+        match disclosure {
+            Disclosure::Never if self.disclose_me => Err(uris::error::DISCLOSE_ME_DISALLOWED),
+            Disclosure::Never | Disclosure::OnRequest | Disclosure::Always => Ok(()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use flowgate_router::SessionKey;
 use flowgate_wire::{Dict, MessageType, Register, Unregister, uris};
 
 use super::{
-    Callee, Fresh, Model, Name, Registration,
+    Callee, Model, Name, Registration,
     pubsub::{check_booleans, match_policy},
 };
 use crate::said::{self, Said, is_true};
@@ -28,7 +28,7 @@ impl Model {
         }
     }
 
-    /// Predicts identifier 0 for a new registration.
+    /// The identifier of the registration.
     fn try_register(
         &mut self,
         from: SessionKey,
@@ -49,12 +49,13 @@ impl Model {
         self.sequence += 1;
         let callee = Callee { since: self.sequence, ..callee };
         let Some(registration) = self.registrations.get_mut(&name) else {
-            let registration = Registration { id: 0, invoke, callees: vec![callee], next: 0 };
-            self.registrations.insert(name.clone(), registration);
-            self.fresh = Some(Fresh::Registration(name));
+            self.registration_count += 1;
+            let id = self.registration_count;
+            let registration = Registration { id, invoke, callees: vec![callee], next: 0 };
+            self.registrations.insert(name, registration);
             self.meta_event("wamp.registration.on_create");
             self.meta_event("wamp.registration.on_register");
-            return Ok(0);
+            return Ok(id);
         };
         if registration.invoke == "single" {
             return Err(uris::error::PROCEDURE_ALREADY_EXISTS);

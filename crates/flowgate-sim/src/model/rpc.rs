@@ -3,10 +3,10 @@
 use std::{cmp::Reverse, time::Duration};
 
 use flowgate_event::{Disclosure, GateAction};
-use flowgate_router::{CallSettings, ClientFeatures, MetaApi, SessionKey};
-use flowgate_wire::{Call, Cancel, Error, MatchPolicy, MessageType, Payload, Value, Yield, uris};
+use flowgate_router::{CallSettings, ClientFeatures, SessionKey};
+use flowgate_wire::{Call, Cancel, Error, MatchPolicy, MessageType, Yield, uris};
 
-use super::{Callee, Model, Name, Parts, Pending, Phase, pubsub::check_booleans};
+use super::{ASKED, Callee, Model, Name, Parts, Pending, Phase, pubsub::check_booleans};
 use crate::said::{self, Said, is_true};
 
 /// Crossbar.io's error for callees that take no more calls.
@@ -34,12 +34,14 @@ impl Model {
         if self.sessions.get(&from).is_some_and(|seat| request <= seat.streamed) {
             return;
         }
+        let outcome = self.route(from, message);
         if let Some(seat) = self.sessions.get_mut(&from)
             && is_true(&message.options, "progress")
+            && !matches!(outcome, Err(Fault::Refused(ASKED)))
         {
             seat.streamed = seat.streamed.max(request);
         }
-        match self.route(from, message) {
+        match outcome {
             Ok(()) => {}
             Err(Fault::Refused(error)) => self.refuse(from, MessageType::Call, request, error),
             Err(Fault::Violation) => self.violate(from),
@@ -100,7 +102,12 @@ impl Model {
             .min_by_key(|(name, _)| precedence(name));
         let ((policy, _), registration) = best.ok_or(uris::error::NO_SUCH_PROCEDURE)?;
         let (policy, registration) = (*policy, registration.id);
-        let is_disclosed = disclosure == Disclosure::Always || is_true(options, "disclose_me");
+        let disclosed = match (disclosure, is_true(options, "disclose_me")) {
+            (Disclosure::Never, true) => Err(uris::error::DISCLOSE_ME_DISALLOWED)?,
+            (Disclosure::Never, false) => Some(false),
+            (Disclosure::Always, _) | (Disclosure::OnRequest, true) => Some(true),
+            (Disclosure::OnRequest, false) => None,
+        };
         let asked = options.get("timeout").and_then(|value| value.as_u64());
         let asked = asked.map(Duration::from_millis);
         let mut call = Pending {
@@ -111,7 +118,7 @@ impl Model {
             place: 0,
             policy,
             procedure: procedure.to_owned(),
-            disclosed: is_disclosed.then_some(true),
+            disclosed,
             receive_progress: is_true(options, "receive_progress"),
             passthru,
             payload: said::payload(&message.payload),
@@ -255,32 +262,6 @@ impl Model {
             call.deadline = timeout.map(|timeout| self.now.after(timeout));
         }
         self.give(index, callee);
-    }
-
-    /// The procedures that the simulation calls: `list` and `get` with arguments that are wrong.
-    fn call_meta(&mut self, from: SessionKey, message: &Call<'_>) -> Result<(), &'static str> {
-        if self.settings.meta_api == MetaApi::Disabled {
-            return Err(uris::error::NO_SUCH_PROCEDURE);
-        }
-        match message.procedure.as_str() {
-            "wamp.session.count" => {
-                let count = u64::try_from(self.open_count()).unwrap_or(u64::MAX);
-                let results = [Value::from(count)];
-                let payload = said::payload(&Payload::from_values(&results, &[]));
-                let request = message.request.get();
-                self.expect(
-                    from,
-                    Said::Result { request, progress: false, passthru: None, payload },
-                );
-                Ok(())
-            }
-            "wamp.subscription.count_subscribers" => self.count_subscribers(from, message),
-            "wamp.subscription.get_events" => self.get_events(from, message),
-            "wamp.subscription.remove_subscriber" => self.remove_subscriber(from, message),
-            "wamp.session.list" => Err(uris::error::INVALID_ARGUMENT),
-            "wamp.session.get" => Err(uris::error::NO_SUCH_SESSION),
-            _ => Err(uris::error::NO_SUCH_PROCEDURE),
-        }
     }
 
     pub(super) fn cancel(&mut self, from: SessionKey, message: &Cancel<'_>) {

@@ -19,7 +19,7 @@ fn rule(policy: MatchPolicy, pattern: &str, actions: &[GateAction]) -> Rule {
 
 fn verdict(gate: &Permissions, action: GateAction, policy: MatchPolicy, uri: &str) -> Verdict {
     let session = SessionId::MIN;
-    gate.admit(&GateRequest { session, authid: "joe", action, uri, policy })
+    gate.admit(&GateRequest { session, authid: "joe", authrole: "user", action, uri, policy })
 }
 
 fn admits(gate: &Permissions, action: GateAction, policy: MatchPolicy, uri: &str) -> bool {
