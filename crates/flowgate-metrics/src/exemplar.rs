@@ -1,0 +1,106 @@
+//! Examples of what was counted, which lead from a metric to a trace.
+
+use std::sync::{Mutex, PoisonError, TryLockError};
+
+use flowgate_event::Timestamp;
+
+use crate::label;
+use crate::name::{self, NameError};
+
+/// How long names and values of an exemplar's labels may be together, in characters.
+///
+/// Source: "Exemplars" in the OpenMetrics 1.0 specification.
+pub const EXEMPLAR_LENGTH_MAX: usize = 128;
+
+/// A pointer from a count or a bucket to one thing that was counted, such as a trace.
+///
+/// Shown in OpenMetrics and protobuf; text 0.0.4 cannot show it.
+///
+/// ```
+/// use flowgate_event::Timestamp;
+/// use flowgate_metrics::Exemplar;
+///
+/// let now = Timestamp::from_nanos(1_600_000_000_000_000_000);
+/// let exemplar = Exemplar::new(&[("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736")], now)?;
+/// # Ok::<(), flowgate_metrics::ExemplarError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemplar {
+    pub(crate) labels: Box<[(Box<str>, Box<str>)]>,
+    pub(crate) at: Timestamp,
+}
+
+/// Labels that an exemplar cannot have. The caller's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExemplarError {
+    /// A label's name is not one.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Names and values are longer than [`EXEMPLAR_LENGTH_MAX`] together.
+    #[error("the labels of an exemplar are {0} characters long, more than {EXEMPLAR_LENGTH_MAX}")]
+    TooLong(usize),
+}
+
+impl Exemplar {
+    /// An exemplar with these labels, seen at this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ExemplarError`], for labels that OpenMetrics does not allow.
+    pub fn new(labels: &[(&str, &str)], at: Timestamp) -> Result<Self, ExemplarError> {
+        labels.iter().try_for_each(|(name, _)| name::check_label(name))?;
+        let length =
+            labels.iter().map(|(name, value)| name.chars().count() + value.chars().count());
+        let length = length.sum();
+        if length > EXEMPLAR_LENGTH_MAX {
+            return Err(ExemplarError::TooLong(length));
+        }
+        let owned = labels.iter().map(|(name, value)| (Box::from(*name), Box::from(*value)));
+        Ok(Self { labels: owned.collect(), at })
+    }
+
+    /// An exemplar that names a trace and a span as W3C Trace Context writes them: 32 and 16
+    /// hexadecimal digits.
+    #[must_use]
+    pub fn trace(trace_id: u128, span_id: u64, at: Timestamp) -> Self {
+        let pairs =
+            [("trace_id", format!("{trace_id:032x}")), ("span_id", format!("{span_id:016x}"))];
+        let owned = pairs.into_iter().map(|(name, value)| (Box::from(name), value.into()));
+        Self { labels: owned.collect(), at }
+    }
+
+    /// `name="value"` with commas between, escaped for OpenMetrics.
+    pub(crate) fn write_labels(&self, text: &mut String) {
+        for (index, (name, value)) in self.labels.iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(name);
+            text.push_str("=\"");
+            label::escape(text, value);
+            text.push('"');
+        }
+    }
+}
+
+/// Room for the latest exemplar of a count or a bucket.
+#[derive(Debug, Default)]
+pub(crate) struct ExemplarSlot(Mutex<Option<(u64, Exemplar)>>);
+
+impl ExemplarSlot {
+    /// Puts an exemplar with its recorded value; never waits.
+    pub(crate) fn put(&self, recorded: u64, exemplar: Exemplar) {
+        let mut slot = match self.0.try_lock() {
+            Ok(slot) => slot,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // A reader or another writer is here: its exemplar is as good as this one.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        *slot = Some((recorded, exemplar));
+    }
+
+    pub(crate) fn latest(&self) -> Option<(u64, Exemplar)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,262 @@
+//! Distributions of durations and sizes.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::cell::{Cells, Local, Number, Shard};
+use crate::counter::nanos;
+use crate::exemplar::{Exemplar, ExemplarSlot};
+use crate::series::{Core, Metric, Sealed, Series};
+
+pub(crate) mod buckets;
+pub(crate) mod distribution;
+#[cfg(test)]
+mod tests;
+
+pub use self::buckets::{Buckets, BucketsError};
+use self::buckets::{CHUNK_COUNT, CHUNK_LENGTH, Layout};
+use self::distribution::Distribution;
+
+/// How values are distributed: durations, sizes, fan-out.
+///
+/// Each value lands in a classic bucket, for every scraper, and in a native (exponential) one with
+/// a resolution of 9 %, for those that know them.
+/// Values are integers: nanoseconds if the unit is seconds, the unit itself otherwise.
+#[derive(Debug, Clone)]
+pub struct Histogram {
+    series: Arc<Series<HistogramCore>>,
+}
+
+impl Histogram {
+    /// Records a value; nanoseconds if the unit is seconds.
+    #[inline]
+    pub fn record(&self, value: u64) {
+        let core = &self.series.core;
+        let place = core.layout.place(value);
+        core.cells.shared().record(place, value, Number::add_shared, Number::add_shared_last);
+    }
+
+    /// Records a duration in a histogram of seconds.
+    #[inline]
+    pub fn record_duration(&self, duration: Duration) {
+        self.record(nanos(duration));
+    }
+
+    /// Records a value and remembers an example of it.
+    ///
+    /// Never waits: when a scrape reads the bucket's exemplar in this moment, the older one stays.
+    pub fn record_with(&self, value: u64, exemplar: Exemplar) {
+        self.record(value);
+        self.series.core.remember(value, exemplar);
+    }
+
+    /// How many values were recorded.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.distribution().count()
+    }
+
+    /// The sum of all values; nanoseconds if the unit is seconds. Wraps around after 2^64.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.distribution().sum
+    }
+
+    fn distribution(&self) -> Distribution {
+        let mut total = Distribution::new(Arc::clone(&self.series.core.layout));
+        self.series.core.read(&mut total);
+        total
+    }
+}
+
+/// A [`Histogram`] in the hands of one thread.
+#[derive(Debug)]
+pub struct LocalHistogram {
+    cell: Local<HistogramCell>,
+    series: Arc<Series<HistogramCore>>,
+}
+
+impl LocalHistogram {
+    /// Records a value; nanoseconds if the unit is seconds.
+    #[inline]
+    pub fn record(&self, value: u64) {
+        let place = self.series.core.layout.place(value);
+        self.cell.cell().record(place, value, Number::add_owned, Number::add_owned_last);
+    }
+
+    /// Records a duration in a histogram of seconds.
+    #[inline]
+    pub fn record_duration(&self, duration: Duration) {
+        self.record(nanos(duration));
+    }
+
+    /// Records a value and remembers an example of it; see [`Histogram::record_with`].
+    pub fn record_with(&self, value: u64, exemplar: Exemplar) {
+        self.record(value);
+        self.series.core.remember(value, exemplar);
+    }
+}
+
+impl Metric for Histogram {
+    type Local = LocalHistogram;
+
+    fn local(&self, shard: &Shard) -> LocalHistogram {
+        let core = &self.series.core;
+        let cell = core.cells.local(shard, || HistogramCell::new(&core.layout));
+        LocalHistogram { cell, series: Arc::clone(&self.series) }
+    }
+}
+
+impl Sealed for Histogram {
+    type Core = HistogramCore;
+
+    fn from_series(series: Arc<Series<HistogramCore>>) -> Self {
+        Self { series }
+    }
+}
+
+#[derive(Debug)]
+pub struct HistogramCore {
+    pub(crate) layout: Arc<Layout>,
+    cells: Cells<HistogramCell>,
+    /// One for each classic bucket; there once somebody gave an exemplar.
+    exemplars: OnceLock<Box<[ExemplarSlot]>>,
+}
+
+impl HistogramCore {
+    #[cold]
+    fn remember(&self, value: u64, exemplar: Exemplar) {
+        let count = self.layout.bounds.len() + 1;
+        let slots =
+            self.exemplars.get_or_init(|| (0..count).map(|_| ExemplarSlot::default()).collect());
+        if let Some(slot) = slots.get(self.layout.place(value).classic) {
+            slot.put(value, exemplar);
+        }
+    }
+
+    /// The latest exemplar of a classic bucket.
+    pub(crate) fn exemplar(&self, classic: usize) -> Option<(u64, Exemplar)> {
+        self.exemplars.get()?.get(classic)?.latest()
+    }
+}
+
+impl Core for HistogramCore {
+    type Spec = Arc<Layout>;
+    type Total = Distribution;
+
+    fn new(layout: &Arc<Layout>) -> Self {
+        Self {
+            layout: Arc::clone(layout),
+            cells: Cells::new(HistogramCell::new(layout)),
+            exemplars: OnceLock::new(),
+        }
+    }
+
+    fn zero(layout: &Arc<Layout>) -> Distribution {
+        Distribution::new(Arc::clone(layout))
+    }
+
+    fn read(&self, total: &mut Distribution) {
+        for cell in self.cells.iter() {
+            cell.read(total);
+        }
+    }
+
+    fn merge(total: &mut Distribution, other: &Distribution) {
+        total.merge(other);
+    }
+
+    fn activity(&self) -> u64 {
+        // Every value counts in one of the classic buckets; the last of them has no bound.
+        let buckets = self.cells.iter().flat_map(|cell| &cell.classic).flat_map(|line| &line.0);
+        buckets.fold(0, |sum, bucket| sum.wrapping_add(bucket.load()))
+    }
+}
+
+/// The counts of one thread, or the shared ones.
+#[derive(Debug)]
+struct HistogramCell {
+    /// One count for each bound and one beyond, on cache lines of their own.
+    classic: Box<[Line]>,
+    /// Eight powers of two each, made when the first value falls into them.
+    native: Box<[OnceLock<Box<Chunk>>]>,
+    zero: Number,
+    sum: Number,
+}
+
+/// As many numbers as fit a cache line.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Line([Number; LINE_LENGTH]);
+
+const LINE_LENGTH: usize = 8;
+
+#[derive(Debug)]
+#[repr(align(64))]
+struct Chunk([Number; CHUNK_LENGTH]);
+
+/// Where a value belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Index of the classic bucket; the number of bounds for the one without.
+    pub(crate) classic: usize,
+    /// Index of the native bucket; `None` for zero, and without native buckets.
+    pub(crate) native: Option<usize>,
+}
+
+impl HistogramCell {
+    fn new(layout: &Layout) -> Self {
+        let line_count = (layout.bounds.len() + 1).div_ceil(LINE_LENGTH);
+        let chunk_count = if layout.is_native { CHUNK_COUNT } else { 0 };
+        Self {
+            classic: (0..line_count).map(|_| Line::default()).collect(),
+            native: (0..chunk_count).map(|_| OnceLock::new()).collect(),
+            zero: Number::default(),
+            sum: Number::default(),
+        }
+    }
+
+    /// Adds one value: to the native buckets first, to the classic ones last.
+    #[inline]
+    fn record(&self, place: Place, value: u64, add: fn(&Number, u64), add_last: fn(&Number, u64)) {
+        add(&self.sum, value);
+        match place.native {
+            Some(index) => {
+                if let Some(chunk) = self.native.get(index / CHUNK_LENGTH) {
+                    let chunk = chunk.get_or_init(new_chunk);
+                    if let Some(number) = chunk.0.get(index % CHUNK_LENGTH) {
+                        add(number, 1);
+                    }
+                }
+            }
+            None => add(&self.zero, 1),
+        }
+        if let Some(line) = self.classic.get(place.classic / LINE_LENGTH)
+            && let Some(number) = line.0.get(place.classic % LINE_LENGTH)
+        {
+            add_last(number, 1);
+        }
+    }
+
+    /// Adds all counts: the classic buckets first, so that no value is missing in the native ones
+    /// that is there in the classic ones.
+    fn read(&self, total: &mut Distribution) {
+        let classic = self.classic.iter().flat_map(|line| &line.0);
+        for (sum, number) in total.classic.iter_mut().zip(classic) {
+            *sum = sum.wrapping_add(number.load_then());
+        }
+        for (sums, chunk) in total.native.chunks_mut(CHUNK_LENGTH).zip(&self.native) {
+            let Some(chunk) = chunk.get() else { continue };
+            for (sum, number) in sums.iter_mut().zip(&chunk.0) {
+                *sum = sum.wrapping_add(number.load());
+            }
+        }
+        total.zero = total.zero.wrapping_add(self.zero.load());
+        total.sum = total.sum.wrapping_add(self.sum.load());
+    }
+}
+
+#[cold]
+fn new_chunk() -> Box<Chunk> {
+    Box::new(Chunk(std::array::from_fn(|_| Number::default())))
+}
