@@ -159,7 +159,7 @@ impl State {
             turn,
             call,
             from,
-            route,
+            (route, features),
             (procedure, options, disclosed),
             message.payload.clone(),
         );

@@ -21,30 +21,29 @@ impl State {
         turn: &mut Turn<'_, O>,
         call: CallKey,
         from: SessionKey,
-        route: Route,
+        (route, features): (Route, ClientFeatures),
         (procedure, options, disclosed): (&str, &CallOptions, Disclosed),
         payload: Payload<'_>,
     ) {
-        let features = self.features(route.callee);
         let request = self.calls.assign(call, assignment(&route, features));
         let progress = options.progress;
         let terms = (procedure, options, disclosed, progress);
-        self.prepare(from, route, request, terms, payload).send(turn);
+        self.prepare(from, (route, features), request, terms, payload).send(turn);
     }
 
     /// What a callee is told about a call.
     fn prepare<'a>(
         &'a self,
         from: SessionKey,
-        route: Route,
+        (route, features): (Route, ClientFeatures),
         request: RequestId,
         (procedure, options, disclosed, progress): (&'a str, &'a CallOptions, Disclosed, Progress),
         payload: Payload<'a>,
     ) -> Invoke<'a> {
-        let features = self.features(route.callee);
         let caller = self.sessions.open(from);
         let role = caller.and_then(|caller| self.config.roles.get(caller.role));
-        let timeout = self.config.calls.timeout(options.timeout);
+        let forwards = route.terms.forwards_timeout(features);
+        let timeout = if forwards { self.config.calls.timeout(options.timeout) } else { None };
         Invoke {
             route,
             request,
@@ -54,7 +53,7 @@ impl State {
             caller: caller.filter(|_| disclosed.to(route.terms)).map(|caller| caller.identity()),
             trustlevel: role.and_then(|role| role.trustlevel),
             features,
-            timeout: timeout.filter(|_| route.terms.forwards_timeout(features)),
+            timeout,
             payload,
         }
     }
@@ -89,7 +88,8 @@ impl State {
         let Some(kept) = self.calls.kept(call) else { return };
         let Some(route) = kept.route else { return };
         let terms = (&*kept.procedure, &kept.options, kept.disclosed, progress);
-        self.prepare(from, route, request, terms, message.payload.clone()).send(turn);
+        let to = (route, self.features(route.callee));
+        self.prepare(from, to, request, terms, message.payload.clone()).send(turn);
     }
 
     /// A callee has turned a call down: the next one gets it ("Call Re-Routing").
@@ -144,7 +144,7 @@ impl State {
         let Some((from, kept)) = self.calls.caller(call).zip(self.calls.kept(call)) else { return };
         let Parts::Whole(payload) = &kept.parts else { return };
         let terms = (&*kept.procedure, &kept.options, kept.disclosed, Progress::No);
-        self.prepare(from, route, request, terms, payload.as_payload()).send(turn);
+        self.prepare(from, (route, features), request, terms, payload.as_payload()).send(turn);
     }
 
     /// A callee that was chosen does not get the call.
