@@ -32,6 +32,7 @@ impl Outbox for Frames {
             Action::Send { to, message } => self.deliver(&[to], &message),
             Action::FanOut { to, message, .. } => self.deliver(to, &message),
             Action::Close { session, how } => unreachable!("{session:?} is closed: {how:?}"),
+            Action::Ask { ask, .. } => unreachable!("no gate asks, as {ask:?} does"),
         }
     }
 }

@@ -80,7 +80,7 @@ impl State {
             }
             Procedure::GetEvents => {
                 self.admit_reader(turn, from, uri, arguments)?;
-                return Ok(self.events(from, arguments)?);
+                return self.events(from, arguments);
             }
             Procedure::RemoveSubscriber => {
                 self.remove_subscriber(turn, arguments)?;
