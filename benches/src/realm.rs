@@ -2,8 +2,8 @@
 
 use flowgate_event::Timestamp;
 use flowgate_router::{
-    Action, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox, Permissions, Realm,
-    RealmConfig, RequestIds, Role, SessionKey,
+    Action, CallSettings, ClientFeatures, Disclose, EventsConfig, Input, Join, MetaApi, Outbox,
+    Permissions, Realm, RealmConfig, RequestIds, Role, SessionKey,
 };
 use flowgate_wire::{
     Dict, Format, Limits, MatchPolicy, Message, Register, Subscribe, Uri, UriCheck, Value,
@@ -32,6 +32,7 @@ impl Outbox for Frames {
             Action::Send { to, message } => self.deliver(&[to], &message),
             Action::FanOut { to, message, .. } => self.deliver(to, &message),
             Action::Close { session, how } => unreachable!("{session:?} is closed: {how:?}"),
+            Action::Ask { ask, .. } => unreachable!("no gate asks, as {ask:?} does"),
         }
     }
 }
@@ -67,8 +68,10 @@ impl Bench {
             uri_check: UriCheck::Loose,
             meta_api: MetaApi::Enabled,
             request_ids: RequestIds::Tolerant,
-            roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate) }],
+            calls: CallSettings::default(),
+            roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate), trustlevel: None }],
             agent: "bench".to_owned(),
+            events: EventsConfig::default(),
         };
         let queued_bytes = vec![0; formats.len()];
         let sessions = (0..).map(SessionKey).take(formats.len());

@@ -1,5 +1,7 @@
 //! The seam through which a session's actions are admitted.
 
+use std::time::Duration;
+
 use flowgate_wire::{MatchPolicy, SessionId};
 
 /// What a session wants to do with a URI.
@@ -35,6 +37,8 @@ pub struct GateRequest<'a> {
     pub session: SessionId,
     /// Who that is.
     pub authid: &'a str,
+    /// The role it has.
+    pub authrole: &'a str,
     /// What it wants to do.
     pub action: GateAction,
     /// The URI or pattern.
@@ -50,6 +54,25 @@ pub enum Verdict {
     Admit(Disclosure),
     /// The action may not happen.
     Deny,
+    /// Somebody else has to be asked, who needs time.
+    ///
+    /// The router parks the request and what its session sends after it, until it is told the
+    /// [`Answer`]; without one in time the request fails with `wamp.error.authorization_failed`.
+    Ask {
+        /// How long the router waits.
+        within: Duration,
+    },
+}
+
+/// What has come of a [`Verdict::Ask`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The action may happen.
+    Admit(Disclosure),
+    /// The action may not happen.
+    Deny,
+    /// Nobody could say: the request fails with `wamp.error.authorization_failed`.
+    Fail,
 }
 
 /// Whether the other side learns who calls or publishes.
@@ -60,6 +83,8 @@ pub enum Disclosure {
     OnRequest,
     /// Always.
     Always,
+    /// Never: a request that asks for it is refused.
+    Never,
 }
 
 /// Decides what the sessions of a role may do.

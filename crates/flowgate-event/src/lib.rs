@@ -9,7 +9,7 @@ mod observer;
 mod stats;
 mod time;
 
-pub use gate::{Disclosure, Gate, GateAction, GateRequest, Verdict};
+pub use gate::{Answer, Disclosure, Gate, GateAction, GateRequest, Verdict};
 pub use observer::{Event, EventKind, LeaveReason, Observer};
 pub use stats::{Account, Report, Totals};
 pub use time::Timestamp;

@@ -6,8 +6,8 @@ use std::io::Write as _;
 
 use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
 use flowgate_router::{
-    Action, ClientFeatures, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds, Role,
-    SessionKey,
+    Action, CallSettings, ClientFeatures, EventsConfig, Input, Join, MetaApi, Outbox, Realm,
+    RealmConfig, RequestIds, Role, SessionKey,
 };
 use flowgate_wire::{Format, Limits, Message, UriCheck, Value};
 
@@ -37,6 +37,7 @@ impl<W: std::io::Write> Outbox for Print<W> {
             Action::FanOut { to, message, .. } => {
                 writeln!(self.0, "to {to:?}: {}", message.to_json())
             }
+            Action::Ask { ask, request, .. } => writeln!(self.0, "{ask:?}: {request:?}"),
             Action::Close { session, how } => writeln!(self.0, "close {session:?}: {how:?}"),
         };
     }
@@ -48,8 +49,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         uri_check: UriCheck::Loose,
         meta_api: MetaApi::Enabled,
         request_ids: RequestIds::Tolerant,
-        roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName) }],
+        calls: CallSettings::default(),
+        roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName), trustlevel: None }],
         agent: "example".to_owned(),
+        events: EventsConfig::default(),
     };
     let mut realm = Realm::new(config, 1, ());
     let mut out = Print(std::io::stdout());

@@ -1,5 +1,8 @@
 //! What the core wants done: the outputs of a realm.
 
+use flowgate_event::GateRequest;
+#[cfg(doc)]
+use flowgate_event::Verdict;
 use flowgate_wire::Message;
 
 /// The place of a session in its realm, chosen by the shell when the session joins.
@@ -12,6 +15,18 @@ pub struct SessionKey(pub u32);
 impl SessionKey {
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+/// One question to an authorizer; never used again in its realm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(u64);
+
+impl AskId {
+    pub(crate) const FIRST: Self = Self(1);
+
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
     }
 }
 
@@ -33,6 +48,17 @@ pub enum Action<'a> {
         message: Message<'a>,
         /// Whether the delivery may close a metering window of its receiver.
         traffic: Traffic,
+    },
+    /// Ask whoever decides in place of a gate that said [`Verdict::Ask`].
+    ///
+    /// The shell answers with [`Input::Answer`](crate::Input::Answer), in time or not at all.
+    Ask {
+        /// The session whose request waits.
+        session: SessionKey,
+        /// What the answer names.
+        ask: AskId,
+        /// The question.
+        request: GateRequest<'a>,
     },
     /// End a session once everything sent to it so far is written.
     ///

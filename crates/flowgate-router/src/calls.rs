@@ -1,16 +1,25 @@
-//! Pending calls: from INVOCATION to the one final reply.
+//! Pending calls: from CALL to the one final reply.
 
-use std::borrow::Cow;
+mod queues;
 
-use flowgate_event::Observer;
+use std::{borrow::Cow, time::Duration};
+
+use flowgate_event::{Observer, Timestamp};
 use flowgate_wire::{
-    Dict, Entry, Error, MessageType, Payload, RequestId, Result as ResultMessage, Uri, Value,
+    Dict, Entry, Error, MessageType, OwnedPayload, Payload, RegistrationId, RequestId,
+    Result as ResultMessage, Uri, Value,
 };
+
+use queues::Queues;
 
 use crate::{
     SessionKey,
+    deadlines::{DeadlineKey, Deadlines},
+    dealer::{Route, Seat},
+    details::Details,
     ids::{HashMap, hasher},
-    options::{CancelMode, Progress},
+    options::{CallOptions, CancelMode, Progress},
+    passthru::Passthru,
     request_error::RequestError,
     turn::Turn,
 };
@@ -20,14 +29,19 @@ static PROGRESS: [Entry<'static>; 1] = [(Cow::Borrowed("progress"), Value::Bool(
 
 /// The only owner of pending calls.
 ///
-/// A call is here from its INVOCATION until its final reply; [`finish`](Self::finish) is the only
-/// way out. What a callee still says about a call that is gone is absorbed, since its invocation
+/// A call is here from when it is accepted until its final reply; [`finish`](Self::finish) is the
+/// only way out. It is with a callee, or waits in the queue of its registration. What a callee still says about a call that is gone is absorbed, since its invocation
 /// was [issued](Self::was_issued).
 ///
-/// Invariants: every pending call is in the table of its caller and in that of its callee under
-/// its own request identifiers, and nothing else is; both sessions are open.
+/// Invariants: every pending call is in the table of its caller, and in that of its callee or in
+/// the queue of its registration, and nothing else is; both sessions are open. The deadlines are
+/// those of pending calls that have one.
 pub(crate) struct Calls {
     pending: Vec<Option<PendingCall>>,
+    deadlines: Deadlines<Timeout>,
+    queues: Queues,
+    /// Counted calls that are over, for the dealer to be told.
+    released: Vec<(RegistrationId, Seat)>,
     free: Vec<CallKey>,
     sessions: Vec<SessionCalls>,
     /// Calls of a session that is being detached.
@@ -39,6 +53,13 @@ pub(crate) struct Calls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallKey(usize);
 
+/// The time a call has until its next result.
+#[derive(Debug, Clone, Copy)]
+struct Timeout {
+    call: CallKey,
+    after: Duration,
+}
+
 /// What a session takes part in.
 struct SessionCalls {
     /// By the CALL's request.
@@ -47,18 +68,74 @@ struct SessionCalls {
     as_callee: HashMap<RequestId, CallKey>,
     /// The latest INVOCATION request; they count up from 1 ("IDs", session scope).
     issued: Option<RequestId>,
+    /// The highest request of a CALL made in parts.
+    streamed: Option<RequestId>,
 }
 
 /// A call that has no final reply yet.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct PendingCall {
     caller: SessionKey,
     request: RequestId,
+    registration: RegistrationId,
+    /// `None` while the call waits in a queue.
+    with: Option<Assigned>,
+    receive_progress: Progress,
+    deadline: Option<DeadlineKey>,
+    phase: CallPhase,
+    kept: Option<Box<Kept>>,
+}
+
+/// The callee of a call.
+#[derive(Debug, Clone, Copy)]
+struct Assigned {
     callee: SessionKey,
     invocation: RequestId,
-    receive_progress: Progress,
     interrupt: Interruptible,
-    phase: CallPhase,
+    seat: Option<Seat>,
+}
+
+/// What has to be remembered of a CALL that can have further parts, wait, or go to another callee.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) procedure: Box<str>,
+    pub(crate) options: CallOptions,
+    /// Whether callees are told who calls, if they do not insist.
+    pub(crate) disclosed: Disclosed,
+    pub(crate) parts: Parts,
+    /// Callees that have said that they are unavailable.
+    pub(crate) tried: Vec<SessionKey>,
+    /// The latest callee and how it came to the call.
+    pub(crate) route: Option<Route>,
+}
+
+/// How far a caller lets itself be disclosed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disclosed {
+    Yes,
+    /// To callees who want to know.
+    OnDemand,
+    No,
+}
+
+/// What a CALL consists of ("Progressive Call Invocations").
+#[derive(Debug)]
+pub(crate) enum Parts {
+    /// The payload, all of it.
+    Whole(OwnedPayload),
+    /// Parts that have been passed on; more may come.
+    Some,
+    /// Parts that have been passed on; the last was among them.
+    All,
+}
+
+/// What a CALL's request says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    New,
+    Pending(CallKey),
+    /// It may go on with a call in parts that is over already.
+    Over,
 }
 
 /// Whether a callee can be sent INTERRUPT (`callee.call_canceling`).
@@ -79,15 +156,25 @@ enum CallPhase {
 pub(crate) struct NewCall {
     pub(crate) caller: SessionKey,
     pub(crate) request: RequestId,
-    pub(crate) callee: SessionKey,
+    pub(crate) registration: RegistrationId,
     pub(crate) receive_progress: Progress,
+    /// How long its caller waits for each result.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) kept: Option<Box<Kept>>,
+}
+
+/// The callee that a call is to be with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Assignment {
+    pub(crate) callee: SessionKey,
     pub(crate) interrupt: Interruptible,
+    pub(crate) seat: Option<Seat>,
 }
 
 /// How a call ends, and what its caller gets.
 pub(crate) enum Outcome<'a> {
     /// RESULT.
-    Result(Payload<'a>),
+    Result(Payload<'a>, Option<&'a Passthru>),
     /// ERROR as the callee gave it.
     Error { details: Dict<'a>, error: Uri<'a>, payload: Payload<'a> },
     /// ERROR by the router.
@@ -100,6 +187,9 @@ impl Calls {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             pending: Vec::new(),
+            deadlines: Deadlines::new(),
+            queues: Queues::new(seed),
+            released: Vec::new(),
             free: Vec::new(),
             sessions: Vec::new(),
             scratch: Vec::new(),
@@ -110,6 +200,16 @@ impl Calls {
     /// The pending call that a caller made.
     pub(crate) fn of_caller(&self, caller: SessionKey, request: RequestId) -> Option<CallKey> {
         self.sessions.get(caller.index())?.as_caller.get(&request).copied()
+    }
+
+    /// Whether a CALL is a new one.
+    pub(crate) fn standing(&self, caller: SessionKey, request: RequestId) -> Standing {
+        let Some(own) = self.sessions.get(caller.index()) else { return Standing::New };
+        match own.as_caller.get(&request) {
+            Some(key) => Standing::Pending(*key),
+            None if own.streamed.is_some_and(|latest| request <= latest) => Standing::Over,
+            None => Standing::New,
+        }
     }
 
     /// The pending call that a callee was given.
@@ -123,43 +223,124 @@ impl Calls {
         issued.is_some_and(|latest| invocation <= latest)
     }
 
-    /// Adds a call that its caller has not pending, and returns the INVOCATION's request.
-    pub(crate) fn begin(&mut self, call: &NewCall) -> RequestId {
+    /// Adds a call that its caller has not pending; it has no callee yet.
+    pub(crate) fn begin(&mut self, now: Timestamp, call: NewCall) -> CallKey {
         let key = self.free.pop().unwrap_or(CallKey(self.pending.len()));
-        let invocation = self.attach(key, call);
+        let NewCall { caller, request, registration, receive_progress, timeout, kept } = call;
+        let own = self.session(caller);
+        if let Some(own) = own {
+            own.as_caller.insert(request, key);
+        }
+        let deadline = timeout.map(|after| self.wait(now, Timeout { call: key, after }));
+        let phase = CallPhase::Running;
+        let with = None;
         let pending = PendingCall {
-            caller: call.caller,
-            request: call.request,
-            callee: call.callee,
-            invocation,
-            receive_progress: call.receive_progress,
-            interrupt: call.interrupt,
-            phase: CallPhase::Running,
+            caller,
+            request,
+            registration,
+            with,
+            receive_progress,
+            deadline,
+            phase,
+            kept,
         };
         match self.pending.get_mut(key.0) {
             Some(slot) => *slot = Some(pending),
             None => self.pending.push(Some(pending)),
         }
+        key
+    }
+
+    /// Notes that a request begins a call in parts.
+    pub(crate) fn note_parts(&mut self, caller: SessionKey, request: RequestId) {
+        if let Some(own) = self.session(caller) {
+            own.streamed = own.streamed.max(Some(request));
+        }
+    }
+
+    /// Gives a call that has no callee to one, and returns the INVOCATION's request.
+    pub(crate) fn assign(&mut self, key: CallKey, to: Assignment) -> RequestId {
+        let Assignment { callee, interrupt, seat } = to;
+        let mut invocation = RequestId::MIN;
+        if let Some(own) = self.session(callee) {
+            invocation = own.issued.map_or(RequestId::MIN, RequestId::next);
+            own.issued = Some(invocation);
+            own.as_callee.insert(invocation, key);
+        }
+        if let Some(call) = self.get_mut(key) {
+            debug_assert!(call.with.is_none(), "a call has one callee at a time");
+            call.with = Some(Assigned { callee, invocation, interrupt, seat });
+        }
         invocation
     }
 
-    /// Enters a call into the tables of its two sessions.
-    fn attach(&mut self, key: CallKey, call: &NewCall) -> RequestId {
-        let last = call.callee.max(call.caller).index();
-        if self.sessions.len() <= last {
+    /// Takes a call from its callee, which has turned it down.
+    pub(crate) fn withdraw(&mut self, key: CallKey) {
+        let Some(call) = self.get_mut(key) else { return };
+        let Some(Assigned { callee, invocation, seat, .. }) = call.with.take() else { return };
+        let registration = call.registration;
+        if let Some(kept) = call.kept.as_deref_mut() {
+            kept.tried.push(callee);
+        }
+        self.released.extend(seat.map(|seat| (registration, seat)));
+        if let Some(own) = self.sessions.get_mut(callee.index()) {
+            own.as_callee.remove(&invocation);
+        }
+    }
+
+    /// The tables of a session.
+    fn session(&mut self, key: SessionKey) -> Option<&mut SessionCalls> {
+        if self.sessions.len() <= key.index() {
             let seed = self.seed;
-            self.sessions.resize_with(last + 1, || SessionCalls::new(seed));
+            self.sessions.resize_with(key.index() + 1, || SessionCalls::new(seed));
         }
-        let mut invocation = RequestId::MIN;
-        if let Some(callee) = self.sessions.get_mut(call.callee.index()) {
-            invocation = callee.issued.map_or(RequestId::MIN, RequestId::next);
-            callee.issued = Some(invocation);
-            callee.as_callee.insert(invocation, key);
+        self.sessions.get_mut(key.index())
+    }
+
+    fn wait(&mut self, now: Timestamp, timeout: Timeout) -> DeadlineKey {
+        self.deadlines.set(now.after(timeout.after), timeout)
+    }
+
+    /// What has to be remembered of a call, if anything.
+    pub(crate) fn kept(&self, key: CallKey) -> Option<&Kept> {
+        self.get(key)?.kept.as_deref()
+    }
+
+    pub(crate) fn kept_mut(&mut self, key: CallKey) -> Option<&mut Kept> {
+        self.get_mut(key)?.kept.as_deref_mut()
+    }
+
+    /// What is remembered of a call that has no callee, with its registration.
+    pub(crate) fn waiting(&self, key: CallKey) -> Option<(RegistrationId, &Kept)> {
+        let call = self.get(key).filter(|call| call.with.is_none())?;
+        Some((call.registration, call.kept.as_deref()?))
+    }
+
+    /// Limits the time of a call that has no limit yet.
+    pub(crate) fn limit(&mut self, now: Timestamp, key: CallKey, timeout: Option<Duration>) {
+        let is_unlimited = self.get(key).is_some_and(|call| call.deadline.is_none());
+        if let Some(after) = timeout.filter(|_| is_unlimited) {
+            let deadline = Some(self.wait(now, Timeout { call: key, after }));
+            if let Some(call) = self.get_mut(key) {
+                call.deadline = deadline;
+            }
         }
-        if let Some(caller) = self.sessions.get_mut(call.caller.index()) {
-            caller.as_caller.insert(call.request, key);
-        }
-        invocation
+    }
+
+    /// The callee of a call that has not been told to stop, and the INVOCATION's request.
+    pub(crate) fn callee(&self, key: CallKey) -> Option<(SessionKey, RequestId)> {
+        let call = self.get(key).filter(|call| call.phase == CallPhase::Running)?;
+        call.with.map(|with| (with.callee, with.invocation))
+    }
+
+    /// Who made a call.
+    pub(crate) fn caller(&self, key: CallKey) -> Option<SessionKey> {
+        self.get(key).map(|call| call.caller)
+    }
+
+    /// The next of the counted calls that are over.
+    pub(crate) fn pop_released(&mut self) -> Option<(RegistrationId, Seat)> {
+        self.released.pop()
     }
 
     /// Removes a call and sends its final reply: the only way out.
@@ -172,8 +353,14 @@ impl Calls {
         let Some(call) = self.remove(key) else { return };
         let request = call.request;
         match outcome {
-            Outcome::Result(payload) => {
+            Outcome::Result(payload, None) => {
                 turn.send(call.caller, ResultMessage { request, details: Dict::EMPTY, payload });
+            }
+            Outcome::Result(payload, Some(passthru)) => {
+                let mut details = Details::<4>::new();
+                passthru.push_to(&mut details);
+                let details = details.as_dict();
+                turn.send(call.caller, ResultMessage { request, details, payload });
             }
             Outcome::Error { details, error, payload } => {
                 let request_type = MessageType::Call;
@@ -189,28 +376,77 @@ impl Calls {
     fn remove(&mut self, key: CallKey) -> Option<PendingCall> {
         let call = self.pending.get_mut(key.0)?.take()?;
         self.free.push(key);
+        if let Some(deadline) = call.deadline {
+            self.deadlines.call_off(deadline);
+        }
         if let Some(caller) = self.sessions.get_mut(call.caller.index()) {
             caller.as_caller.remove(&call.request);
         }
-        if let Some(callee) = self.sessions.get_mut(call.callee.index()) {
-            callee.as_callee.remove(&call.invocation);
+        match call.with {
+            Some(Assigned { callee, invocation, seat, .. }) => {
+                if let Some(callee) = self.sessions.get_mut(callee.index()) {
+                    callee.as_callee.remove(&invocation);
+                }
+                self.released.extend(seat.map(|seat| (call.registration, seat)));
+            }
+            None => self.queues.remove(call.registration, key),
         }
         Some(call)
     }
 
     /// Sends a result that is not the last, if the caller takes such results; if it does not, the
     /// callee was not asked for them and they are absorbed ("Progressive Call Results").
+    ///
+    /// Either way the callee is alive, and its time begins anew ("Progressive Call Results",
+    /// timeouts).
     pub(crate) fn progress<O: Observer>(
-        &self,
+        &mut self,
         turn: &mut Turn<'_, O>,
         key: CallKey,
         payload: Payload<'_>,
+        passthru: Option<&Passthru>,
     ) {
+        self.restart(turn.now, key);
         let Some(call) = self.get(key).filter(|call| call.receive_progress == Progress::Yes) else {
             return;
         };
-        let (request, details) = (call.request, Dict::from_entries(&PROGRESS));
-        turn.send(call.caller, ResultMessage { request, details, payload });
+        let (to, request) = (call.caller, call.request);
+        match passthru {
+            None => {
+                let details = Dict::from_entries(&PROGRESS);
+                turn.send(to, ResultMessage { request, details, payload });
+            }
+            Some(passthru) => {
+                let mut details = Details::<5>::new();
+                details.push("progress", true);
+                passthru.push_to(&mut details);
+                turn.send(to, ResultMessage { request, details: details.as_dict(), payload });
+            }
+        }
+    }
+
+    /// Lets the time of a call begin anew, if it has any.
+    pub(crate) fn restart(&mut self, now: Timestamp, key: CallKey) {
+        let deadline = self.get(key).and_then(|call| call.deadline);
+        let Some(timeout) = deadline.and_then(|deadline| self.deadlines.call_off(deadline)) else {
+            return;
+        };
+        let deadline = Some(self.wait(now, timeout));
+        if let Some(call) = self.get_mut(key) {
+            call.deadline = deadline;
+        }
+    }
+
+    /// When a call times out, if nothing happens before.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.next()
+    }
+
+    /// Ends the calls whose time is over ("Call Timeouts", by the dealer).
+    pub(crate) fn expire<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
+        while let Some(Timeout { call, after }) = self.deadlines.expire(turn.now) {
+            self.give_up(turn, call, Outcome::Refused(RequestError::Timeout(after)));
+        }
     }
 
     /// Cancels a call ("Call Canceling"); a callee that cannot be interrupted is skipped.
@@ -220,14 +456,15 @@ impl Calls {
         key: CallKey,
         mode: CancelMode,
     ) {
-        let Some(call) = self.pending.get_mut(key.0).and_then(Option::as_mut) else { return };
-        let mode = match call.interrupt {
-            Interruptible::Yes => mode,
-            Interruptible::No => CancelMode::Skip,
-        };
-        let interrupts = mode != CancelMode::Skip && call.phase == CallPhase::Running;
-        if interrupts {
-            turn.interrupt(call.callee, call.invocation, mode.name());
+        let Some(call) = self.get_mut(key) else { return };
+        // A call that waits for a callee is skipped.
+        let interruptible = call.with.filter(|with| with.interrupt == Interruptible::Yes);
+        let mode = if interruptible.is_some() { mode } else { CancelMode::Skip };
+        if let Some(Assigned { callee, invocation, .. }) = interruptible
+            && mode != CancelMode::Skip
+            && call.phase == CallPhase::Running
+        {
+            turn.interrupt(callee, invocation, mode.name());
         }
         match mode {
             CancelMode::Kill => call.phase = CallPhase::Killed,
@@ -246,10 +483,22 @@ impl Calls {
         outcome: Outcome<'_>,
     ) {
         let Some(call) = self.get(key) else { return };
-        if call.interrupt == Interruptible::Yes && call.phase == CallPhase::Running {
-            turn.interrupt(call.callee, call.invocation, CancelMode::KillNoWait.name());
+        if let Some(Assigned { callee, invocation, interrupt: Interruptible::Yes, .. }) = call.with
+            && call.phase == CallPhase::Running
+        {
+            turn.interrupt(callee, invocation, CancelMode::KillNoWait.name());
         }
         self.finish(turn, key, outcome);
+    }
+
+    /// Ends a call whose INVOCATION has not come to its callee; one that has had earlier parts of
+    /// it is told to stop.
+    pub(crate) fn lose<O: Observer>(&mut self, turn: &mut Turn<'_, O>, key: CallKey) {
+        let outcome = Outcome::Refused(RequestError::InvocationTooLarge);
+        match self.kept(key).map(|kept| &kept.parts) {
+            Some(Parts::Some | Parts::All) => self.give_up(turn, key, outcome),
+            Some(Parts::Whole(_)) | None => self.finish(turn, key, outcome),
+        }
     }
 
     /// Ends all calls that a session takes part in, since it is gone ("Caller Leaving During an RPC
@@ -259,7 +508,7 @@ impl Calls {
         let mut calls = std::mem::take(&mut self.scratch);
         fill_in_order(&mut calls, &own.as_caller);
         for &(_, key) in &calls {
-            if self.get(key).is_some_and(|call| call.callee == session) {
+            if self.get(key).is_some_and(|call| call.is_with(session)) {
                 self.finish(turn, key, Outcome::Dropped);
             } else {
                 self.give_up(turn, key, Outcome::Dropped);
@@ -287,38 +536,76 @@ impl Calls {
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.pending.iter().all(Option::is_none)
+        let nothing_waits = self.deadlines.is_empty() && self.queues.is_empty();
+        nothing_waits && self.released.is_empty() && self.pending.iter().all(Option::is_none)
     }
 
     /// Proves the invariants. Cost: O(pending calls + highest session key).
     pub(crate) fn check(&self, is_open: impl Fn(SessionKey) -> bool) -> Result<(), String> {
+        self.deadlines.check()?;
         let mut count = 0;
+        let (mut deadline_count, mut assigned_count) = (0, 0);
         for (index, call) in self.pending.iter().enumerate() {
             let Some(call) = call else { continue };
             count += 1;
             let key = Some(CallKey(index));
+            let is_placed = match call.with {
+                Some(Assigned { callee, invocation, .. }) => {
+                    assigned_count += 1;
+                    self.of_callee(callee, invocation) == key
+                        && is_open(callee)
+                        && self.was_issued(callee, invocation)
+                }
+                None => key.is_some_and(|key| self.queues.holds(call.registration, key)),
+            };
             if self.of_caller(call.caller, call.request) != key
-                || self.of_callee(call.callee, call.invocation) != key
                 || !is_open(call.caller)
-                || !is_open(call.callee)
-                || !self.was_issued(call.callee, call.invocation)
+                || !is_placed
             {
                 return Err(format!("calls: {call:?} is not in its indexes"));
             }
+            if let Some(deadline) = call.deadline {
+                deadline_count += 1;
+                if self.deadlines.get(deadline).is_none_or(|timeout| Some(timeout.call) != key) {
+                    return Err(format!("calls: {call:?} has the deadline of another"));
+                }
+            }
+        }
+        if deadline_count != self.deadlines.len() {
+            return Err("calls: there are deadlines of calls that are gone".to_owned());
         }
         if count + self.free.len() != self.pending.len() {
             return Err("calls: free places are lost".to_owned());
         }
         let made: usize = self.sessions.iter().map(|session| session.as_caller.len()).sum();
         let given: usize = self.sessions.iter().map(|session| session.as_callee.len()).sum();
-        if made != count || given != count {
+        if made != count || given != assigned_count {
             return Err(format!("calls: {count} pending, {made} made, {given} given"));
+        }
+        if assigned_count + self.queues.len() != count || !self.released.is_empty() {
+            return Err("calls: calls wait that are gone, or the dealer was not told".to_owned());
         }
         Ok(())
     }
 
+    /// How many counted calls a place of the dealer has. Cost: O(pending calls); for invariants.
+    pub(crate) fn counted(&self, registration: RegistrationId, seat: Seat) -> usize {
+        let with = self.pending.iter().flatten().filter(|call| call.registration == registration);
+        with.filter(|call| call.with.is_some_and(|with| with.seat == Some(seat))).count()
+    }
+
     fn get(&self, key: CallKey) -> Option<&PendingCall> {
         self.pending.get(key.0)?.as_ref()
+    }
+
+    fn get_mut(&mut self, key: CallKey) -> Option<&mut PendingCall> {
+        self.pending.get_mut(key.0)?.as_mut()
+    }
+}
+
+impl PendingCall {
+    fn is_with(&self, session: SessionKey) -> bool {
+        self.with.is_some_and(|with| with.callee == session)
     }
 }
 
@@ -328,6 +615,7 @@ impl SessionCalls {
             as_caller: HashMap::with_hasher(hasher(seed)),
             as_callee: HashMap::with_hasher(hasher(seed)),
             issued: None,
+            streamed: None,
         }
     }
 }

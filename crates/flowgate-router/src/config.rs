@@ -1,7 +1,11 @@
 //! What a realm is told when it is made.
 
-use flowgate_event::Gate;
+use std::time::Duration;
+
+use flowgate_event::{Gate, Timestamp};
 use flowgate_wire::UriCheck;
+
+use crate::{EventStore, HistoryConfig, RetentionConfig};
 
 /// The settings of one realm.
 pub struct RealmConfig {
@@ -13,10 +17,27 @@ pub struct RealmConfig {
     pub meta_api: MetaApi,
     /// Whether gaps in a client's request identifiers are violations.
     pub request_ids: RequestIds,
+    /// How long calls may take.
+    pub calls: CallSettings,
     /// The roles that sessions can have; names are unique.
     pub roles: Vec<Role>,
     /// What WELCOME says as `agent`.
     pub agent: String,
+    /// What the broker keeps of events.
+    pub events: EventsConfig,
+}
+
+/// What the broker of a realm keeps of events.
+#[derive(Default)]
+pub struct EventsConfig {
+    /// How much is retained for later subscribers.
+    pub retention: RetentionConfig,
+    /// The topics and patterns that have a history.
+    pub histories: Vec<HistoryConfig>,
+    /// What keeps histories beyond the life of the process; without, they are in memory only.
+    pub store: Option<Box<dyn EventStore>>,
+    /// When the realm begins: since then there are the subscriptions that have a history.
+    pub since: Timestamp,
 }
 
 /// A role of a realm.
@@ -25,7 +46,27 @@ pub struct Role {
     pub name: String,
     /// Decides what its sessions may do.
     pub gate: Box<dyn Gate + Send + Sync>,
+    /// What INVOCATION and EVENT say about calls and publications of its sessions; `None` for
+    /// nothing ("Call Trust Levels", "Publication Trust Levels").
+    pub trustlevel: Option<TrustLevel>,
 }
+
+/// How a realm treats calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallSettings {
+    /// The timeout of calls that ask for none ("Call Timeouts"); `None` for no timeout.
+    pub default_timeout: Option<Duration>,
+    /// The longest timeout, also of calls that ask for none; `None` for any.
+    pub max_timeout: Option<Duration>,
+    /// How many calls of one registration can wait while all its callees have as many as they take
+    /// at a time (`concurrency`); 0 refuses such calls.
+    pub queue_limit: usize,
+}
+
+/// How far those are trusted who have a role: 0 is the lowest, what the others mean is for the
+/// applications of a realm to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrustLevel(pub u32);
 
 /// Whether a realm has the meta API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -24,7 +24,11 @@ impl<'a, const N: usize> Details<'a, N> {
         }
     }
 
+    pub(crate) fn entries(&self) -> &[Entry<'a>] {
+        self.entries.get(..self.len).unwrap_or_default()
+    }
+
     pub(crate) fn as_dict(&self) -> Dict<'_> {
-        Dict::from_entries(self.entries.get(..self.len).unwrap_or_default())
+        Dict::from_entries(self.entries())
     }
 }

@@ -164,12 +164,23 @@ fn announced_features(details: &Dict<'_>) -> Result<ClientFeatures, Refusal> {
     if announced.is_none() {
         return Err(Refusal::violation("HELLO announces no roles".to_owned()));
     }
-    let callee = roles.as_ref().and_then(|roles| roles.get("callee"));
-    let features = callee.and_then(|callee| callee.get("features"));
-    let has = |name| features.and_then(|all| all.get(name)).and_then(Value::as_bool) == Some(true);
+    let has = |role: &str, feature| {
+        let role = roles.as_ref().and_then(|roles| roles.get(role));
+        let features = role.and_then(|role| role.get("features"));
+        features.and_then(|all| all.get(feature)).and_then(Value::as_bool) == Some(true)
+    };
     Ok(ClientFeatures {
-        callee_call_canceling: has("call_canceling"),
-        callee_progressive_call_results: has("progressive_call_results"),
+        callee_call_canceling: has("callee", "call_canceling"),
+        callee_progressive_call_results: has("callee", "progressive_call_results"),
+        callee_progressive_call_invocations: has("callee", "progressive_call_invocations"),
+        callee_call_timeout: has("callee", "call_timeout"),
+        callee_call_reroute: has("callee", "call_reroute"),
+        callee_registration_revocation: has("callee", "registration_revocation"),
+        callee_payload_passthru_mode: has("callee", "payload_passthru_mode"),
+        caller_progressive_call_invocations: has("caller", "progressive_call_invocations"),
+        caller_payload_passthru_mode: has("caller", "payload_passthru_mode"),
+        publisher_payload_passthru_mode: has("publisher", "payload_passthru_mode"),
+        subscriber_subscription_revocation: has("subscriber", "subscription_revocation"),
     })
 }
 

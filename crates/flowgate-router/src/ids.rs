@@ -42,6 +42,11 @@ impl Ids {
         PublicationId::new(self.rng.u64(1..=MAX_ID)).unwrap_or(PublicationId::MIN)
     }
 
+    /// A random index into something of this length; `None` if it is empty.
+    pub(crate) fn index(&mut self, len: usize) -> Option<usize> {
+        (len > 0).then(|| self.rng.usize(..len))
+    }
+
     /// A random name such as `7GHT-KQ3A-XWPD-9MZE`.
     pub(crate) fn authid(&mut self) -> String {
         let mut name = String::with_capacity(AUTHID_GROUPS * (AUTHID_GROUP_LETTERS + 1));

@@ -1,9 +1,9 @@
 //! What happens to a realm: its inputs.
 
-use flowgate_event::{LeaveReason, Report};
+use flowgate_event::{Answer, LeaveReason, Report};
 use flowgate_wire::{Message, MessageType, RequestId, Value};
 
-use crate::SessionKey;
+use crate::{AskId, SessionKey};
 
 /// One thing that happened; a realm handles them one at a time.
 #[derive(Debug)]
@@ -37,6 +37,17 @@ pub enum Input<'a> {
         /// Its request, for INVOCATION, RESULT, and an ERROR that answers a CALL.
         request: Option<RequestId>,
     },
+    /// An authorizer has answered an [`Ask`](crate::Action::Ask).
+    ///
+    /// An answer that comes too late, or for a session that has gone, does nothing.
+    Answer {
+        /// The session whose request waits.
+        session: SessionKey,
+        /// The question.
+        ask: AskId,
+        /// What has come of it.
+        answer: Answer,
+    },
     /// A metering window of a session has closed.
     Stats {
         /// The session.
@@ -55,6 +66,10 @@ pub enum Input<'a> {
         /// The last metering window, if the realm is to publish one.
         report: Option<Report>,
     },
+    /// The moment that [`Realm::next_deadline`](crate::Realm::next_deadline) gave has come.
+    ///
+    /// Given early, it does nothing.
+    Tick,
     /// The router shuts down: every session is sent GOODBYE, those last who watch sessions end.
     ///
     /// Given again, it closes the connections of those who have been told and have not answered.
@@ -90,4 +105,24 @@ pub struct ClientFeatures {
     pub callee_call_canceling: bool,
     /// The callee yields progressive results (`callee.progressive_call_results`).
     pub callee_progressive_call_results: bool,
+    /// The callee takes calls in parts (`callee.progressive_call_invocations`).
+    pub callee_progressive_call_invocations: bool,
+    /// The callee can stop by itself when time is over (`callee.call_timeout`).
+    pub callee_call_timeout: bool,
+    /// The callee may leave a call to others (`callee.call_reroute`).
+    pub callee_call_reroute: bool,
+    /// The callee understands that a registration is revoked (`callee.registration_revocation`).
+    pub callee_registration_revocation: bool,
+    /// The callee takes payloads that are not to be looked into (`callee.payload_passthru_mode`).
+    pub callee_payload_passthru_mode: bool,
+    /// The caller makes calls in parts (`caller.progressive_call_invocations`).
+    pub caller_progressive_call_invocations: bool,
+    /// The caller takes payloads that are not to be looked into (`caller.payload_passthru_mode`).
+    pub caller_payload_passthru_mode: bool,
+    /// The publisher marks payloads that are not to be looked into
+    /// (`publisher.payload_passthru_mode`).
+    pub publisher_payload_passthru_mode: bool,
+    /// The subscriber understands that a subscription is revoked
+    /// (`subscriber.subscription_revocation`).
+    pub subscriber_subscription_revocation: bool,
 }

@@ -7,34 +7,48 @@
 //! This crate never does I/O, reads a clock, takes a lock, starts a thread, logs or prints.
 
 mod action;
+mod audience;
 mod auth;
 mod broker;
 mod calls;
 mod config;
+mod deadlines;
 mod dealer;
 mod details;
 mod handshake;
+mod history;
 mod ids;
 mod input;
+mod invocation;
 mod lifecycle;
 mod membership;
 mod meta;
 mod options;
+mod passthru;
 mod pubsub;
 mod realm;
+mod record;
+mod registering;
 mod request_error;
+mod retention;
 mod rpc;
 mod session;
+mod stored_message;
+mod testaments;
 mod turn;
 mod uri_table;
+mod waiting;
 mod welcome;
 
-pub use action::{Action, Close, Outbox, SessionKey, Traffic};
+pub use action::{Action, AskId, Close, Outbox, SessionKey, Traffic};
 pub use auth::{Allow, Disclose, Permissions, Rule};
-pub use config::{MetaApi, RealmConfig, RequestIds, Role};
+pub use config::{CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, TrustLevel};
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};
+pub use history::{EventStore, HistoryConfig, HistoryKey};
 pub use input::{ClientFeatures, Input, Join};
 pub use realm::Realm;
+pub use record::{EventRecord, RecordError};
+pub use retention::RetentionConfig;
 pub use uri_table::{EntryKey, InsertError, UriTable};
 
 #[cfg(test)]

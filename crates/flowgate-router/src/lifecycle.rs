@@ -1,8 +1,8 @@
 //! How sessions begin and end.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use flowgate_event::{Event, EventKind, LeaveReason, Observer, Report};
+use flowgate_event::{Answer, Event, EventKind, LeaveReason, Observer, Report};
 use flowgate_wire::{Dict, Goodbye, Message, MessageType, RequestId, Uri, Welcome, uris};
 
 use crate::{
@@ -17,8 +17,24 @@ use crate::{
     welcome,
 };
 
+/// How long a session that is killed has to answer GOODBYE: enough for a slow link, and short
+/// enough for whoever had a reason to kill it.
+const FAREWELL_GRACE: Duration = Duration::from_secs(5);
+
+/// What a session is told with the router's GOODBYE.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Farewell<'a> {
+    pub(crate) reason: &'a str,
+    pub(crate) message: Option<&'a str>,
+}
+
+impl Farewell<'static> {
+    const SHUTDOWN: Self =
+        Self { reason: uris::close::SYSTEM_SHUTDOWN, message: Some("the router is shutting down") };
+}
+
 impl State {
-    pub(crate) fn handle_join<O: Observer>(&mut self, turn: &mut Turn<'_, O>, join: Join) {
+    pub(crate) fn handle_join<O: Observer>(&mut self, turn: &mut Turn<'_, O>, mut join: Join) {
         let key = join.session;
         if !self.sessions.is_vacant(key) {
             // Invariant: the shell uses a key again only after its `Leave`.
@@ -33,20 +49,10 @@ impl State {
             let message = format!("no role {:?} in realm {:?}", join.authrole, self.config.name);
             return turn.abort(key, uris::error::NO_SUCH_ROLE, &message);
         };
-        let session = Session {
-            id: self.sessions.unused_id(&mut self.ids),
-            phase: Phase::Open,
-            role,
-            authid: join.authid.unwrap_or_else(|| self.ids.authid()),
-            authrole: join.authrole,
-            authmethod: join.authmethod,
-            authprovider: join.authprovider,
-            features: join.features,
-            serializer: join.serializer,
-            transport: join.transport,
-            last_request: None,
-        };
-        let details = Dict::from(welcome::details(&self.config, &session));
+        let id = self.sessions.unused_id(&mut self.ids);
+        let authid = join.authid.take().unwrap_or_else(|| self.ids.authid());
+        let session = Session::new(id, authid, role, join);
+        let details = Dict::from(welcome::details(self, &session));
         turn.send(key, Welcome { session: session.id, details });
         turn.observe(EventKind::SessionJoined, || Event::SessionJoined {
             session: session.id,
@@ -131,7 +137,7 @@ impl State {
         }
         let open: Vec<SessionKey> = self.sessions.iter_open().map(|(key, _)| key).collect();
         for key in open.into_iter().filter(|key| !watchers.contains(key)) {
-            self.tell_shutdown(turn, key);
+            self.dismiss(turn, key, Farewell::SHUTDOWN);
         }
         self.shut_down_watchers(turn);
     }
@@ -141,16 +147,47 @@ impl State {
         if self.service == Service::ShuttingDown && self.sessions.are_all_open() {
             let open: Vec<SessionKey> = self.sessions.iter_open().map(|(key, _)| key).collect();
             for key in open {
-                self.tell_shutdown(turn, key);
+                self.dismiss(turn, key, Farewell::SHUTDOWN);
             }
         }
     }
 
-    fn tell_shutdown<O: Observer>(&mut self, turn: &mut Turn<'_, O>, key: SessionKey) {
+    /// Ends an open session for good: it is closed if it does not answer GOODBYE.
+    pub(crate) fn kill<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        key: SessionKey,
+        farewell: Farewell<'_>,
+    ) {
+        self.dismiss(turn, key, farewell);
+        self.sessions.set_deadline(key, turn.now.after(FAREWELL_GRACE));
+    }
+
+    /// Goes on without what sessions have waited for long enough.
+    pub(crate) fn expire_sessions<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
+        while let Some(key) = self.sessions.expire(turn.now) {
+            match self.sessions.get(key).map(|session| session.phase) {
+                Some(Phase::Open) => self.resume(turn, key, Answer::Fail),
+                Some(Phase::ShuttingDown) => self.handle_abort(turn, key),
+                Some(Phase::Closed) | None => {}
+            }
+            self.settle(turn);
+        }
+    }
+
+    /// Says GOODBYE to an open session, whose answer is awaited then.
+    pub(crate) fn dismiss<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        key: SessionKey,
+        farewell: Farewell<'_>,
+    ) {
         self.end(turn, key, Phase::ShuttingDown);
         let mut details = Details::<1>::new();
-        details.push("message", "the router is shutting down");
-        let reason = Uri::from(uris::close::SYSTEM_SHUTDOWN);
+        if let Some(message) = farewell.message {
+            details.push("message", message);
+        }
+        let reason = Uri::from(farewell.reason);
         turn.send(key, Goodbye { details: details.as_dict(), reason });
     }
 
@@ -165,6 +202,7 @@ impl State {
         self.end(turn, key, Phase::Closed);
         // A session that was refused leaves without having been here.
         let Some(session) = self.sessions.remove(key) else { return };
+        self.publish_testaments(turn, &session);
         if let Some(report) = report {
             self.publish_on_stats(turn, &session, report);
         }
@@ -189,8 +227,7 @@ impl State {
         let Some(request) = request.filter(|_| phase == Phase::Open) else { return };
         if message == MessageType::Invocation {
             if let Some(call) = self.calls.of_callee(key, request) {
-                let outcome = Outcome::Refused(RequestError::InvocationTooLarge);
-                self.calls.finish(turn, call, outcome);
+                self.calls.lose(turn, call);
             }
         } else if matches!(message, MessageType::Result | MessageType::Error) {
             match self.calls.of_caller(key, request) {
@@ -210,9 +247,8 @@ impl State {
         let was_open = self.sessions.open(key).is_some();
         self.sessions.advance(key, phase);
         if was_open {
-            self.broker.detach(key);
-            self.dealer.detach(key);
-            self.calls.detach(turn, key);
+            self.detach_subscriptions(turn, key);
+            self.detach_callee(turn, key);
         }
     }
 }

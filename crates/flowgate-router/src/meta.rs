@@ -1,46 +1,67 @@
-//! The session meta API: procedures that the router answers, and events that it publishes.
+//! The meta API: procedures that the router answers, and events that it publishes.
 //!
-//! Source: advanced profile, "Session Meta API"; `wamp.session.on_stats` is an extension of
-//! Crossbar.io ("Session Statistics").
+//! One module for each part; here is what they share.
+//! Source: advanced profile, "Meta API".
 
-use flowgate_event::{Account, Observer, Report};
-use flowgate_wire::{Call, Dict, Entry, Payload, Result as ResultMessage, SessionId, Value};
+mod arguments;
+mod registration;
+mod session;
+mod subscription;
+mod testament;
+
+use flowgate_event::Observer;
+use flowgate_wire::{Call, Dict, Entry, MessageType, Payload, Result as ResultMessage, Value};
 
 use crate::{
-    MetaApi, SessionKey, Traffic, broker::Publication, realm::State, request_error::RequestError,
-    session::Session, turn::Turn,
+    MetaApi, SessionKey, Traffic,
+    broker::{Extras, Publication},
+    realm::State,
+    request_error::RequestError,
+    turn::Turn,
 };
+use arguments::Arguments;
 
-const ON_JOIN: &str = "wamp.session.on_join";
-const ON_LEAVE: &str = "wamp.session.on_leave";
-const ON_STATS: &str = "wamp.session.on_stats";
+pub(crate) use session::ENDINGS;
 
-/// What tells of the end of sessions.
-pub(crate) const ENDINGS: [&str; 2] = [ON_STATS, ON_LEAVE];
+/// What a procedure of the router gives back.
+type Answer<'v> = Result<Results, RequestError<'v>>;
 
-/// A procedure of the session meta API.
+/// The results of a procedure of the router, which are none for most that change something.
+#[derive(Debug, Default)]
+struct Results {
+    args: Vec<Value<'static>>,
+    kwargs: Vec<Entry<'static>>,
+}
+
+impl From<Value<'static>> for Results {
+    fn from(result: Value<'static>) -> Self {
+        Self { args: vec![result], kwargs: Vec::new() }
+    }
+}
+
+/// A procedure of the meta API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Procedure {
-    Count,
-    List,
-    Get,
+    Registration(registration::Procedure),
+    Session(session::Procedure),
+    Subscription(subscription::Procedure),
+    Testament(testament::Procedure),
 }
 
 impl Procedure {
     fn from_uri(uri: &str) -> Option<Self> {
-        match uri {
-            "wamp.session.count" => Some(Self::Count),
-            "wamp.session.list" => Some(Self::List),
-            "wamp.session.get" => Some(Self::Get),
-            _ => None,
-        }
+        session::Procedure::from_uri(uri)
+            .map(Self::Session)
+            .or_else(|| testament::Procedure::from_uri(uri).map(Self::Testament))
+            .or_else(|| registration::Procedure::from_uri(uri).map(Self::Registration))
+            .or_else(|| subscription::Procedure::from_uri(uri).map(Self::Subscription))
     }
 }
 
 impl State {
     /// Answers a call of a procedure under `wamp`; the gate has admitted it.
     pub(crate) fn call_meta<'m, O: Observer>(
-        &self,
+        &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Call<'_>,
@@ -52,99 +73,29 @@ impl State {
         };
         let procedure = procedure.ok_or(RequestError::NoSuchProcedure(uri))?;
         let (args, kwargs) = message.payload.decode();
-        let result = match procedure {
-            Procedure::Count => {
-                let roles = filter_authroles(&args, &kwargs)?;
-                Value::from(self.sessions_with(roles).count() as u64)
+        let arguments = Arguments::new(&args, &kwargs);
+        let answer = match procedure {
+            Procedure::Registration(procedure) => {
+                self.call_registration(turn, procedure, arguments)
             }
-            Procedure::List => {
-                let roles = filter_authroles(&args, &kwargs)?;
-                Value::List(self.sessions_with(roles).map(|id| Value::from(id.get())).collect())
+            Procedure::Session(procedure) => self.call_session(turn, from, procedure, arguments),
+            Procedure::Subscription(procedure) => {
+                self.call_subscription(turn, from, procedure, uri, arguments)
             }
-            Procedure::Get => self.session_details(&args)?,
+            Procedure::Testament(procedure) => {
+                self.call_testament(turn, from, procedure, arguments)
+            }
         };
-        let (request, results) = (message.request, [result]);
-        let payload = Payload::from_values(&results, &[]);
-        turn.send(from, ResultMessage { request, details: Dict::EMPTY, payload });
+        let request = message.request;
+        match answer {
+            Ok(Results { args, kwargs }) => {
+                let payload = Payload::from_values(&args, &kwargs);
+                turn.send(from, ResultMessage { request, details: Dict::EMPTY, payload });
+            }
+            // Here and not by the caller, since it may speak of the arguments, which end here.
+            Err(error) => turn.refuse(from, MessageType::Call, request, &error),
+        }
         Ok(())
-    }
-
-    /// The open sessions, or those of them that have one of the roles.
-    fn sessions_with<'a>(
-        &'a self,
-        authroles: Option<&'a [Value<'a>]>,
-    ) -> impl Iterator<Item = SessionId> + 'a {
-        let wanted = move |authrole: &str| {
-            authroles.is_none_or(|roles| roles.iter().any(|role| role.as_str() == Some(authrole)))
-        };
-        let open = self.sessions.iter_open().map(|(_, session)| session);
-        open.filter(move |session| wanted(&session.authrole)).map(|session| session.id)
-    }
-
-    fn session_details(&self, args: &[Value<'_>]) -> Result<Value<'_>, RequestError<'static>> {
-        let id = args.first().and_then(Value::as_u64).and_then(|id| SessionId::new(id).ok());
-        let id = id.ok_or(RequestError::InvalidArgument {
-            argument: "session",
-            expected: "a session identifier",
-        })?;
-        let session = self.sessions.find(id).ok_or(RequestError::NoSuchSession(id))?;
-        Ok(session.details(&self.config.name))
-    }
-
-    pub(crate) fn publish_on_join<O: Observer>(
-        &mut self,
-        turn: &mut Turn<'_, O>,
-        session: &Session,
-    ) {
-        if self.is_published(ON_JOIN) {
-            let realm = self.config.name.clone();
-            let args = [session.details(&realm)];
-            self.publish_meta(turn, ON_JOIN, &args, Traffic::Ordinary);
-        }
-    }
-
-    pub(crate) fn publish_on_leave<O: Observer>(
-        &mut self,
-        turn: &mut Turn<'_, O>,
-        session: &Session,
-    ) {
-        if self.is_published(ON_LEAVE) {
-            let args = [
-                Value::from(session.id.get()),
-                Value::from(session.authid.as_str()),
-                Value::from(session.authrole.as_str()),
-            ];
-            self.publish_meta(turn, ON_LEAVE, &args, Traffic::Ordinary);
-        }
-    }
-
-    /// A window of a session's meter has closed while the session goes on.
-    pub(crate) fn handle_stats<O: Observer>(
-        &mut self,
-        turn: &mut Turn<'_, O>,
-        key: SessionKey,
-        report: &Report,
-    ) {
-        if !self.is_published(ON_STATS) {
-            return;
-        }
-        let Some(session) = self.sessions.get(key) else { return };
-        let args = stats_args(&self.config.name, session, report).map(Value::into_owned);
-        self.publish_meta(turn, ON_STATS, &args, Traffic::Statistics);
-    }
-
-    /// The last window of a session that leaves.
-    pub(crate) fn publish_on_stats<O: Observer>(
-        &mut self,
-        turn: &mut Turn<'_, O>,
-        session: &Session,
-        report: &Report,
-    ) {
-        if self.is_published(ON_STATS) {
-            let realm = self.config.name.clone();
-            let args = stats_args(&realm, session, report);
-            self.publish_meta(turn, ON_STATS, &args, Traffic::Statistics);
-        }
     }
 
     /// Whether a meta event is to be made: the realm has the meta API, and somebody subscribes.
@@ -162,61 +113,13 @@ impl State {
         let publication = Publication {
             topic,
             id: self.ids.publication(),
+            now: turn.now,
             publisher: None,
             exclude: None,
             payload: Payload::from_values(args, &[]),
             traffic,
+            extras: Extras::default(),
         };
-        self.broker.publish(turn.out, &publication);
+        self.broker.publish(turn.out, &self.sessions, &publication);
     }
-}
-
-/// `filter_authroles`, the first argument or the keyword of that name; `null` counts as absent.
-fn filter_authroles<'v, 'a>(
-    args: &'v [Value<'a>],
-    kwargs: &'v [Entry<'a>],
-) -> Result<Option<&'v [Value<'a>]>, RequestError<'static>> {
-    const ARGUMENT: &str = "filter_authroles";
-    let keyword = || kwargs.iter().find(|(key, _)| key == ARGUMENT).map(|(_, value)| value);
-    let given = args.first().or_else(keyword).filter(|value| **value != Value::Null);
-    let Some(value) = given else { return Ok(None) };
-    let roles = value.as_list().filter(|roles| roles.iter().all(|role| role.as_str().is_some()));
-    let invalid = RequestError::InvalidArgument { argument: ARGUMENT, expected: "a list of roles" };
-    roles.map(Some).ok_or(invalid)
-}
-
-/// The arguments of `wamp.session.on_stats`: who, and the window.
-///
-/// Crossbar.io's keys, and in addition both directions apart.
-fn stats_args<'a>(realm: &'a str, session: &'a Session, report: &Report) -> [Value<'a>; 2] {
-    let total = report.total();
-    let duration_ns = u64::try_from(report.duration.as_nanos()).unwrap_or(u64::MAX);
-    let who = Value::dict([
-        ("authid", Value::from(session.authid.as_str())),
-        ("authrole", Value::from(session.authrole.as_str())),
-        ("realm", Value::from(realm)),
-        ("session", Value::from(session.id.get())),
-    ]);
-    let stats = Value::dict([
-        ("bytes", Value::from(total.bytes)),
-        ("cycle", Value::from(report.cycle)),
-        ("duration", Value::from(duration_ns)),
-        ("first", Value::from(report.first)),
-        ("last", Value::from(report.last)),
-        ("messages", Value::from(total.messages)),
-        ("rated_messages", Value::from(total.rated_messages)),
-        ("serializer", Value::from(session.serializer)),
-        ("timestamp", Value::from(report.start.as_nanos())),
-        ("received", account(report.received)),
-        ("sent", account(report.sent)),
-    ]);
-    [who, stats]
-}
-
-fn account(account: Account) -> Value<'static> {
-    Value::dict([
-        ("bytes", Value::from(account.bytes)),
-        ("messages", Value::from(account.messages)),
-        ("rated_messages", Value::from(account.rated_messages)),
-    ])
 }

@@ -1,19 +1,31 @@
 //! What clients ask of the broker.
 
-use flowgate_event::{Disclosure, Event, EventKind, GateAction, Observer};
+use flowgate_event::{Disclosure, Event, EventKind, GateAction, Observer, Verdict};
 use flowgate_wire::{
-    MatchPolicy, MessageType, PublicationId, Publish, Published, Subscribe, Subscribed,
-    SubscriptionId, Unsubscribe, Unsubscribed,
+    Dict, Event as EventMessage, MatchPolicy, MessageType, PublicationId, Publish, Published,
+    SessionId, Subscribe, Subscribed, SubscriptionId, Unsubscribe, Unsubscribed, Value,
 };
 
 use crate::{
-    SessionKey, Traffic,
-    broker::Publication,
-    options::{Acknowledge, DiscloseMe, ExcludeMe, PublishOptions, SubscribeOptions},
-    realm::{State, is_reserved},
+    MetaApi, SessionKey, Traffic,
+    broker::{self, Extras, NewSubscriber, Publication, Released, retained_details},
+    options::{
+        Acknowledge, DiscloseMe, ExcludeMe, GetRetained, PublishOptions, Retain, SubscribeOptions,
+    },
+    passthru::Passthru,
+    realm::{State, deny, is_reserved},
     request_error::RequestError,
+    session::Session,
     turn::Turn,
 };
+
+/// Whose publication it is.
+#[derive(Clone, Copy)]
+enum Publisher<'a> {
+    Open(SessionKey),
+    /// A session that is in no table any more.
+    Left(&'a Session),
+}
 
 impl State {
     pub(crate) fn handle_subscribe<O: Observer>(
@@ -24,7 +36,14 @@ impl State {
     ) {
         let request = message.request;
         match self.subscribe(turn, from, message) {
-            Ok(subscription) => turn.send(from, Subscribed { request, subscription }),
+            Ok((subscribed, options)) => {
+                let subscription = subscribed.id;
+                turn.send(from, Subscribed { request, subscription });
+                if options.get_retained == GetRetained::Yes {
+                    self.send_retained(turn, from, &message.topic, options.policy, subscription);
+                }
+                self.publish_subscribed(turn, from, subscribed, &message.topic);
+            }
             Err(error) => turn.refuse(from, MessageType::Subscribe, request, &error),
         }
     }
@@ -34,11 +53,44 @@ impl State {
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Subscribe<'_>,
-    ) -> Result<SubscriptionId, RequestError<'m>> {
-        let SubscribeOptions { policy } = SubscribeOptions::parse(&message.options)?;
-        let topic = self.check_uri(&message.topic, policy)?;
-        self.admit(turn, from, GateAction::Subscribe, topic, policy)?;
-        self.broker.subscribe(from, policy, topic)
+    ) -> Result<(broker::Subscribed, SubscribeOptions), RequestError<'m>> {
+        let options = SubscribeOptions::parse(&message.options)?;
+        let topic = self.check_uri(&message.topic, options.policy)?;
+        self.admit(turn, from, GateAction::Subscribe, topic, options.policy)?;
+        let new = NewSubscriber {
+            session: from,
+            policy: options.policy,
+            nkey: options.nkey.as_deref(),
+            now: turn.now,
+        };
+        Ok((self.broker.subscribe(topic, &new)?, options))
+    }
+
+    /// Sends the retained events of the topics that a subscription matches, the latest of each
+    /// that the session may get ("Event Retention").
+    fn send_retained<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        to: SessionKey,
+        topic: &str,
+        policy: MatchPolicy,
+        subscription: SubscriptionId,
+    ) {
+        let Some(session) = self.sessions.open(to) else { return };
+        self.retention.find(turn.now, policy, topic, session.identity(), |record| {
+            record.read(|details, payload| {
+                let details = retained_details(details, policy);
+                turn.send(
+                    to,
+                    EventMessage {
+                        subscription,
+                        publication: record.publication(),
+                        details: Dict::from_entries(&details),
+                        payload: payload.clone(),
+                    },
+                );
+            });
+        });
     }
 
     pub(crate) fn handle_unsubscribe<O: Observer>(
@@ -49,9 +101,60 @@ impl State {
     ) {
         let request = message.request;
         match self.broker.unsubscribe(from, message.subscription) {
-            Ok(()) => turn.send(from, Unsubscribed { request: Some(request), details: None }),
+            Ok(released) => {
+                turn.send(from, Unsubscribed { request: Some(request), details: None });
+                if let Some(session) = self.session_id(from) {
+                    self.publish_released(turn, session, released);
+                }
+            }
             Err(error) => turn.refuse(from, MessageType::Unsubscribe, request, &error),
         }
+    }
+
+    /// Ends a session's subscription against its will ("Subscription Revocation"): it is told if
+    /// it has announced that it understands.
+    pub(crate) fn revoke_subscription<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        session: SessionKey,
+        subscription: SubscriptionId,
+        reason: Option<&str>,
+    ) -> Result<(), RequestError<'static>> {
+        let released = self.broker.unsubscribe(session, subscription)?;
+        let Some(revoked) = self.sessions.open(session) else { return Ok(()) };
+        let (id, features) = (revoked.id, revoked.features);
+        if features.subscriber_subscription_revocation {
+            let mut details = vec![("subscription".into(), Value::from(subscription.get()))];
+            details.extend(reason.map(|reason| ("reason".into(), Value::from(reason))));
+            let details = Some(Dict::from_vec(details));
+            turn.send(session, Unsubscribed { request: None, details });
+        }
+        self.publish_released(turn, id, released);
+        Ok(())
+    }
+
+    /// Takes a session that is over out of all its subscriptions.
+    pub(crate) fn detach_subscriptions<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        session: SessionKey,
+    ) {
+        let is_told = self.config.meta_api == MetaApi::Enabled;
+        let mut all: Vec<Released> = Vec::new();
+        // First everything ends, so that the session itself is told nothing.
+        self.broker.detach(session, |released| {
+            if is_told && !released.is_reserved {
+                all.push(released);
+            }
+        });
+        let Some(id) = self.session_id(session) else { return };
+        for released in all {
+            self.publish_released(turn, id, released);
+        }
+    }
+
+    fn session_id(&self, session: SessionKey) -> Option<SessionId> {
+        self.sessions.get(session).map(|session| session.id)
     }
 
     /// A PUBLISH that asks for no acknowledgement gets no ERROR either ("Publishing and Events"):
@@ -63,7 +166,16 @@ impl State {
         message: &Publish<'_>,
     ) {
         let acknowledge = Acknowledge::of(&message.options);
-        let outcome = self.publish(turn, from, message, acknowledge);
+        let options = PublishOptions::parse(&message.options);
+        if let Ok(options) = &options
+            && options.passthru().is_some()
+            && !self.announces_passthru(from)
+        {
+            let what = "PUBLISH with payload passthru mode, which was not announced";
+            return self.violate(turn, from, what);
+        }
+        let outcome =
+            options.and_then(|options| self.publish(turn, from, message, acknowledge, &options));
         match (acknowledge, outcome) {
             (_, Ok(())) => {}
             (Acknowledge::Wanted, Err(error)) => {
@@ -73,74 +185,152 @@ impl State {
         }
     }
 
+    pub(crate) fn announces_passthru(&self, publisher: SessionKey) -> bool {
+        self.features(publisher).publisher_payload_passthru_mode
+    }
+
     fn publish<'m, O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Publish<'_>,
         acknowledge: Acknowledge,
+        options: &PublishOptions,
     ) -> Result<(), RequestError<'m>> {
-        let options = PublishOptions::parse(&message.options)?;
         let topic = self.check_uri(&message.topic, MatchPolicy::Exact)?;
         if is_reserved(topic) {
             return Err(RequestError::ReservedUri(topic));
         }
         let disclosure = self.admit(turn, from, GateAction::Publish, topic, MatchPolicy::Exact)?;
+        if !options.disclose_me.is_allowed(disclosure) {
+            return Err(RequestError::DiscloseMeDisallowed(topic));
+        }
         let publication = self.ids.publication();
         if acknowledge == Acknowledge::Wanted {
             turn.send(from, Published { request: message.request, publication });
         }
-        self.deliver(turn, from, message, &options, disclosure, publication);
+        self.deliver(turn, Publisher::Open(from), message, options, disclosure, publication);
         Ok(())
+    }
+
+    /// Publishes a testament of a session that has left. What has become impossible since it was
+    /// added is dropped, and the observer is told. `admitted` is what the gate said then.
+    pub(crate) fn publish_testament<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        session: &Session,
+        message: &Publish<'_>,
+        admitted: Disclosure,
+    ) {
+        let Ok(options) = PublishOptions::parse(&message.options) else {
+            // Invariant: the options were parsed when the testament was added.
+            debug_assert!(false, "a testament can be published");
+            return;
+        };
+        let (action, topic) = (GateAction::Publish, message.topic.as_str());
+        let disclosure = match self.judge(session, action, topic, MatchPolicy::Exact) {
+            Verdict::Admit(disclosure) => disclosure,
+            Verdict::Deny => return deny(turn, session.id, action, topic),
+            // Nobody is there who could wait for the answer, so the one from before counts.
+            Verdict::Ask { .. } => admitted,
+        };
+        if !options.disclose_me.is_allowed(disclosure) {
+            return drop_publication(turn, session.id, &RequestError::DiscloseMeDisallowed(topic));
+        }
+        let id = self.ids.publication();
+        self.deliver(turn, Publisher::Left(session), message, &options, disclosure, id);
     }
 
     fn deliver<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
-        from: SessionKey,
+        from: Publisher<'_>,
         message: &Publish<'_>,
         options: &PublishOptions,
         disclosure: Disclosure,
         id: PublicationId,
     ) {
-        let publisher = self.sessions.open(from).map(|session| session.identity());
-        let exclude = match options.exclude_me {
-            ExcludeMe::Exclude => Some(from),
-            ExcludeMe::Include => None,
+        let publisher = match from {
+            Publisher::Open(key) => self.sessions.open(key),
+            Publisher::Left(session) => Some(session),
+        };
+        let identity = publisher.map(Session::identity);
+        let exclude = match (from, options.exclude_me) {
+            (Publisher::Open(key), ExcludeMe::Exclude) => Some(key),
+            (Publisher::Open(_), ExcludeMe::Include) | (Publisher::Left(_), _) => None,
         };
         let publication = Publication {
             topic: message.topic.as_str(),
             id,
-            publisher: publisher.filter(|_| options.disclose_me.applies(disclosure)),
+            now: turn.now,
+            publisher: identity.filter(|_| options.disclose_me.applies(disclosure)),
             exclude,
             payload: message.payload.clone(),
             traffic: Traffic::Ordinary,
+            extras: options.extras(),
         };
-        self.broker.publish(turn.out, &publication);
+        self.broker.publish(turn.out, &self.sessions, &publication);
+        if options.retain == Retain::Yes && self.retention.is_on() {
+            let except = identity.filter(|_| exclude.is_some()).map(|identity| identity.session);
+            self.retention.retain(turn.now, publication.record(), except);
+        }
     }
 
-    /// What the gate denies is observed where it is denied.
+    /// What the gate denies is observed where it is denied; what waits is not dropped.
     fn observe_dropped<O: Observer>(
         &self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         error: &RequestError<'_>,
     ) {
-        if matches!(error, RequestError::NotAuthorized { .. }) {
+        if matches!(error, RequestError::NotAuthorized { .. } | RequestError::Asked) {
             return;
         }
         let Some(session) = self.sessions.open(from).map(|session| session.id) else { return };
-        turn.observe(EventKind::Dropped, || Event::Dropped {
-            session,
-            message: MessageType::Publish,
-            error: error.uri(),
-        });
+        drop_publication(turn, session, error);
+    }
+}
+
+/// Tells the observer of a publication that is not made.
+fn drop_publication<O: Observer>(
+    turn: &mut Turn<'_, O>,
+    session: SessionId,
+    error: &RequestError<'_>,
+) {
+    turn.observe(EventKind::Dropped, || Event::Dropped {
+        session,
+        message: MessageType::Publish,
+        error: error.uri(),
+    });
+}
+
+impl PublishOptions {
+    /// The attributes of a payload that is not to be looked into.
+    pub(crate) fn passthru(&self) -> Option<&Passthru> {
+        self.passthru.as_deref().filter(|passthru| passthru.is_on())
+    }
+
+    fn extras(&self) -> Extras<'_> {
+        Extras {
+            audience: self.audience.as_deref(),
+            rkey: self.rkey.as_deref(),
+            passthru: self.passthru(),
+        }
     }
 }
 
 impl DiscloseMe {
     /// Whether the other side is told: because the session asks, or because the gate says so.
     pub(crate) fn applies(self, disclosure: Disclosure) -> bool {
-        self == Self::Asked || disclosure == Disclosure::Always
+        match disclosure {
+            Disclosure::OnRequest => self == Self::Asked,
+            Disclosure::Always => true,
+            Disclosure::Never => false,
+        }
+    }
+
+    /// Whether the session may ask for it.
+    pub(crate) fn is_allowed(self, disclosure: Disclosure) -> bool {
+        self == Self::NotAsked || disclosure != Disclosure::Never
     }
 }

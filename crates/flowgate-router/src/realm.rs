@@ -1,18 +1,19 @@
 //! One realm: its inputs, dispatched.
 
 use flowgate_event::{
-    Disclosure, Event, EventKind, GateAction, GateRequest, Observer, Timestamp, Verdict,
+    Answer, Disclosure, Event, EventKind, GateAction, GateRequest, Observer, Timestamp, Verdict,
 };
-use flowgate_wire::{MatchPolicy, Message, RequestId, Uri};
+use flowgate_wire::{MatchPolicy, Message, RequestId, SessionId, Uri};
 
 use crate::{
-    Input, Outbox, RealmConfig, RequestIds, SessionKey,
+    AskId, EventsConfig, Input, Outbox, RealmConfig, RequestIds, SessionKey,
     broker::Broker,
-    calls::Calls,
+    calls::{Calls, Standing},
     dealer::Dealer,
     ids::Ids,
     request_error::RequestError,
-    session::{Phase, Sessions},
+    retention::Retention,
+    session::{Phase, Session, Sessions},
     turn::Turn,
 };
 
@@ -38,9 +39,12 @@ pub(crate) struct State {
     pub(crate) ids: Ids,
     pub(crate) sessions: Sessions,
     pub(crate) broker: Broker,
+    pub(crate) retention: Retention,
     pub(crate) dealer: Dealer,
     pub(crate) calls: Calls,
     pub(crate) service: Service,
+    /// The next question to an authorizer.
+    pub(crate) next_ask: AskId,
 }
 
 /// Whether the realm takes sessions.
@@ -56,15 +60,22 @@ impl<O> Realm<O> {
     /// Everything random is drawn from `seed`, which must not be guessed by clients: session
     /// identifiers and hash tables come from it.
     #[must_use]
-    pub fn new(config: RealmConfig, seed: u64, observer: O) -> Self {
+    pub fn new(mut config: RealmConfig, seed: u64, observer: O) -> Self {
         let mut ids = Ids::new(seed);
+        let EventsConfig { retention, histories, store, since } =
+            std::mem::take(&mut config.events);
+        let sessions = Sessions::new(ids.table_seed());
+        let mut broker = Broker::new(ids.table_seed(), store);
+        histories.into_iter().for_each(|history| broker.add_history(since, history));
         let state = State {
             config,
-            sessions: Sessions::new(ids.table_seed()),
-            broker: Broker::new(ids.table_seed()),
+            sessions,
+            broker,
+            retention: Retention::new(retention),
             dealer: Dealer::new(ids.table_seed()),
             calls: Calls::new(ids.table_seed()),
             service: Service::Running,
+            next_ask: AskId::FIRST,
             ids,
         };
         Self { state, observer }
@@ -82,16 +93,25 @@ impl<O> Realm<O> {
         self.state.sessions.open_count()
     }
 
+    /// When the realm is to be given [`Input::Tick`], if nothing happens before; `None` if it waits
+    /// for nothing. May change with every input. Cost: O(1).
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let State { calls, sessions, .. } = &self.state;
+        [calls.next_deadline(), sessions.next_deadline()].into_iter().flatten().min()
+    }
+
     /// Proves that all tables and indexes agree. Cost: O(everything); for tests and simulations.
     ///
     /// # Errors
     /// The first index that is broken.
     pub fn check_invariants(&self) -> Result<(), String> {
-        let State { sessions, broker, dealer, calls, .. } = &self.state;
+        let State { sessions, broker, retention, dealer, calls, .. } = &self.state;
         let is_open = |session| sessions.open(session).is_some();
         sessions.check()?;
         broker.check(is_open)?;
-        dealer.check(is_open)?;
+        retention.check()?;
+        dealer.check(is_open, |registration, seat| calls.counted(registration, seat))?;
         calls.check(is_open)
     }
 }
@@ -127,8 +147,17 @@ impl<O: Observer> Realm<O> {
             Input::Leave { session, reason, report } => {
                 state.handle_leave(turn, session, reason, report.as_ref());
             }
+            Input::Answer { session, ask, answer } => {
+                state.handle_answer(turn, session, ask, answer);
+            }
+            Input::Tick => {
+                state.calls.expire(turn);
+                state.settle(turn);
+                state.expire_sessions(turn);
+            }
             Input::Shutdown => state.handle_shutdown(turn),
         }
+        state.settle(turn);
     }
 }
 
@@ -139,34 +168,58 @@ impl State {
         from: SessionKey,
         message: Message<'_>,
     ) {
-        match self.sessions.get(from).map(|session| session.phase) {
-            Some(Phase::Open) => self.handle_open(turn, from, message),
-            Some(Phase::ShuttingDown) => self.handle_shutting_down(turn, from, &message),
-            // Sent before the client could know that its session is over, or was never one.
-            Some(Phase::Closed) | None => {}
+        let Some(session) = self.sessions.get(from) else { return };
+        match session.phase {
+            Phase::Open if session.waiting.is_some() => self.wait(turn, from, &message),
+            Phase::Open => self.handle_open(turn, from, message),
+            Phase::ShuttingDown => self.handle_shutting_down(turn, from, &message),
+            // Sent before the client could know that its session is over.
+            Phase::Closed => {}
         }
     }
 
-    fn handle_open<O: Observer>(
+    pub(crate) fn handle_open<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: Message<'_>,
     ) {
         if let Some(request) = counted_request(&message)
-            && !self.take_request(from, request)
+            && !self.take_request(from, request, &message)
         {
             return self.violate(turn, from, "request identifier out of sequence");
         }
+        self.dispatch(turn, from, message);
+    }
+
+    /// Handles a message of an open session, whose request has been noted.
+    pub(crate) fn dispatch<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: Message<'_>,
+    ) {
         match message {
-            Message::Call(message) => self.handle_call(turn, from, &message),
+            Message::Call(message) => {
+                self.handle_call(turn, from, &message);
+                self.park_if_asked(turn, from, message);
+            }
             Message::Yield(message) => self.handle_yield(turn, from, message),
             Message::Error(message) => self.handle_error(turn, from, message),
-            Message::Publish(message) => self.handle_publish(turn, from, &message),
+            Message::Publish(message) => {
+                self.handle_publish(turn, from, &message);
+                self.park_if_asked(turn, from, message);
+            }
             Message::Cancel(message) => self.handle_cancel(turn, from, &message),
-            Message::Subscribe(message) => self.handle_subscribe(turn, from, &message),
+            Message::Subscribe(message) => {
+                self.handle_subscribe(turn, from, &message);
+                self.park_if_asked(turn, from, message);
+            }
             Message::Unsubscribe(message) => self.handle_unsubscribe(turn, from, &message),
-            Message::Register(message) => self.handle_register(turn, from, &message),
+            Message::Register(message) => {
+                self.handle_register(turn, from, &message);
+                self.park_if_asked(turn, from, message);
+            }
             Message::Unregister(message) => self.handle_unregister(turn, from, &message),
             Message::Goodbye(_) => self.handle_goodbye(turn, from),
             Message::Abort(_) => self.handle_abort(turn, from),
@@ -192,13 +245,25 @@ impl State {
     }
 
     /// Notes a client's request; whether it is one that may come now.
-    fn take_request(&mut self, from: SessionKey, request: RequestId) -> bool {
+    fn take_request(
+        &mut self,
+        from: SessionKey,
+        request: RequestId,
+        message: &Message<'_>,
+    ) -> bool {
         let Some(session) = self.sessions.open_mut(from) else { return false };
         let expected = session.last_request.map_or(RequestId::MIN, RequestId::next);
-        session.last_request = Some(request);
         match self.config.request_ids {
             RequestIds::Tolerant => true,
-            RequestIds::Sequential => request == expected,
+            RequestIds::Sequential if request == expected => {
+                session.last_request = Some(request);
+                true
+            }
+            // A CALL may go on with an earlier one ("Verification of CALL Request IDs").
+            RequestIds::Sequential => {
+                matches!(message, Message::Call(_))
+                    && self.calls.standing(from, request) != Standing::New
+            }
         }
     }
 
@@ -217,33 +282,81 @@ impl State {
         }
     }
 
-    /// Asks the gate of the session's role.
+    /// Asks the gate of the session's role, and whoever the gate asks.
     pub(crate) fn admit<'u, O: Observer>(
-        &self,
+        &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         action: GateAction,
         uri: &'u str,
         policy: MatchPolicy,
     ) -> Result<Disclosure, RequestError<'u>> {
-        let session = self.sessions.open(from);
-        let role = session.and_then(|session| self.config.roles.get(session.role));
-        let (Some(session), Some(role)) = (session, role) else {
-            // Invariant: messages are handled for open sessions only, and those have a role.
-            debug_assert!(false, "an open session has a role");
+        let Some(session) = self.sessions.open(from) else {
+            // Invariant: messages are handled for open sessions only.
+            debug_assert!(false, "a session that asks for something is open");
             return Err(RequestError::NotAuthorized { action, uri });
         };
-        let authid = &session.authid;
-        let request = GateRequest { session: session.id, authid, action, uri, policy };
-        match role.gate.admit(&request) {
-            Verdict::Admit(disclosure) => Ok(disclosure),
-            Verdict::Deny => {
-                let session = session.id;
-                turn.observe(EventKind::Denied, || Event::Denied { session, action, uri });
+        let answer = match self.judge(session, action, uri, policy) {
+            Verdict::Admit(disclosure) => return Ok(disclosure),
+            Verdict::Deny => Some(Answer::Deny),
+            Verdict::Ask { within } => {
+                let answer = turn.answers.next();
+                if answer.is_none() {
+                    let request = question(session, action, uri, policy);
+                    turn.ask(from, self.next_ask, request, within);
+                    self.next_ask = self.next_ask.next();
+                }
+                answer
+            }
+        };
+        match answer {
+            Some(Answer::Admit(disclosure)) => Ok(disclosure),
+            Some(Answer::Deny) => {
+                deny(turn, session.id, action, uri);
                 Err(RequestError::NotAuthorized { action, uri })
+            }
+            Some(Answer::Fail) => Err(RequestError::AuthorizationFailed { action, uri }),
+            None => Err(RequestError::Asked),
+        }
+    }
+
+    /// What the gate of a session's role says.
+    pub(crate) fn judge(
+        &self,
+        session: &Session,
+        action: GateAction,
+        uri: &str,
+        policy: MatchPolicy,
+    ) -> Verdict {
+        match self.config.roles.get(session.role) {
+            Some(role) => role.gate.admit(&question(session, action, uri, policy)),
+            None => {
+                // Invariant: a session is welcomed with a role of the realm.
+                debug_assert!(false, "a session has a role");
+                Verdict::Deny
             }
         }
     }
+}
+
+fn question<'a>(
+    session: &'a Session,
+    action: GateAction,
+    uri: &'a str,
+    policy: MatchPolicy,
+) -> GateRequest<'a> {
+    let Session { id, authid, authrole, .. } = session;
+    GateRequest { session: *id, authid, authrole, action, uri, policy }
+}
+
+/// Tells the observer that a session was not allowed to do something.
+pub(crate) fn deny<O: Observer>(
+    turn: &mut Turn<'_, O>,
+    session: SessionId,
+    action: GateAction,
+    uri: &str,
+) {
+    turn.observe(EventKind::Denied, || Event::Denied { session, action, uri });
 }
 
 /// Whether a URI or pattern belongs to the router: `wamp`, and what begins with `wamp.`.

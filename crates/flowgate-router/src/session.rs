@@ -1,10 +1,14 @@
 //! The sessions of a realm.
 
+use flowgate_event::Timestamp;
 use flowgate_wire::{RequestId, SessionId, Value};
 
 use crate::{
-    ClientFeatures, SessionKey,
+    ClientFeatures, Join, SessionKey,
+    deadlines::{DeadlineKey, Deadlines},
     ids::{HashMap, Ids, hasher},
+    testaments::Testaments,
+    waiting::Waiting,
 };
 
 /// One session, from its WELCOME until the realm has handled its `Leave`.
@@ -23,6 +27,12 @@ pub(crate) struct Session {
     pub(crate) transport: Value<'static>,
     /// The identifier of the client's latest request.
     pub(crate) last_request: Option<RequestId>,
+    pub(crate) testaments: Testaments,
+    /// What waits for an authorizer; `None` unless one is asked.
+    pub(crate) waiting: Option<Box<Waiting>>,
+    /// When the session has waited long enough: for an authorizer while it is open, for the
+    /// client's GOODBYE after the router's.
+    deadline: Option<DeadlineKey>,
 }
 
 /// How far a session has come.
@@ -45,6 +55,26 @@ pub(crate) struct Identity<'a> {
 }
 
 impl Session {
+    /// An open session that has just joined.
+    pub(crate) fn new(id: SessionId, authid: String, role: usize, join: Join) -> Self {
+        Self {
+            id,
+            phase: Phase::Open,
+            role,
+            authid,
+            authrole: join.authrole,
+            authmethod: join.authmethod,
+            authprovider: join.authprovider,
+            features: join.features,
+            serializer: join.serializer,
+            transport: join.transport,
+            last_request: None,
+            testaments: Testaments::default(),
+            waiting: None,
+            deadline: None,
+        }
+    }
+
     pub(crate) fn identity(&self) -> Identity<'_> {
         Identity { session: self.id, authid: &self.authid, authrole: &self.authrole }
     }
@@ -71,11 +101,18 @@ pub(crate) struct Sessions {
     slots: Vec<Option<Box<Session>>>,
     by_id: HashMap<SessionId, SessionKey>,
     open_count: usize,
+    /// Of the sessions that have a deadline, each of which knows its own.
+    deadlines: Deadlines<SessionKey>,
 }
 
 impl Sessions {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { slots: Vec::new(), by_id: HashMap::with_hasher(hasher(seed)), open_count: 0 }
+        Self {
+            slots: Vec::new(),
+            by_id: HashMap::with_hasher(hasher(seed)),
+            open_count: 0,
+            deadlines: Deadlines::new(),
+        }
     }
 
     pub(crate) fn open_count(&self) -> usize {
@@ -124,6 +161,7 @@ impl Sessions {
 
     /// Forgets the session at a key.
     pub(crate) fn remove(&mut self, key: SessionKey) -> Option<Box<Session>> {
+        self.clear_deadline(key);
         let session = self.slots.get_mut(key.index())?.take()?;
         self.by_id.remove(&session.id);
         if session.phase == Phase::Open {
@@ -147,19 +185,57 @@ impl Sessions {
         session.filter(|session| session.phase == Phase::Open)
     }
 
-    /// Takes a session to its next phase.
+    /// Lets a session wait until a moment, and no longer for what it waited for before.
+    pub(crate) fn set_deadline(&mut self, key: SessionKey, at: Timestamp) {
+        self.clear_deadline(key);
+        if let Some(Some(session)) = self.slots.get_mut(key.index()) {
+            session.deadline = Some(self.deadlines.set(at, key));
+        }
+    }
+
+    /// The session does not wait any more.
+    pub(crate) fn clear_deadline(&mut self, key: SessionKey) {
+        let Some(Some(session)) = self.slots.get_mut(key.index()) else { return };
+        if let Some(deadline) = session.deadline.take() {
+            self.deadlines.call_off(deadline);
+        }
+    }
+
+    /// When a session has waited long enough, if nothing happens before.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.next()
+    }
+
+    /// A session that has waited long enough, and is not waiting any more.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Option<SessionKey> {
+        let key = self.deadlines.expire(now)?;
+        if let Some(Some(session)) = self.slots.get_mut(key.index()) {
+            session.deadline = None;
+        }
+        Some(key)
+    }
+
+    /// Takes a session to its next phase, in which it waits for nothing yet and nothing of it
+    /// waits.
     pub(crate) fn advance(&mut self, key: SessionKey, phase: Phase) {
+        self.clear_deadline(key);
         let Some(Some(session)) = self.slots.get_mut(key.index()) else { return };
         debug_assert!(phase != Phase::Open, "a session is open only once");
         if session.phase == Phase::Open {
             self.open_count -= 1;
         }
         session.phase = phase;
+        session.waiting = None;
+    }
+
+    /// The place of the open session with an id.
+    pub(crate) fn key(&self, id: SessionId) -> Option<SessionKey> {
+        self.by_id.get(&id).copied().filter(|key| self.open(*key).is_some())
     }
 
     /// The open session with an id.
     pub(crate) fn find(&self, id: SessionId) -> Option<&Session> {
-        self.by_id.get(&id).and_then(|&key| self.open(key))
+        self.key(id).and_then(|key| self.open(key))
     }
 
     /// The open sessions by ascending key. Cost: O(highest key).
@@ -173,6 +249,22 @@ impl Sessions {
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.iter_open().count() != self.open_count {
             return Err(format!("sessions: {} are not what is open", self.open_count));
+        }
+        self.deadlines.check()?;
+        let mut deadline_count = 0;
+        for (key, session) in (0..).map(SessionKey).zip(&self.slots) {
+            let Some(session) = session else { continue };
+            deadline_count += usize::from(session.deadline.is_some());
+            let deadline = session.deadline.map(|deadline| self.deadlines.get(deadline));
+            if deadline.is_some_and(|of| of != Some(&key)) {
+                return Err(format!("sessions: {key:?} has the deadline of another"));
+            }
+            if session.waiting.is_some() && deadline.is_none() {
+                return Err(format!("sessions: {key:?} waits for ever"));
+            }
+        }
+        if deadline_count != self.deadlines.len() {
+            return Err("sessions: there are deadlines of sessions that are gone".to_owned());
         }
         let taken = self.slots.iter().flatten().count();
         if taken != self.by_id.len() {

@@ -1,12 +1,21 @@
 //! Scenarios: what clients send, and everything that the router says to it.
 
+mod asks;
 mod broker;
 mod calls;
+mod calls_in_parts;
 mod dealer;
+mod events;
 mod handshake;
 mod harness;
 mod lifecycle;
 mod meta;
+mod passthru;
+mod queues;
+mod registration_meta;
+mod sharing;
+mod subscriptions;
+mod testaments;
 mod violations;
 mod walk;
 

@@ -5,18 +5,27 @@ use flowgate_wire::{
     Abort, Dict, Error, Interrupt, Message, MessageType, Payload, RequestId, Uri, Value,
 };
 
-use crate::{Action, Close, Outbox, SessionKey, details::Details, request_error::RequestError};
+use crate::{
+    Action, Close, Outbox, SessionKey,
+    details::Details,
+    request_error::RequestError,
+    waiting::{Answers, Asked},
+};
 
 /// What every handler is given.
 pub(crate) struct Turn<'t, O> {
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     pub(crate) out: &'t mut dyn Outbox,
     observer: &'t mut O,
+    /// What authorizers have said about the message that is handled, in the order of the questions.
+    pub(crate) answers: Answers,
+    /// The authorizer that has been asked about the message that is handled.
+    pub(crate) asked: Option<Asked>,
 }
 
 impl<'t, O: Observer> Turn<'t, O> {
     pub(crate) fn new(now: Timestamp, out: &'t mut dyn Outbox, observer: &'t mut O) -> Self {
-        Self { now, out, observer }
+        Self { now, out, observer, answers: Answers::default(), asked: None }
     }
 
     pub(crate) fn send<'m>(&mut self, to: SessionKey, message: impl Into<Message<'m>>) {
@@ -27,7 +36,7 @@ impl<'t, O: Observer> Turn<'t, O> {
         self.out.push(Action::Close { session, how });
     }
 
-    /// Sends ERROR.
+    /// Sends ERROR; nothing if the request waits for an authorizer.
     pub(crate) fn refuse(
         &mut self,
         to: SessionKey,
@@ -35,6 +44,9 @@ impl<'t, O: Observer> Turn<'t, O> {
         request: RequestId,
         error: &RequestError<'_>,
     ) {
+        if let RequestError::Asked = error {
+            return;
+        }
         let args = [Value::from(error.to_string())];
         self.send(
             to,

@@ -2,10 +2,10 @@
 
 use std::{fmt::Write as _, ops::Range};
 
-use flowgate_event::Timestamp;
+use flowgate_event::{Disclosure, Timestamp};
 use flowgate_router::{
-    Action, Allow, ClientFeatures, Disclose, Input, Join, MetaApi, Outbox, Permissions, Realm,
-    RealmConfig, RequestIds, Role, Rule, SessionKey,
+    Action, Allow, CallSettings, ClientFeatures, Disclose, EventsConfig, Input, Join, MetaApi,
+    Outbox, Permissions, Realm, RealmConfig, RequestIds, Role, Rule, SessionKey,
 };
 use flowgate_wire::{Format, Limits, MatchPolicy, Message, UriCheck, Value};
 
@@ -128,14 +128,16 @@ struct Bench {
 
 impl Bench {
     fn new(formats: [Format; 3]) -> Self {
-        let disclosed = Disclose { caller: true, publisher: true };
+        let disclosed = Disclose { caller: Disclosure::Always, publisher: Disclosure::Always };
         let config = RealmConfig {
             name: "realm1".to_owned(),
             uri_check: UriCheck::Strict,
             meta_api: MetaApi::Enabled,
             request_ids: RequestIds::Tolerant,
+            calls: CallSettings::default(),
             roles: vec![role("user", Disclose::default()), role("open", disclosed)],
             agent: "test".to_owned(),
+            events: EventsConfig::default(),
         };
         let mut bench = Self { realm: Realm::new(config, 1, ()), out: Frames::new(formats) };
         for (key, (name, authrole)) in (0..).zip(SESSIONS.into_iter().zip(["user", "user", "open"]))
@@ -176,7 +178,7 @@ fn role(name: &str, disclose: Disclose) -> Role {
         rule("com..", MatchPolicy::Wildcard),
         rule("org.other", MatchPolicy::Exact),
     ];
-    Role { name: name.to_owned(), gate: Box::new(Permissions::new(rules)) }
+    Role { name: name.to_owned(), gate: Box::new(Permissions::new(rules)), trustlevel: None }
 }
 
 fn join(session: SessionKey, name: &str, authrole: &str) -> Join {
@@ -189,6 +191,7 @@ fn join(session: SessionKey, name: &str, authrole: &str) -> Join {
         features: ClientFeatures {
             callee_call_canceling: true,
             callee_progressive_call_results: true,
+            ..ClientFeatures::default()
         },
         serializer: "any",
         transport: Value::Null,
@@ -255,6 +258,7 @@ impl Outbox for Frames {
                     }
                 }
             }
+            Action::Ask { ask, .. } => panic!("{ask:?}: the gate asks nobody"),
             Action::Close { session, how } => panic!("{session:?} is closed: {how:?}"),
         }
     }

@@ -32,8 +32,9 @@ pub use listener::{
     RawSocketConfig, TcpEndpoint, TlsConfig, UnixEndpoint, WebSocketOptions, WebSocketPath,
 };
 pub use model::{
-    Allow, Disclose, FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, NodeConfig,
-    ObserverConfig, PermissionRule, Permissions, RealmConfig, RequestIds, RoleConfig,
+    Allow, Disclose, FlowgateConfig, HistoryRule, Keepalive, LogConfig, LogFormat, LogLevel,
+    NodeConfig, ObserverConfig, PermissionRule, Permissions, RealmConfig, RequestIds, RoleConfig,
+    StoreConfig, StoreKind,
 };
 pub use summary::Summary;
 

@@ -20,6 +20,7 @@ mod realm;
 mod scratch;
 mod server;
 mod service;
+mod store;
 mod tls;
 
 pub use listener::BindError;

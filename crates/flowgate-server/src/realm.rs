@@ -11,6 +11,7 @@ pub(crate) use delivery::{FanOutFrame, Undeliverable};
 
 use std::{
     fmt,
+    future::pending,
     sync::{Arc, Mutex, MutexGuard, TryLockError},
 };
 
@@ -18,8 +19,15 @@ use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_meter::StatsConfig;
 use flowgate_router::{Input, Join, Realm, SessionKey};
 
+use tokio::{
+    sync::{Notify, watch},
+    time::sleep_until,
+};
+
 use crate::{
+    clock::Clock,
     link::{Flushed, Outlet, lock},
+    listener::Stop,
     observer::RealmObserver,
     scratch::Scratch,
 };
@@ -30,12 +38,16 @@ pub(crate) struct RealmCell {
     name: String,
     stats: Option<StatsConfig>,
     inner: Mutex<Inner>,
+    /// Wakes the timer task: the realm has a deadline before `armed`.
+    earlier: Notify,
 }
 
 struct Inner {
     realm: Realm<RealmObserver>,
     seats: Seats,
     taken: Taken,
+    /// When the timer task looks at the realm again without being told.
+    armed: Option<Timestamp>,
 }
 
 /// How often the lock of a realm was taken for a batch; counted under the lock itself.
@@ -74,8 +86,9 @@ impl RealmCell {
         stats: Option<StatsConfig>,
         realm: Realm<RealmObserver>,
     ) -> Self {
-        let inner = Inner { realm, seats: Seats::default(), taken: Taken::default() };
-        Self { name, stats, inner: Mutex::new(inner) }
+        let (seats, taken) = (Seats::default(), Taken::default());
+        let inner = Mutex::new(Inner { realm, seats, taken, armed: None });
+        Self { name, stats, inner, earlier: Notify::new() }
     }
 
     /// The realm's name.
@@ -102,8 +115,23 @@ impl RealmCell {
         batch: impl FnOnce(&mut Turn<'_>) -> R,
     ) -> R {
         let mut inner = self.lock_counted();
-        let Inner { realm, seats, .. } = &mut *inner;
-        batch(&mut Turn { realm, seats, scratch, now })
+        let Inner { realm, seats, armed, .. } = &mut *inner;
+        let result = batch(&mut Turn { realm, seats, scratch, now });
+        let next = realm.next_deadline();
+        if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {
+            *armed = next;
+            self.earlier.notify_one();
+        }
+        result
+    }
+
+    /// Tells the realm what time it is, and returns when it wants to be told again; [`deliver`] has
+    /// to follow.
+    fn tick(&self, now: Timestamp, scratch: &mut Scratch) -> Option<Timestamp> {
+        self.turn(now, scratch, |turn| turn.handle(Input::Tick));
+        let mut inner = lock(&self.inner);
+        inner.armed = inner.realm.next_deadline();
+        inner.armed
     }
 
     fn lock_counted(&self) -> MutexGuard<'_, Inner> {
@@ -205,6 +233,33 @@ impl Seats {
 
     fn get(&self, session: SessionKey) -> Option<&Arc<Outlet>> {
         self.outlets.get(session.0 as usize)?.as_ref()
+    }
+}
+
+/// Tells a realm when its deadlines have come, until `stop` says that the router is done.
+///
+/// Cancellation loses nothing but the deadlines to come.
+pub(crate) async fn tick(realm: Arc<RealmCell>, clock: Clock, mut stop: watch::Receiver<Stop>) {
+    loop {
+        let next = Scratch::with(|scratch| {
+            let now = clock.now();
+            let next = realm.tick(now, scratch);
+            deliver(now, scratch);
+            next
+        });
+        let deadline = async {
+            match next {
+                Some(moment) => sleep_until(clock.instant(moment)).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = deadline => {}
+            () = realm.earlier.notified() => {}
+            changed = stop.changed() => if changed.is_err() || *stop.borrow() == Stop::Now {
+                return;
+            },
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_observer::Protocol;
-use flowgate_router::{MetaApi, Realm, RealmConfig, RequestIds, Role};
+use flowgate_router::{
+    EventsConfig, HistoryConfig, MetaApi, Realm, RealmConfig, RequestIds, Role, TrustLevel,
+};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -21,9 +23,10 @@ use crate::{
     metrics::{Metrics, MetricsError, Stats},
     observe::{BoundObserver, ObserveError},
     observer::RealmObserver,
-    realm::{RealmCell, deliver},
+    realm::{self, RealmCell, deliver},
     scratch::Scratch,
     service::{Counts, Realms, Service},
+    store::{Started, Store},
     tls::{self, TlsError},
 };
 
@@ -43,6 +46,7 @@ pub struct Server {
     admin: Option<(TcpListener, Arc<Admin>)>,
     observer: Option<BoundObserver>,
     realms: Realms,
+    stores: Vec<Store>,
     counts: Arc<Counts>,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -67,6 +71,14 @@ pub enum StartError {
         id: String,
         /// What is wrong.
         source: TlsError,
+    },
+    /// The thread that writes a realm's histories.
+    #[error("realm {realm}: cannot start the thread for its histories: {source}")]
+    Store {
+        /// The realm.
+        realm: String,
+        /// What is wrong.
+        source: io::Error,
     },
     /// The administration interface's socket.
     #[error("administration interface: cannot listen on {address}: {source}")]
@@ -94,15 +106,19 @@ impl Server {
         let counts = Arc::new(Counts::default());
         let flowgate = Arc::new(config.flowgate);
         let metrics = new_metrics(clock, &config.realms, &config.listeners)?;
+        let mut stores = Vec::new();
         let realms: Realms = config
             .realms
             .into_iter()
             .map(|realm| {
-                let observer = RealmObserver::new(realm.name.clone(), &metrics);
-                let cell = new_realm(realm, flowgate.request_ids, clock.now(), observer);
-                (cell.name().to_owned(), Arc::new(cell))
+                let name = realm.name.clone();
+                let observer = RealmObserver::new(name.clone(), &metrics);
+                let (realm, store) = new_realm(realm, &flowgate, clock.now(), &counts, observer)
+                    .map_err(|source| StartError::Store { realm: name.clone(), source })?;
+                stores.extend(store);
+                Ok((name, Arc::new(realm)))
             })
-            .collect();
+            .collect::<Result<_, StartError>>()?;
         let mut listeners = Vec::new();
         for listener in config.listeners {
             let bound = Bound::bind(&listener.endpoint)
@@ -134,7 +150,17 @@ impl Server {
             })
             .transpose()?;
         let shutdown_timeout = flowgate.shutdown_timeout;
-        Ok(Self { listeners, admin, observer, realms, counts, metrics, clock, shutdown_timeout })
+        Ok(Self {
+            listeners,
+            admin,
+            observer,
+            realms,
+            stores,
+            counts,
+            metrics,
+            clock,
+            shutdown_timeout,
+        })
     }
 
     /// Where clients can connect, as URLs, in the order of the configuration.
@@ -171,14 +197,17 @@ impl Server {
         for (bound, service) in std::mem::take(&mut self.listeners) {
             tasks.spawn(bound.run(service, stopped.clone()));
         }
-        let mut admin_task = JoinSet::new();
+        let mut others = JoinSet::new();
+        for realm in self.realms.values() {
+            others.spawn(realm::tick(Arc::clone(realm), self.clock, stopped.clone()));
+        }
         if let Some((listener, admin)) = self.admin.take() {
-            admin_task.spawn(http::serve(listener, admin, stopped.clone()));
+            others.spawn(http::serve(listener, admin, stopped.clone()));
         }
         if let Some(observer) = self.observer.take() {
-            admin_task.spawn(observer.run(stopped.clone()));
+            others.spawn(observer.run(stopped.clone()));
         }
-        admin_task.spawn(Arc::clone(&self.metrics).run(stopped.clone()));
+        others.spawn(Arc::clone(&self.metrics).run(stopped.clone()));
         drop(stopped);
         shutdown.await;
         tracing::info!("shutting down");
@@ -201,8 +230,10 @@ impl Server {
         let _ = timeout(SHUTDOWN_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
         stop.send_replace(Stop::Now);
         while tasks.join_next().await.is_some() {}
-        while admin_task.join_next().await.is_some() {}
+        while others.join_next().await.is_some() {}
         self.realms.values().for_each(|realm| realm.log_lock());
+        // All sessions are over, so nothing more is recorded; nothing else is left to be done.
+        self.stores.into_iter().for_each(Store::stop);
         tracing::info!("stopped");
     }
 
@@ -256,31 +287,69 @@ fn new_metrics(
     Metrics::new(clock, realms.iter().map(rated).collect(), listeners.collect())
 }
 
+/// A realm, and the thread that writes its histories if it has them in a file.
 fn new_realm(
     realm: config::RealmConfig,
-    ids: config::RequestIds,
+    flowgate: &config::FlowgateConfig,
     now: Timestamp,
+    counts: &Arc<Counts>,
     observer: RealmObserver,
-) -> RealmCell {
+) -> io::Result<(RealmCell, Option<Store>)> {
+    let (events, store) = events(&realm, now, counts)?;
     let config = RealmConfig {
         name: realm.name.clone(),
         uri_check: realm.uri_check,
         meta_api: if realm.enable_meta_api { MetaApi::Enabled } else { MetaApi::Disabled },
-        request_ids: match ids {
+        request_ids: match flowgate.request_ids {
             config::RequestIds::Tolerant => RequestIds::Tolerant,
             config::RequestIds::Strict => RequestIds::Sequential,
         },
+        calls: flowgate.calls,
         roles: realm
             .roles
             .into_iter()
-            .map(|role| Role { name: role.name, gate: gate::build(role.permissions) })
+            .map(|role| Role {
+                name: role.name,
+                gate: gate::build(role.permissions),
+                trustlevel: role.trustlevel.map(TrustLevel),
+            })
             .collect(),
         agent: AGENT.to_owned(),
+        events,
     };
     // Unpredictable enough for identifiers, which are no secrets: the operating system's entropy
     // by way of the generator's own seeding, mixed with the time of the start.
     let seed = fastrand::u64(..) ^ now.as_nanos();
-    RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer))
+    Ok((RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer)), store))
+}
+
+/// What a realm keeps of events, with what is known from an earlier run.
+fn events(
+    realm: &config::RealmConfig,
+    since: Timestamp,
+    counts: &Arc<Counts>,
+) -> io::Result<(EventsConfig, Option<Store>)> {
+    let config::StoreConfig { kind, histories } = &realm.store;
+    let started = match kind {
+        config::StoreKind::Memory => None,
+        config::StoreKind::Redb { path, max_buffer_count } => {
+            let path = path.clone();
+            Some(Store::start(&realm.name, path, *max_buffer_count, histories, counts)?)
+        }
+    };
+    let (store, appender, records) = match started {
+        Some(Started { store, appender, records }) => (Some(store), Some(appender), records),
+        None => (None, None, Vec::new()),
+    };
+    let mut records = records.into_iter();
+    let histories = histories.iter().map(|rule| HistoryConfig {
+        pattern: rule.uri.clone(),
+        policy: rule.match_policy,
+        limit: rule.limit,
+        records: records.next().unwrap_or_default(),
+    });
+    let (retention, histories) = (realm.retention, histories.collect());
+    Ok((EventsConfig { retention, histories, store: appender, since }, store))
 }
 
 /// The URLs of a listener.

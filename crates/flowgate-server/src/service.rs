@@ -50,6 +50,7 @@ pub(crate) struct Counts {
     connections: AtomicU64,
     refused: AtomicU64,
     violations: AtomicU64,
+    history_lost: AtomicU64,
 }
 
 impl Service {
@@ -129,12 +130,19 @@ impl Counts {
         self.violations.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Connections accepted, connections and sessions refused, violations; since the start.
-    pub(crate) fn totals(&self) -> [(&'static str, u64); 3] {
+    /// Events of a history are not in its file, or no more.
+    pub(crate) fn history_lost(&self, events: u64) {
+        self.history_lost.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Connections accepted, connections and sessions refused, violations, events that the files
+    /// of histories lack; since the start.
+    pub(crate) fn totals(&self) -> [(&'static str, u64); 4] {
         [
             ("connections", self.connections.load(Ordering::Relaxed)),
             ("refused", self.refused.load(Ordering::Relaxed)),
             ("violations", self.violations.load(Ordering::Relaxed)),
+            ("history_lost", self.history_lost.load(Ordering::Relaxed)),
         ]
     }
 }

@@ -16,6 +16,7 @@ mod bad_input;
 mod bench;
 mod binary;
 mod churn;
+mod history;
 mod load;
 mod observe;
 mod rawsocket;

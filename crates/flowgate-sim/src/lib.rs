@@ -29,6 +29,7 @@
 )]
 
 mod client;
+mod gate;
 mod material;
 mod model;
 mod said;

@@ -43,6 +43,34 @@ fn components(random: &mut Rng, with_wildcards: bool) -> Vec<&'static str> {
     all
 }
 
+/// One or two lists of who may get an event.
+pub(crate) fn listing(random: &mut Rng, sessions: &[u64]) -> Vec<Entry<'static>> {
+    let mut options = Vec::new();
+    for _ in 0..random.usize(1..3) {
+        let names = |random: &mut Rng, names: &[&'static str]| -> Vec<Value<'static>> {
+            (0..random.usize(..3)).map(|_| names[random.usize(..names.len())].into()).collect()
+        };
+        let verb = if random.bool() { "exclude" } else { "eligible" };
+        let (key, list) = match random.u8(..3) {
+            0 if !sessions.is_empty() => {
+                let ids = (0..random.usize(..4)).map(|_| sessions[random.usize(..sessions.len())]);
+                (verb.to_owned(), ids.map(Value::from).collect())
+            }
+            1 => (format!("{verb}_authid"), {
+                let count = random.usize(..4);
+                (0..count).map(|_| Value::from(format!("client{}", random.u8(1..8)))).collect()
+            }),
+            _ => {
+                (format!("{verb}_authrole"), names(random, &["all", "limited", "asking", "other"]))
+            }
+        };
+        let list = if random.u8(..30) == 0 { Value::from(true) } else { Value::List(list) };
+        options.retain(|(other, _): &Entry<'_>| *other != key);
+        options.push((key.into(), list));
+    }
+    options
+}
+
 /// A payload that begins with who sends it and a number that grows with each of its messages.
 pub(crate) fn payload(random: &mut Rng, sender: u64, sequence: u64) -> Payload<'static> {
     let mut args = vec![Value::from(sender), Value::from(sequence)];
@@ -76,4 +104,59 @@ fn entries(random: &mut Rng, depth: u8) -> Vec<Entry<'static>> {
     let count = random.usize(..3);
     let keys = ["key", "clé", "k\"y"];
     keys.iter().take(count).map(|key| ((*key).into(), value(random, depth))).collect()
+}
+
+/// A call of the router's procedures that end sessions and keep testaments, seldom a wrong one.
+pub(crate) fn session_call(random: &mut Rng, sessions: &[u64]) -> (&'static str, Payload<'static>) {
+    let mut kwargs = Vec::new();
+    let choice = random.u8(..100);
+    if choice < 40 {
+        if random.u8(..4) == 0 {
+            let reason = ["com.reason", "not valid"][random.usize(..2)];
+            kwargs.push(("reason".into(), Value::from(reason)));
+        }
+        let (procedure, first) = match choice {
+            0..20 => {
+                let known = random.choice(sessions).copied().unwrap_or(1);
+                ("wamp.session.kill", Value::from(known))
+            }
+            20..34 => {
+                let authid = format!("client{}", random.u8(1..12));
+                ("wamp.session.kill_by_authid", Value::from(authid))
+            }
+            34..38 => ("wamp.session.kill_by_authrole", Value::from("limited")),
+            _ => return ("wamp.session.kill_all", Payload::from_vecs(Vec::new(), kwargs)),
+        };
+        return (procedure, Payload::from_vecs(vec![first], kwargs));
+    }
+    if random.bool() {
+        let scope = match random.u8(..20) {
+            0 => "soon",
+            1..8 => "destroyed",
+            _ => "detached",
+        };
+        kwargs.push(("scope".into(), Value::from(scope)));
+    }
+    if choice < 50 {
+        return ("wamp.session.flush_testaments", Payload::from_vecs(Vec::new(), kwargs));
+    }
+    if random.bool() {
+        let disclose_me = [Value::from(random.bool()), Value::from("no")];
+        let disclose_me = disclose_me[usize::from(random.u8(..10) == 0)].clone();
+        let mut options = vec![("disclose_me".into(), disclose_me)];
+        if random.bool() {
+            options.push(("retain".into(), random.bool().into()));
+        }
+        if random.u8(..4) == 0 {
+            options.extend(listing(random, sessions));
+        }
+        if random.u8(..4) == 0 {
+            options.push(("ppt_scheme".into(), "x_sim".into()));
+        }
+        kwargs.push(("publish_options".into(), Value::Dict(options)));
+    }
+    // No number in the first place: a testament has no part in the order of its sender's events.
+    let args = Value::List(vec![Value::from("testament"), value(random, 2)]);
+    let args = vec![Value::from(uri(random)), args];
+    ("wamp.session.add_testament", Payload::from_vecs(args, kwargs))
 }

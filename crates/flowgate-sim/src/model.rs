@@ -6,40 +6,69 @@
 
 mod lifecycle;
 mod pubsub;
+mod registrations;
 mod rpc;
+mod session;
+mod waiting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use flowgate_event::{Disclosure, Gate, GateAction, GateRequest, Verdict};
-use flowgate_router::{ClientFeatures, Input, MetaApi, Permissions, RequestIds, SessionKey};
+use flowgate_event::{Answer, Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
+use flowgate_router::{CallSettings, ClientFeatures, Input, MetaApi, RequestIds, SessionKey};
 use flowgate_wire::{MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris};
 
-use crate::said::Said;
+use crate::{gate::RoleGate, said::Said, world::HISTORIES};
+use session::Testament;
+use waiting::Waiting;
+
+/// In place of an error: the request waits for an authorizer.
+const ASKED: &str = "asked";
 
 /// What the model knows of the realm's settings.
 pub(crate) struct Settings {
     pub(crate) uri_check: UriCheck,
     pub(crate) meta_api: MetaApi,
     pub(crate) request_ids: RequestIds,
-    pub(crate) roles: Vec<(String, Permissions)>,
+    pub(crate) calls: CallSettings,
+    pub(crate) roles: Vec<(String, RoleGate)>,
 }
 
 /// The model of a realm.
 pub(crate) struct Model {
+    /// Counts what has to have an order.
+    sequence: u64,
+    /// How often something happened that no message shows.
+    pub(crate) seen: BTreeMap<&'static str, u64>,
+    now: Timestamp,
     settings: Settings,
     is_shutting_down: bool,
     sessions: BTreeMap<SessionKey, Seat>,
     subscriptions: BTreeMap<Name, Subscription>,
+    /// In the order of their age.
+    retained: Vec<pubsub::Kept>,
     registrations: BTreeMap<Name, Registration>,
     /// In the order in which they were made.
     calls: Vec<Pending>,
     /// What is predicted for the current input.
     expected: BTreeMap<SessionKey, Vec<Said>>,
-    /// The pattern that the current input creates a subscription or registration for.
-    fresh: Option<Name>,
+    /// Identifiers of subscriptions and registrations count up.
+    subscription_count: u64,
+    registration_count: u64,
+    deadline_count: u64,
+    /// What authorizers have said about the current message.
+    answers: Vec<Answer>,
+    used_answer_count: usize,
+    /// An authorizer has been asked about the current message, and has this long.
+    asked: Option<Duration>,
 }
 
 type Name = (MatchPolicy, String);
+
+/// When, and the how manieth of all deadlines of sessions.
+type Deadline = (Timestamp, u64);
 
 #[derive(Debug)]
 struct Seat {
@@ -48,7 +77,15 @@ struct Seat {
     features: ClientFeatures,
     last_request: u64,
     issued: u64,
+    /// The highest request of a call in parts.
+    streamed: u64,
     id: u64,
+    authid: Option<String>,
+    authrole: String,
+    testaments: Vec<Testament>,
+    waiting: Option<Waiting>,
+    /// When the session is closed that does not answer GOODBYE.
+    farewell: Option<Deadline>,
     /// What has been said to the session so far.
     heard: Heard,
 }
@@ -76,40 +113,93 @@ struct Heard {
 struct Subscription {
     id: u64,
     subscribers: BTreeSet<SessionKey>,
+    /// All that was recorded, if it has a history, and the number of records that are kept.
+    history: Option<(Vec<pubsub::Kept>, usize)>,
 }
 
 #[derive(Debug)]
 struct Registration {
     id: u64,
-    callee: SessionKey,
+    invoke: String,
+    callees: Vec<Callee>,
+    /// Whose turn it is.
+    next: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Callee {
+    key: SessionKey,
+    /// When it became a callee: calls from before do not count.
+    since: u64,
+    concurrency: Option<u64>,
+    disclose_caller: bool,
+    forward_timeout: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Pending {
     caller: SessionKey,
     request: u64,
-    callee: SessionKey,
-    invocation: u64,
+    registration: u64,
+    /// The callee, its invocation, and since when it was callee; none while the call waits.
+    with: Option<(Callee, u64)>,
+    /// Waiting calls go by this.
+    place: u64,
+    policy: MatchPolicy,
+    procedure: String,
+    /// `None`: as the callee wants.
+    disclosed: Option<bool>,
     receive_progress: bool,
+    passthru: Option<String>,
+    payload: String,
+    parts: Parts,
+    is_kept: bool,
+    tried: Vec<SessionKey>,
     is_killed: bool,
+    asked: Option<Duration>,
+    timeout: Option<Duration>,
+    deadline: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    Whole,
+    Some,
+    All,
+}
+
+impl Pending {
+    fn is_with(&self, key: SessionKey) -> bool {
+        self.with.is_some_and(|(callee, _)| callee.key == key)
+    }
 }
 
 impl Model {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
+            sequence: 0,
+            seen: BTreeMap::new(),
+            now: Timestamp::EPOCH,
             settings,
             is_shutting_down: false,
             sessions: BTreeMap::new(),
-            subscriptions: BTreeMap::new(),
+            subscriptions: pubsub::histories(),
+            retained: Vec::new(),
             registrations: BTreeMap::new(),
             calls: Vec::new(),
             expected: BTreeMap::new(),
-            fresh: None,
+            subscription_count: HISTORIES.len() as u64,
+            registration_count: 0,
+            deadline_count: 0,
+            answers: Vec::new(),
+            used_answer_count: 0,
+            asked: None,
         }
     }
 
     /// Predicts what the realm says to an input that it is about to handle.
-    pub(crate) fn predict(&mut self, input: &Input<'_>) {
+    pub(crate) fn predict(&mut self, now: Timestamp, input: &Input<'_>) {
+        self.now = now;
         match input {
             Input::Join(join) => self.join(join),
             Input::Message { session, message } => self.message(*session, message),
@@ -119,21 +209,27 @@ impl Model {
             }
             Input::Stats { session, .. } => self.stats(*session),
             Input::Leave { session, report, .. } => self.leave(*session, report.is_some()),
+            Input::Answer { session, ask, answer } => self.answer(*session, *ask, *answer),
+            Input::Tick => {
+                self.expire();
+                self.start_waiting();
+                self.expire_sessions();
+            }
             Input::Shutdown => self.shut_down(),
         }
+        self.start_waiting();
     }
 
-    /// Compares what the realm said, in order, with the prediction, and learns identifiers.
+    /// Compares what the realm said, in order, with the prediction.
     pub(crate) fn judge(&mut self, said: Vec<(SessionKey, Said)>) -> Result<(), String> {
         let mut actual: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (key, mut said) in said {
             self.hear(key, &said)?;
-            self.learn(&mut said);
             said.forget_text();
             actual.entry(key).or_default().push(said);
         }
         let mut expected = std::mem::take(&mut self.expected);
-        self.fresh = None;
+        expected.values_mut().flatten().for_each(Said::forget_text);
         for said in actual.values_mut().chain(expected.values_mut()) {
             said.sort();
         }
@@ -169,6 +265,13 @@ impl Model {
         self.sessions.values().filter(|seat| seat.phase == Phase::Open).count()
     }
 
+    /// When the first of the calls times out, or the first of the sessions has waited long enough.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let calls = self.calls.iter().filter_map(|call| call.deadline);
+        let sessions = self.sessions.values().filter_map(Seat::deadline).map(|(at, _)| at);
+        calls.chain(sessions).min()
+    }
+
     /// What a realm still holds after all that can be answered is answered.
     pub(crate) fn unanswered(&self) -> Option<String> {
         self.calls.first().map(|call| format!("{call:?} has no final reply"))
@@ -176,7 +279,9 @@ impl Model {
 
     /// What is left when nobody is there.
     pub(crate) fn remains(&self) -> Option<String> {
-        let count = self.subscriptions.len() + self.registrations.len() + self.calls.len();
+        let is_held = |one: &&Subscription| !one.subscribers.is_empty() || one.history.is_none();
+        let subscriptions = self.subscriptions.values().filter(is_held).count();
+        let count = subscriptions + self.registrations.len() + self.calls.len();
         (count + self.sessions.len() > 0).then(|| {
             format!("{:?} {:?} {:?} are left", self.subscriptions, self.registrations, self.calls)
         })
@@ -184,13 +289,7 @@ impl Model {
 
     fn message(&mut self, from: SessionKey, message: &Message<'_>) {
         match self.phase(from) {
-            Some(Phase::Open) => {
-                if self.takes_request(from, message) {
-                    self.open_message(from, message);
-                } else {
-                    self.violate(from);
-                }
-            }
+            Some(Phase::Open) => self.wait_or_handle(from, message),
             Some(Phase::ShuttingDown) => {
                 if matches!(message, Message::Goodbye(_) | Message::Abort(_)) {
                     self.close(from);
@@ -235,8 +334,17 @@ impl Model {
             _ => return true,
         };
         let Some(seat) = self.sessions.get_mut(&from) else { return false };
-        let expected = std::mem::replace(&mut seat.last_request, request.get()) + 1;
-        self.settings.request_ids == RequestIds::Tolerant || request.get() == expected
+        if self.settings.request_ids == RequestIds::Tolerant {
+            return true;
+        }
+        let request = request.get();
+        if request == seat.last_request + 1 {
+            seat.last_request = request;
+            return true;
+        }
+        let is_pending = |call: &Pending| call.caller == from && call.request == request;
+        let goes_on = request <= seat.streamed || self.calls.iter().any(is_pending);
+        goes_on && matches!(message, Message::Call(_))
     }
 
     fn phase(&self, key: SessionKey) -> Option<Phase> {
@@ -252,6 +360,9 @@ impl Model {
     }
 
     fn refuse(&mut self, to: SessionKey, request_type: MessageType, request: u64, error: &str) {
+        if error == ASKED {
+            return;
+        }
         let (error, payload) = (error.to_owned(), String::new());
         let said = if request_type == MessageType::Call {
             Said::Failed { request, error, payload }
@@ -263,7 +374,7 @@ impl Model {
 
     /// The error for a URI that is not valid or not allowed.
     fn admit(
-        &self,
+        &mut self,
         from: SessionKey,
         action: GateAction,
         policy: MatchPolicy,
@@ -276,13 +387,19 @@ impl Model {
         if is_offer && (uri.as_str() == "wamp" || uri.starts_with("wamp.")) {
             return Err(uris::error::INVALID_URI);
         }
-        let role = self.sessions.get(&from).and_then(|seat| self.settings.roles.get(seat.role));
-        let (session, authid) = (SessionId::MIN, "");
-        let request = GateRequest { session, authid, action, uri, policy };
-        match role.map(|(_, gate)| gate.admit(&request)) {
-            Some(Verdict::Admit(disclosure)) => Ok(disclosure),
-            Some(Verdict::Deny) | None => Err(uris::error::NOT_AUTHORIZED),
+        let role = self.sessions.get(&from).map(|seat| seat.role);
+        match role.map_or(Verdict::Deny, |role| self.verdict(role, action, policy, uri)) {
+            Verdict::Admit(disclosure) => Ok(disclosure),
+            Verdict::Deny => Err(uris::error::NOT_AUTHORIZED),
+            Verdict::Ask { within } => self.ask(from, action, uri, within),
         }
+    }
+
+    /// What the gate of a role says.
+    fn verdict(&self, role: usize, action: GateAction, policy: MatchPolicy, uri: &str) -> Verdict {
+        let (session, authid, authrole) = (SessionId::MIN, "", "");
+        let request = GateRequest { session, authid, authrole, action, uri, policy };
+        self.settings.roles.get(role).map_or(Verdict::Deny, |(_, gate)| gate.admit(&request))
     }
 
     /// Checks what must hold about the order in which a session is told things.
@@ -321,25 +438,5 @@ impl Model {
             _ => {}
         }
         Ok(())
-    }
-
-    /// Learns the identifier of a new subscription or registration, which is predicted as 0.
-    fn learn(&mut self, said: &mut Said) {
-        let Some(name) = &self.fresh else { return };
-        match said {
-            Said::Subscribed { subscription, .. } => {
-                let is_known = self.subscriptions.values().any(|one| one.id == *subscription);
-                if let Some(one) = self.subscriptions.get_mut(name).filter(|_| !is_known) {
-                    one.id = std::mem::take(subscription);
-                }
-            }
-            Said::Registered { registration, .. } => {
-                let is_known = self.registrations.values().any(|one| one.id == *registration);
-                if let Some(one) = self.registrations.get_mut(name).filter(|_| !is_known) {
-                    one.id = std::mem::take(registration);
-                }
-            }
-            _ => {}
-        }
     }
 }

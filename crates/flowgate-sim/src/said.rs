@@ -1,5 +1,6 @@
 //! What the realm said to a session, reduced to what can be predicted.
 
+use flowgate_event::GateAction;
 use flowgate_router::Close;
 use flowgate_wire::{Dict, Message, MessageType, Payload, Value};
 
@@ -40,6 +41,8 @@ pub(crate) enum Said {
         subscription: u64,
         topic: Option<String>,
         publisher: Option<u64>,
+        retained: bool,
+        scheme: Option<String>,
         payload: String,
     },
     Registered {
@@ -48,6 +51,7 @@ pub(crate) enum Said {
     },
     Unregistered {
         request: u64,
+        revoked: Option<u64>,
     },
     Invocation {
         request: u64,
@@ -55,6 +59,9 @@ pub(crate) enum Said {
         procedure: Option<String>,
         caller: Option<u64>,
         receive_progress: bool,
+        progress: bool,
+        timeout: Option<u64>,
+        passthru: Option<String>,
         payload: String,
     },
     Interrupt {
@@ -64,10 +71,16 @@ pub(crate) enum Said {
     Result {
         request: u64,
         progress: bool,
+        passthru: Option<String>,
         payload: String,
     },
     Close {
         connection: bool,
+    },
+    /// A question about what the session wants to do.
+    Ask {
+        action: GateAction,
+        uri: String,
     },
     /// A message that a router never sends.
     Nonsense(MessageType),
@@ -106,6 +119,8 @@ impl Said {
                 subscription: event.subscription.get(),
                 topic: text(&event.details, "topic"),
                 publisher: number(&event.details, "publisher"),
+                retained: is_true(&event.details, "retained"),
+                scheme: text(&event.details, "ppt_scheme"),
                 payload: payload(&event.payload),
             },
             Message::Registered(registered) => Self::Registered {
@@ -113,7 +128,11 @@ impl Said {
                 registration: registered.registration.get(),
             },
             Message::Unregistered(unregistered) => {
-                Self::Unregistered { request: unregistered.request.map_or(0, u64::from) }
+                let details = unregistered.details.as_ref();
+                Self::Unregistered {
+                    request: unregistered.request.map_or(0, u64::from),
+                    revoked: details.and_then(|details| number(details, "registration")),
+                }
             }
             Message::Invocation(invocation) => Self::Invocation {
                 request: invocation.request.get(),
@@ -121,6 +140,9 @@ impl Said {
                 procedure: text(&invocation.details, "procedure"),
                 caller: number(&invocation.details, "caller"),
                 receive_progress: is_true(&invocation.details, "receive_progress"),
+                progress: is_true(&invocation.details, "progress"),
+                timeout: number(&invocation.details, "timeout"),
+                passthru: text(&invocation.details, "ppt_scheme"),
                 payload: payload(&invocation.payload),
             },
             Message::Interrupt(interrupt) => Self::Interrupt {
@@ -130,7 +152,8 @@ impl Said {
             Message::Result(result) => Self::Result {
                 request: result.request.get(),
                 progress: is_true(&result.details, "progress"),
-                payload: payload(&result.payload),
+                passthru: text(&result.details, "ppt_scheme"),
+                payload: history(&result.payload).unwrap_or_else(|| payload(&result.payload)),
             },
             Message::Hello(_)
             | Message::Challenge(_)
@@ -150,7 +173,11 @@ impl Said {
     /// Forgets what the model does not predict: the router's own words and its own events.
     pub(crate) fn forget_text(&mut self) {
         match self {
-            Self::Failed { error, payload, .. } if error.starts_with("wamp.") => payload.clear(),
+            Self::Failed { error, payload, .. }
+                if error.starts_with("wamp.") || error.starts_with("crossbar.") =>
+            {
+                payload.clear();
+            }
             Self::Event { topic: Some(topic), payload, .. } if topic.starts_with("wamp.") => {
                 payload.clear();
             }
@@ -163,6 +190,31 @@ impl Said {
 pub(crate) fn payload(payload: &Payload<'_>) -> String {
     let (args, kwargs) = payload.decode();
     format!("{args:?} {kwargs:?}")
+}
+
+/// The payload of an answer to `wamp.subscription.get_events`, without what is random in it.
+fn history(payload: &Payload<'_>) -> Option<String> {
+    let (events, kwargs) = payload.decode();
+    let (key, is_limit_reached) = kwargs.first()?;
+    if key != "is_limit_reached" {
+        return None;
+    }
+    let events = events.iter().map(|event| {
+        let topic = event.get("details").and_then(|details| details.get("topic"));
+        let args = event.get("args").unwrap_or(&Value::Null);
+        recorded(topic.and_then(Value::as_str).unwrap_or_default(), args)
+    });
+    Some(found(&events.collect::<Vec<_>>(), *is_limit_reached == Value::Bool(true)))
+}
+
+/// An event of a history as comparable text.
+pub(crate) fn recorded(topic: &str, args: &Value<'_>) -> String {
+    format!("{topic} {args:?}")
+}
+
+/// What a history answers, as comparable text.
+pub(crate) fn found(events: &[String], is_limit_reached: bool) -> String {
+    format!("{events:?} {is_limit_reached}")
 }
 
 pub(crate) fn text(dict: &Dict<'_>, key: &str) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use flowgate_router::{Action, Close, Outbox, SessionKey};
+use flowgate_event::{GateAction, GateRequest};
+use flowgate_router::{Action, AskId, Close, Outbox, SessionKey};
 use flowgate_wire::{Format, Limits, Message, MessageType, RequestId};
 
 use crate::{client::Client, said::Said};
@@ -31,6 +32,11 @@ pub(crate) enum What {
         is_too_large: bool,
     },
     Close(Close),
+    Ask {
+        ask: AskId,
+        action: GateAction,
+        uri: String,
+    },
 }
 
 /// Encodes the realm's messages for each receiver.
@@ -66,6 +72,11 @@ impl Outbox for Encoder<'_> {
                     self.encode(*receiver, &message);
                 }
             }
+            Action::Ask { session, ask, request } => {
+                let GateRequest { action, uri, .. } = request;
+                let what = What::Ask { ask, action, uri: uri.to_owned() };
+                self.sent.push(Sent { to: session, what });
+            }
             Action::Close { session, how } => {
                 self.sent.push(Sent { to: session, what: What::Close(how) });
             }
@@ -93,6 +104,7 @@ impl Sent {
         match &self.what {
             What::Message { bytes, .. } => Ok(Said::message(&decode(format, bytes)?)),
             What::Close(how) => Ok(Said::close(*how)),
+            What::Ask { action, uri, .. } => Ok(Said::Ask { action: *action, uri: uri.clone() }),
         }
     }
 }

@@ -35,12 +35,27 @@ fn the_router_keeps_its_promises_for_many_seeds() {
                 | MessageType::EventReceived
         )
     });
-    let others = ["join", "violation", "undeliverable", "stats", "leave", "shutdown"];
+    let others = [
+        "join",
+        "violation",
+        "undeliverable",
+        "stats",
+        "leave",
+        "shutdown",
+        "tick",
+        "parts",
+        "waited",
+        "answer",
+        "ask",
+    ];
     let closes = ["close session", "close connection"];
+    let events = ["retained event", "event with passthru", "subscription revoked", "history read"];
     let names = sent.map(|kind| format!("{} sent", kind.name()));
-    for name in names.chain(others.iter().chain(&closes).map(ToString::to_string)) {
+    for name in names.chain(others.iter().chain(&closes).chain(&events).map(ToString::to_string)) {
         assert!(counts.get(&name).is_some_and(|count| *count > 20), "{name} of {counts:?}");
     }
+    // Rarer: somebody has to be there who takes the call.
+    assert!(counts.get("rerouted").is_some_and(|count| *count > 2), "rerouted of {counts:?}");
 }
 
 #[test]

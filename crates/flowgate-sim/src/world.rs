@@ -3,17 +3,19 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use fastrand::Rng;
-use flowgate_event::{Account, LeaveReason, Report, Timestamp};
+use flowgate_event::{Account, Answer, Disclosure, LeaveReason, Report, Timestamp};
 use flowgate_router::{
-    Allow, Close, Disclose, Input, Join, MetaApi, Permissions, Realm, RealmConfig, RequestIds,
-    Role, Rule, SessionKey,
+    Allow, AskId, CallSettings, Close, Disclose, EventsConfig, HistoryConfig, Input, Join, MetaApi,
+    Permissions, Realm, RealmConfig, RequestIds, RetentionConfig, Role, Rule, SessionKey,
 };
 use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
 
 use crate::{
     Options, Summary,
     client::Client,
+    gate::{Decides, RoleGate},
     model::{Model, Settings},
+    said::is_true,
     shell::{Connection, Encoder, Sent, What, decode, dropped, encode},
     transcript::Transcript,
 };
@@ -24,6 +26,13 @@ const GARBAGE: &str = "not a message";
 /// The role of which the realm knows nothing.
 const UNKNOWN_ROLE: &str = "stranger";
 
+/// Retained events: few enough that some are driven out.
+pub(crate) const RETAINED_MAX: usize = 4;
+
+/// The histories of the realm: pattern, policy and limit. Their subscriptions count from 1.
+pub(crate) const HISTORIES: [(&str, MatchPolicy, usize); 2] =
+    [("com.a", MatchPolicy::Exact, 3), ("com.", MatchPolicy::Prefix, 1000)];
+
 /// Everything there is in one simulation.
 pub(crate) struct World {
     random: Rng,
@@ -32,10 +41,13 @@ pub(crate) struct World {
     model: Model,
     seats: Vec<Option<Connection>>,
     request_ids: RequestIds,
+    keeps_order: bool,
     step_count: u32,
     client_count: u64,
     input_count: u64,
     counts: BTreeMap<String, u64>,
+    /// Questions that the authorizer has not answered, some of nobody any more.
+    questions: Vec<(SessionKey, AskId)>,
     transcript: Transcript,
 }
 
@@ -45,28 +57,42 @@ impl World {
         let request_ids = if random.bool() { RequestIds::Tolerant } else { RequestIds::Sequential };
         let meta_api = if random.u8(..5) > 0 { MetaApi::Enabled } else { MetaApi::Disabled };
         let uri_check = UriCheck::Loose;
+        // Calls that wait or are given to another callee come later than others made after them.
+        let keeps_order = random.bool();
+        let mut calls = calls(&mut random);
+        if keeps_order {
+            calls.queue_limit = 0;
+        }
         let config = RealmConfig {
             name: "realm1".to_owned(),
             uri_check,
             meta_api,
             request_ids,
+            calls,
             roles: roles()
                 .into_iter()
-                .map(|(name, gate)| Role { name, gate: Box::new(gate) })
+                .map(|(name, gate)| Role { name, gate: Box::new(gate), trustlevel: None })
                 .collect(),
             agent: "simulation".to_owned(),
+            events: EventsConfig {
+                retention: RetentionConfig { limit: RETAINED_MAX, ..RetentionConfig::default() },
+                histories: HISTORIES.map(history).to_vec(),
+                ..EventsConfig::default()
+            },
         };
         let seat_count = random.u32(2..=options.client_count_max.max(2));
         Self {
             realm: Realm::new(config, random.u64(..), ()),
-            model: Model::new(Settings { uri_check, meta_api, request_ids, roles: roles() }),
+            model: Model::new(Settings { uri_check, meta_api, request_ids, calls, roles: roles() }),
             seats: (0..seat_count).map(|_| None).collect(),
             now: Timestamp::from_nanos(1_700_000_000_000_000_000),
             request_ids,
+            keeps_order,
             step_count: options.step_count,
             client_count: 0,
             input_count: 0,
             counts: BTreeMap::new(),
+            questions: Vec::new(),
             transcript: Transcript::new(),
             random,
         }
@@ -108,7 +134,11 @@ impl World {
     pub(crate) fn into_summary(self) -> Summary {
         Summary {
             input_count: self.input_count,
-            counts: self.counts,
+            counts: {
+                let seen = self.model.seen.iter();
+                let seen = seen.map(|(name, count)| ((*name).to_owned(), *count));
+                self.counts.into_iter().chain(seen).collect()
+            },
             transcript_hash: self.transcript.hash(),
         }
     }
@@ -120,6 +150,14 @@ impl World {
     /// One random thing, at a random place.
     fn step(&mut self) -> Result<(), String> {
         self.now = self.now.after(Duration::from_micros(self.random.u64(..1000)));
+        if self.realm.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+            self.handle(Input::Tick)?;
+        }
+        if !self.questions.is_empty() && self.random.u8(..4) == 0 {
+            let place = self.random.usize(..self.questions.len());
+            let answer = self.random_answer();
+            self.answer(place, answer)?;
+        }
         let index = self.random.usize(..self.seats.len());
         let Some(connection) = &mut self.seats[index] else {
             return if self.random.u8(..4) == 0 { self.join(index) } else { Ok(()) };
@@ -150,10 +188,33 @@ impl World {
         }
     }
 
+    fn random_answer(&mut self) -> Answer {
+        match self.random.u8(..8) {
+            0 => Answer::Deny,
+            1 => Answer::Fail,
+            2 => Answer::Admit(Disclosure::Never),
+            3..=4 => Answer::Admit(Disclosure::Always),
+            _ => Answer::Admit(Disclosure::OnRequest),
+        }
+    }
+
+    /// The authorizer answers a question, perhaps too late; seldom it does so twice.
+    fn answer(&mut self, place: usize, answer: Answer) -> Result<(), String> {
+        let (session, ask) = self.questions[place];
+        if self.random.u8(..8) > 0 {
+            self.questions.swap_remove(place);
+        }
+        self.handle(Input::Answer { session, ask, answer })
+    }
+
     /// Delivers everything, answers every invocation, and closes what is to be closed.
     fn settle(&mut self) -> Result<(), String> {
         loop {
-            let mut is_idle = true;
+            let mut is_idle = self.questions.is_empty();
+            while !self.questions.is_empty() {
+                let answer = self.random_answer();
+                self.answer(0, answer)?;
+            }
             for index in 0..self.seats.len() {
                 while let Some(connection) = &self.seats[index] {
                     if connection.inbound.is_empty() && connection.outbound.is_empty() {
@@ -182,10 +243,13 @@ impl World {
 
     fn join(&mut self, index: usize) -> Result<(), String> {
         self.client_count += 1;
-        let client = Client::new(&mut self.random, self.client_count, self.request_ids);
+        let mut client = Client::new(&mut self.random, self.client_count, self.request_ids);
+        client.keeps_order = self.keeps_order;
+        client.features.callee_call_reroute &= !self.keeps_order;
         let authrole = match self.random.u8(..12) {
             0 => UNKNOWN_ROLE,
-            1..=4 => "limited",
+            1..=3 => "limited",
+            4..=6 => "asking",
             _ => "all",
         };
         let join = Join {
@@ -258,7 +322,7 @@ impl World {
     fn handle_one(&mut self, input: Input<'_>) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
         self.input_count += 1;
         self.note_input(&input);
-        self.model.predict(&input);
+        self.model.predict(self.now, &input);
         let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None };
         self.realm.handle(self.now, input, &mut encoder);
         let Encoder { sent, fault, .. } = encoder;
@@ -274,6 +338,9 @@ impl World {
         self.model.judge(said)?;
         let lost = self.enqueue(sent)?;
         self.realm.check_invariants()?;
+        if self.realm.next_deadline() != self.model.next_deadline() {
+            return Err(format!("the next deadline is {:?}", self.realm.next_deadline()));
+        }
         if self.realm.session_count() != self.model.open_count() {
             return Err(format!("{} open sessions", self.realm.session_count()));
         }
@@ -286,6 +353,11 @@ impl World {
         for Sent { to, what } in sent {
             let Some(connection) = &mut self.seats[to.0 as usize] else { continue };
             match what {
+                What::Ask { ask, .. } => {
+                    *self.counts.entry("ask".to_owned()).or_default() += 1;
+                    self.questions.push((to, ask));
+                    self.model.heard_question(to, ask);
+                }
                 What::Close(how) => {
                     connection.closing = Some(how);
                     let kind = if how == Close::Session { "session" } else { "connection" };
@@ -295,6 +367,9 @@ impl World {
                     let message = decode(connection.client.format, &bytes)?;
                     let name = message.message_type().name();
                     *self.counts.entry(format!("{name} sent")).or_default() += 1;
+                    if let Some(name) = noteworthy(&message) {
+                        *self.counts.entry(name.to_owned()).or_default() += 1;
+                    }
                     if let Message::Welcome(welcome) = &message {
                         self.model.welcome(to, welcome.session)?;
                     }
@@ -326,6 +401,10 @@ impl World {
             Input::Leave { session, reason, .. } => {
                 ("leave".to_owned(), format!("{} {}", session.0, reason.name()))
             }
+            Input::Answer { session, ask, answer } => {
+                ("answer".to_owned(), format!("{} {ask:?} {answer:?}", session.0))
+            }
+            Input::Tick => ("tick".to_owned(), String::new()),
             Input::Shutdown => ("shutdown".to_owned(), String::new()),
         };
         self.transcript.line(&format!("{} {name} {text}", self.input_count));
@@ -352,23 +431,61 @@ impl World {
     }
 }
 
+/// What a message is beside its type, where a simulation without it would say less.
+fn noteworthy(message: &Message<'_>) -> Option<&'static str> {
+    match message {
+        Message::Event(event) if is_true(&event.details, "retained") => Some("retained event"),
+        Message::Event(event) if event.details.get("ppt_scheme").is_some() => {
+            Some("event with passthru")
+        }
+        Message::Unsubscribed(unsubscribed) if unsubscribed.request.is_none() => {
+            Some("subscription revoked")
+        }
+        Message::Result(result) => {
+            let (events, kwargs) = result.payload.decode();
+            let (key, _) = kwargs.first()?;
+            (key == "is_limit_reached" && !events.is_empty()).then_some("history read")
+        }
+        _ => None,
+    }
+}
+
+fn history((pattern, policy, limit): (&str, MatchPolicy, usize)) -> HistoryConfig {
+    HistoryConfig { pattern: pattern.to_owned(), policy, limit, records: Vec::new() }
+}
+
 fn key(index: usize) -> SessionKey {
     SessionKey(u32::try_from(index).unwrap_or(u32::MAX))
 }
 
-/// A role that may do everything, and one with rules of all kinds.
-fn roles() -> Vec<(String, Permissions)> {
+/// Limits that calls reach, or none.
+fn calls(random: &mut Rng) -> CallSettings {
+    let queue_limit = random.usize(..4);
+    let mut limit =
+        |milliseconds| random.bool().then(|| Duration::from_millis(random.u64(1..milliseconds)));
+    CallSettings { default_timeout: limit(200), max_timeout: limit(100), queue_limit }
+}
+
+/// A role that may do everything, one with rules of all kinds, and one with a slow authorizer.
+fn roles() -> Vec<(String, RoleGate)> {
+    let always = |always| if always { Disclosure::Always } else { Disclosure::OnRequest };
     let rule = |policy, pattern: &str, allow, publisher: bool| Rule {
         pattern: pattern.to_owned(),
         policy,
         allow,
-        disclose: Disclose { caller: !publisher, publisher },
+        disclose: Disclose { caller: always(!publisher), publisher: always(publisher) },
     };
     let limited = Permissions::new([
         rule(MatchPolicy::Prefix, "com.", Allow { register: false, ..Allow::ALL }, false),
         rule(MatchPolicy::Wildcard, "com.a.", Allow::ALL, true),
         rule(MatchPolicy::Exact, "com.ab", Allow { subscribe: true, ..Allow::default() }, false),
     ]);
-    let all = Permissions::allow_all(Disclose::default());
-    vec![("all".to_owned(), all), ("limited".to_owned(), limited)]
+    let all = || Permissions::allow_all(Disclose::default());
+    let role =
+        |name: &str, permissions, decides| (name.to_owned(), RoleGate { permissions, decides });
+    vec![
+        role("all", all(), Decides::Alone),
+        role("limited", limited, Decides::Alone),
+        role("asking", all(), Decides::WithAuthorizer),
+    ]
 }

@@ -47,6 +47,6 @@ pub use message::{
     Interrupt, Invocation, Message, MessageType, Publish, Published, Register, Registered, Result,
     Subscribe, Subscribed, Unregister, Unregistered, Unsubscribe, Unsubscribed, Welcome, Yield,
 };
-pub use payload::Payload;
+pub use payload::{OwnedPayload, Payload};
 pub use uri::{MatchPolicy, Uri, UriCheck};
 pub use value::{Entry, Value};

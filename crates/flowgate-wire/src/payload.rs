@@ -47,6 +47,33 @@ impl TailCount {
     }
 }
 
+/// A payload that outlives the frame it came in, still encoded.
+#[derive(Debug, Clone)]
+pub struct OwnedPayload(OwnedRepr);
+
+#[derive(Debug, Clone)]
+enum OwnedRepr {
+    None,
+    Raw { format: Format, count: TailCount, bytes: Box<[u8]> },
+    Values { args: Vec<Value<'static>>, kwargs: Vec<Entry<'static>> },
+}
+
+impl OwnedPayload {
+    /// The payload, to be sent.
+    #[must_use]
+    pub fn as_payload(&self) -> Payload<'_> {
+        Payload(match &self.0 {
+            OwnedRepr::None => PayloadRepr::None,
+            OwnedRepr::Raw { format, count, bytes } => {
+                PayloadRepr::Raw { format: *format, count: *count, bytes }
+            }
+            OwnedRepr::Values { args, kwargs } => {
+                PayloadRepr::Values { args: Items::Borrowed(args), kwargs: Items::Borrowed(kwargs) }
+            }
+        })
+    }
+}
+
 impl<'a> Payload<'a> {
     /// No payload.
     pub const EMPTY: Self = Self(PayloadRepr::None);
@@ -83,6 +110,26 @@ impl<'a> Payload<'a> {
             PayloadRepr::Raw { format, bytes, .. } => Some((*format, bytes)),
             PayloadRepr::None | PayloadRepr::Values { .. } => None,
         }
+    }
+
+    /// A copy that outlives the frame. Cost: one allocation for a received payload.
+    #[must_use]
+    pub fn to_owned(&self) -> OwnedPayload {
+        OwnedPayload(match &self.0 {
+            PayloadRepr::None => OwnedRepr::None,
+            PayloadRepr::Raw { format, count, bytes } => {
+                OwnedRepr::Raw { format: *format, count: *count, bytes: (*bytes).into() }
+            }
+            PayloadRepr::Values { args, kwargs } => OwnedRepr::Values {
+                args: args.iter().cloned().map(Value::into_owned).collect(),
+                kwargs: kwargs
+                    .iter()
+                    .map(|(key, value)| {
+                        (key.clone().into_owned().into(), value.clone().into_owned())
+                    })
+                    .collect(),
+            },
+        })
     }
 
     /// About how many octets the payload takes when it is encoded; exact for a received payload

@@ -101,6 +101,11 @@ fn autobahn_python(cases: &mut Vec<Case>) {
         for ((transport, address), format) in TRANSPORTS.into_iter().zip(FORMATS) {
             cases.push(
                 case(&format!("session-meta/{transport}/{format}"), "session_meta.py")
+                    .with("--url", address.clone())
+                    .with("--format", format),
+            );
+            cases.push(
+                case(&format!("session-ends/{transport}/{format}"), "session_ends.py")
                     .with("--url", address)
                     .with("--format", format),
             );

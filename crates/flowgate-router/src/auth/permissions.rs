@@ -31,13 +31,13 @@ pub struct Allow {
     pub subscribe: bool,
 }
 
-/// Whom a [`Rule`] discloses without being asked; nobody unless it says so.
+/// Whom a [`Rule`] discloses; those who ask for it unless it says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disclose {
     /// The caller, to the callee.
-    pub caller: bool,
+    pub caller: Disclosure,
     /// The publisher, to the subscribers.
-    pub publisher: bool,
+    pub publisher: Disclosure,
 }
 
 /// The rules of one role: the [`Gate`] that a node configuration describes.
@@ -98,12 +98,11 @@ impl Allow {
 
 impl Disclose {
     fn disclosure(self, action: GateAction) -> Disclosure {
-        let always = match action {
+        match action {
             GateAction::Call => self.caller,
             GateAction::Publish => self.publisher,
-            GateAction::Register | GateAction::Subscribe => false,
-        };
-        if always { Disclosure::Always } else { Disclosure::OnRequest }
+            GateAction::Register | GateAction::Subscribe => Disclosure::OnRequest,
+        }
     }
 }
 

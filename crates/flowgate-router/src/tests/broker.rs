@@ -3,6 +3,7 @@
 use flowgate_wire::UriCheck;
 
 use super::{Setup, check, check_with};
+use crate::MetaApi;
 
 /// "Subscribing", "Publishing and Events": the subscribers get the event, without a reply to the
 /// publisher unless it asks.
@@ -246,7 +247,9 @@ fn the_gate_is_asked_about_topics() {
 /// "URIs": loose by default; patterns may have empty components where their policy says so.
 #[test]
 fn invalid_topics_are_refused() {
-    check(
+    let meta_api = MetaApi::Disabled;
+    check_with(
+        &Setup { meta_api, ..Setup::default() },
         r#"
         join a
         a< [2,*

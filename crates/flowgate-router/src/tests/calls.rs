@@ -1,6 +1,9 @@
 //! "Calling and Invocations", and the advanced features of calls.
 
-use super::check;
+use std::time::Duration;
+
+use super::{Setup, check, check_with};
+use crate::CallSettings;
 
 #[test]
 fn a_call_gets_the_result_or_the_error_of_its_callee() {
@@ -108,6 +111,10 @@ fn options_of_call_are_checked() {
         a< [8,48,2,{},"wamp.error.invalid_argument",["option \"disclose_me\" is not a boolean"]]
         a> [48,3,{"receive_progress":1},"com.x"]
         a< [8,48,3,{},"wamp.error.invalid_argument",*
+        a> [48,5,{"timeout":"5"},"com.x"]
+        a< [8,48,5,{},"wamp.error.invalid_argument",["option \"timeout\" is not a number of milliseconds"]]
+        a> [48,6,{"timeout":-5},"com.x"]
+        a< [8,48,6,{},"wamp.error.invalid_argument",*
         a> [48,4,{"receive_progress":null,"timeout":5,"unknown":{}},"com.x"]
         a< [68,1,1,{}]
         "#,
@@ -373,6 +380,220 @@ fn what_is_too_large_ends_the_call() {
         toolarge b ERROR 4
         b< [8,48,4,{},"wamp.error.payload_size_exceeded",*
         ! undeliverable $b ERROR
+        "#,
+    );
+}
+
+/// "Caller Identification": the callee may ask for it, and the configuration may forbid it.
+#[test]
+fn a_callee_can_ask_who_calls_unless_the_configuration_forbids_it() {
+    check(
+        r#"
+        join a
+        a< [2,*
+        join b
+        b< [2,*
+        a> [64,1,{"disclose_caller":true},"com.x"]
+        a< [65,1,1]
+        b> [48,1,{},"com.x"]
+        a< [68,1,1,{"caller":$b,"caller_authid":"b","caller_authrole":"anonymous"}]
+        a> [64,2,{"disclose_caller":true},"com.hidden"]
+        a< [65,2,2]
+        b> [48,2,{},"com.hidden"]
+        a< [68,2,2,{}]
+        b> [48,3,{"disclose_me":true},"com.hidden"]
+        b< [8,48,3,{},"wamp.error.option_disallowed.disclose_me",["the router does not disclose who calls or publishes \"com.hidden\""]]
+        "#,
+    );
+}
+
+/// "Call Trust Levels": that of the caller's role.
+#[test]
+fn an_invocation_tells_the_trust_level_of_the_callers_role() {
+    check(
+        r#"
+        join a
+        a< [2,*
+        join b trusted
+        b< [2,*
+        a> [64,1,{},"com.x"]
+        a< [65,1,1]
+        b> [48,1,{},"com.x"]
+        a< [68,1,1,{"trustlevel":3}]
+        a> [48,2,{},"com.x"]
+        a< [68,2,1,{}]
+        "#,
+    );
+}
+
+/// "Call Timeouts", by the callee: if it has announced and asked for it.
+#[test]
+fn a_timeout_is_forwarded_to_a_callee_that_looks_after_it() {
+    check(
+        r#"
+        join a timeout
+        a< [2,*
+        join b
+        b< [2,*
+        a> [64,1,{"forward_timeout":true},"com.x"]
+        a< [65,1,1]
+        a> [64,2,{},"com.y"]
+        a< [65,2,2]
+        b> [64,1,{"forward_timeout":true},"com.z"]
+        b< [65,1,3]
+        b> [48,2,{"timeout":10},"com.x"]
+        a< [68,1,1,{"timeout":10}]
+        pass 100ms
+        a> [8,68,1,{},"wamp.error.timeout"]
+        b< [8,48,2,{},"wamp.error.timeout"]
+        b> [48,3,{"timeout":10},"com.y"]
+        a< [68,2,2,{}]
+        a> [48,3,{"timeout":10},"com.z"]
+        b< [68,1,3,{}]
+        pass 10ms
+        b< [8,48,3,{},"wamp.error.timeout",*
+        a< [8,48,3,{},"wamp.error.timeout",*
+        "#,
+    );
+}
+
+/// The longest time of the realm counts for those who look after timeouts themselves, too.
+#[test]
+fn a_forwarded_timeout_is_limited_by_the_realm() {
+    let max_timeout = Some(Duration::from_millis(50));
+    let calls = CallSettings { max_timeout, ..CallSettings::default() };
+    check_with(
+        &Setup { calls, ..Setup::default() },
+        r#"
+        join a timeout
+        a< [2,*
+        a> [64,1,{"forward_timeout":true},"com.x"]
+        a< [65,1,1]
+        a> [48,2,{"timeout":80},"com.x"]
+        a< [68,1,1,{"timeout":50}]
+        pass 50ms
+        a< [8,48,2,{},"wamp.error.timeout",*
+        "#,
+    );
+}
+
+/// "Call Timeouts", by the dealer: milliseconds from the CALL to the answer.
+#[test]
+fn a_call_that_is_not_answered_in_time_ends_with_a_timeout() {
+    check(
+        r#"
+        join a canceling
+        a< [2,*
+        join b
+        b< [2,*
+        a> [64,1,{},"com.x"]
+        a< [65,1,1]
+        b> [48,1,{"timeout":100},"com.x"]
+        a< [68,1,1,{}]
+        b> [48,2,{"timeout":50},"com.x"]
+        a< [68,2,1,{}]
+        b> [48,3,{"timeout":0},"com.x"]
+        a< [68,3,1,{}]
+        b> [48,4,{"timeout":60},"com.x"]
+        a< [68,4,1,{}]
+        pass 49ms
+        a> [70,4,{}]
+        b< [50,4,{}]
+        pass 2ms
+        a< [69,2,{"mode":"killnowait"}]
+        b< [8,48,2,{},"wamp.error.timeout",["the callee did not answer within 50 ms"]]
+        a> [70,2,{}]
+        pass 1000ms
+        a< [69,1,{"mode":"killnowait"}]
+        b< [8,48,1,{},"wamp.error.timeout",["the callee did not answer within 100 ms"]]
+        a> [70,3,{}]
+        b< [50,3,{}]
+        "#,
+    );
+}
+
+/// The cancel mode is `skip` then: there is no INTERRUPT for who cannot be interrupted, nor a
+/// second one for who has been.
+#[test]
+fn a_timeout_interrupts_only_who_can_be_interrupted_and_is_not() {
+    check(
+        r#"
+        join a
+        a< [2,*
+        join b canceling
+        b< [2,*
+        a> [64,1,{},"com.x"]
+        a< [65,1,1]
+        b> [64,1,{},"com.y"]
+        b< [65,1,2]
+        b> [48,2,{"timeout":10},"com.x"]
+        a< [68,1,1,{}]
+        a> [48,2,{"timeout":20},"com.y"]
+        b< [68,1,2,{}]
+        a> [49,2,{"mode":"kill"}]
+        b< [69,1,{"mode":"kill"}]
+        pass 20ms
+        b< [8,48,2,{},"wamp.error.timeout",*
+        a< [8,48,2,{},"wamp.error.timeout",*
+        "#,
+    );
+}
+
+/// "Progressive Call Results", timeouts: the time counts from each result.
+#[test]
+fn progressive_results_let_the_time_of_a_call_begin_anew() {
+    check(
+        r#"
+        join a canceling progress
+        a< [2,*
+        join b
+        b< [2,*
+        a> [64,1,{},"com.x"]
+        a< [65,1,1]
+        b> [48,1,{"timeout":100,"receive_progress":true},"com.x"]
+        a< [68,1,1,{"receive_progress":true}]
+        pass 90ms
+        a> [70,1,{"progress":true}]
+        b< [50,1,{"progress":true}]
+        pass 90ms
+        a> [70,1,{"progress":true}]
+        b< [50,1,{"progress":true}]
+        pass 100ms
+        a< [69,1,{"mode":"killnowait"}]
+        b< [8,48,1,{},"wamp.error.timeout",*
+        "#,
+    );
+}
+
+#[test]
+fn the_realm_has_a_default_and_a_longest_timeout() {
+    let default_timeout = Some(Duration::from_millis(30));
+    let max_timeout = Some(Duration::from_millis(50));
+    let calls = CallSettings { default_timeout, max_timeout, ..CallSettings::default() };
+    check_with(
+        &Setup { calls, ..Setup::default() },
+        r#"
+        join a
+        a< [2,*
+        join b
+        b< [2,*
+        a> [64,1,{},"com.x"]
+        a< [65,1,1]
+        b> [48,1,{},"com.x"]
+        a< [68,1,1,{}]
+        b> [48,2,{"timeout":0},"com.x"]
+        a< [68,2,1,{}]
+        b> [48,3,{"timeout":40},"com.x"]
+        a< [68,3,1,{}]
+        b> [48,4,{"timeout":500},"com.x"]
+        a< [68,4,1,{}]
+        pass 30ms
+        b< [8,48,1,{},"wamp.error.timeout",*
+        pass 10ms
+        b< [8,48,3,{},"wamp.error.timeout",*
+        pass 10ms
+        b< [8,48,2,{},"wamp.error.timeout",*
+        b< [8,48,4,{},"wamp.error.timeout",*
         "#,
     );
 }

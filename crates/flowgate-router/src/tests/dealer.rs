@@ -92,13 +92,19 @@ fn options_of_register_are_checked() {
         a< [2,*
         a> [64,1,{"match":"foo"},"com.x"]
         a< [8,64,1,{},"wamp.error.invalid_argument",*
-        a> [64,2,{"invoke":"roundrobin"},"com.x"]
-        a< [8,64,2,{},"wamp.error.option_not_allowed",["option \"invoke\" can only be \"single\""]]
+        a> [64,2,{"concurrency":0},"com.x"]
+        a< [8,64,2,{},"wamp.error.invalid_argument",["option \"concurrency\" is not a number of calls, at least 1"]]
+        a> [64,6,{"disclose_caller":1},"com.x"]
+        a< [8,64,6,{},"wamp.error.invalid_argument",*
+        a> [64,7,{"forward_timeout":1},"com.x"]
+        a< [8,64,7,{},"wamp.error.invalid_argument",*
+        a> [64,8,{"force_reregister":"no"},"com.x"]
+        a< [8,64,8,{},"wamp.error.invalid_argument",*
         a> [64,3,{"invoke":"foo"},"com.x"]
         a< [8,64,3,{},"wamp.error.invalid_argument",["option \"invoke\" is not an invocation policy"]]
         a> [64,4,{"invoke":5},"com.x"]
         a< [8,64,4,{},"wamp.error.invalid_argument",*
-        a> [64,5,{"invoke":null,"unknown":{}},"com.x"]
+        a> [64,5,{"invoke":null,"concurrency":null,"unknown":{}},"com.x"]
         a< [65,5,1]
         "#,
     );

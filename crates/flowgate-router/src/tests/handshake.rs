@@ -9,7 +9,7 @@ fn judge(policy: &AuthPolicy, message: &str) -> String {
     let message = Message::decode(Format::Json, message.as_bytes(), &Limits::default());
     match policy.judge(&message.expect("the script's messages are valid")) {
         HandshakeStep::Join(accepted) => {
-            let ClientFeatures { callee_call_canceling, callee_progressive_call_results } =
+            let ClientFeatures { callee_call_canceling, callee_progressive_call_results, .. } =
                 accepted.features;
             format!(
                 "join {} {} {} {} {} {callee_call_canceling} {callee_progressive_call_results}",
@@ -22,6 +22,38 @@ fn judge(policy: &AuthPolicy, message: &str) -> String {
         }
         HandshakeStep::Refuse(refusal) => format!("refuse {} {}", refusal.reason, refusal.message),
         HandshakeStep::Close => "close".to_owned(),
+    }
+}
+
+/// Each feature is taken from its own role, and changes nothing else.
+#[test]
+fn features_are_those_of_the_role_that_announces_them() {
+    type Set = fn(&mut ClientFeatures);
+    let features: [(&str, &str, Set); 9] = [
+        ("callee", "call_canceling", |all| all.callee_call_canceling = true),
+        ("callee", "progressive_call_results", |all| all.callee_progressive_call_results = true),
+        ("callee", "progressive_call_invocations", |all| {
+            all.callee_progressive_call_invocations = true;
+        }),
+        ("callee", "call_timeout", |all| all.callee_call_timeout = true),
+        ("callee", "call_reroute", |all| all.callee_call_reroute = true),
+        ("callee", "registration_revocation", |all| all.callee_registration_revocation = true),
+        ("callee", "payload_passthru_mode", |all| all.callee_payload_passthru_mode = true),
+        ("caller", "progressive_call_invocations", |all| {
+            all.caller_progressive_call_invocations = true;
+        }),
+        ("caller", "payload_passthru_mode", |all| all.caller_payload_passthru_mode = true),
+    ];
+    for (role, feature, set) in features {
+        let hello =
+            format!(r#"[1,"realm1",{{"roles":{{"{role}":{{"features":{{"{feature}":true}}}}}}}}]"#);
+        let message = Message::decode(Format::Json, hello.as_bytes(), &Limits::default()).unwrap();
+        let HandshakeStep::Join(accepted) = policy(AuthOffer::Everyone).judge(&message) else {
+            panic!("{hello} is refused");
+        };
+        let mut expected = ClientFeatures::default();
+        set(&mut expected);
+        assert_eq!(accepted.features, expected, "for {hello}");
     }
 }
 
@@ -55,6 +87,26 @@ fn hello_joins() {
         r#"[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"]}]"#,
         &format!("{joined} false false"),
     );
+}
+
+/// A feature counts where its role announces it.
+#[test]
+fn features_of_publishers_and_subscribers_are_noted() {
+    let features = |roles: &str| {
+        let hello = format!(r#"[1,"realm1",{{"roles":{roles}}}]"#);
+        let message = Message::decode(Format::Json, hello.as_bytes(), &Limits::default());
+        match policy(AuthOffer::Everyone).judge(&message.expect("a valid HELLO")) {
+            HandshakeStep::Join(accepted) => accepted.features,
+            step @ (HandshakeStep::Refuse(_) | HandshakeStep::Close) => panic!("{step:?}"),
+        }
+    };
+    let both = r#"{"features":{"payload_passthru_mode":true,"subscription_revocation":true}}"#;
+    let publisher = features(&format!(r#"{{"publisher":{both}}}"#));
+    assert!(publisher.publisher_payload_passthru_mode);
+    assert!(!publisher.subscriber_subscription_revocation);
+    let subscriber = features(&format!(r#"{{"subscriber":{both}}}"#));
+    assert!(!subscriber.publisher_payload_passthru_mode);
+    assert!(subscriber.subscriber_subscription_revocation);
 }
 
 #[test]

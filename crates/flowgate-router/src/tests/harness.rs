@@ -8,16 +8,18 @@
 use std::{fmt::Write as _, time::Duration};
 
 use flowgate_event::{
-    Account, Disclosure, Event, EventKind, Gate, GateRequest, LeaveReason, Observer, Report,
-    Timestamp, Verdict,
+    Account, Answer, Disclosure, Event, EventKind, Gate, GateRequest, LeaveReason, Observer,
+    Report, Timestamp, Verdict,
 };
 use flowgate_wire::{
-    Format, Limits, Message, MessageType, PublicationId, RequestId, SessionId, UriCheck, Value,
+    Format, Limits, MatchPolicy, Message, MessageType, PublicationId, RequestId, SessionId,
+    UriCheck, Value,
 };
 
 use crate::{
-    Action, ClientFeatures, Close, Input, Join, MetaApi, Outbox, Realm, RealmConfig, RequestIds,
-    Role, SessionKey, Traffic,
+    Action, AskId, CallSettings, ClientFeatures, Close, EventsConfig, HistoryConfig, Input, Join,
+    MetaApi, Outbox, Realm, RealmConfig, RequestIds, RetentionConfig, Role, SessionKey, Traffic,
+    TrustLevel,
 };
 
 /// The realm that a script runs against.
@@ -26,9 +28,15 @@ pub(super) struct Setup {
     pub(super) uri_check: UriCheck,
     pub(super) meta_api: MetaApi,
     pub(super) request_ids: RequestIds,
+    pub(super) calls: CallSettings,
+    pub(super) retention: RetentionConfig,
+    /// Patterns, policies and limits.
+    pub(super) histories: &'static [(&'static str, MatchPolicy, usize)],
 }
 
-/// Denies what has `secret` in it, and discloses for what has `disclosed` in it.
+/// Denies what has `secret` in it, discloses for what has `disclosed` in it, never discloses for
+/// what has `hidden` in it, and asks about what has `asked` in it, and about everything for the role
+/// `careful`, for a second.
 struct TestGate;
 
 impl Gate for TestGate {
@@ -37,6 +45,10 @@ impl Gate for TestGate {
             Verdict::Deny
         } else if request.uri.contains("disclosed") {
             Verdict::Admit(Disclosure::Always)
+        } else if request.uri.contains("hidden") {
+            Verdict::Admit(Disclosure::Never)
+        } else if request.uri.contains("asked") || request.authrole == "careful" {
+            Verdict::Ask { within: Duration::from_secs(1) }
         } else {
             Verdict::Admit(Disclosure::OnRequest)
         }
@@ -47,12 +59,15 @@ impl Gate for TestGate {
 ///
 /// `a< [...]` is a message to `a`; a fan-out is one line for each receiver, `a<stats` if its
 /// traffic is statistics. `a closed session` and `a closed connection` end a session.
-/// `! ...` is an event that the observer was told.
+/// `! ...` is an event that the observer was told. `a asks to call com.x` is a question to an
+/// authorizer.
 #[derive(Default)]
 struct Transcript {
     names: Vec<Named>,
     publications: Vec<PublicationId>,
     lines: Vec<String>,
+    /// The questions, each with the session that waits for its answer.
+    asks: Vec<(SessionKey, AskId)>,
 }
 
 struct Named {
@@ -109,6 +124,9 @@ impl Transcript {
 
     fn with_ids(&self, text: &str) -> String {
         let mut text = text.to_owned();
+        for (place, publication) in self.publications.iter().enumerate().rev() {
+            text = text.replace(&format!("$p{}", place + 1), &publication.to_string());
+        }
         for named in self.names.iter().rev() {
             if let Some(id) = named.id {
                 text = text.replace(&format!("${}", named.name), &id.to_string());
@@ -128,6 +146,12 @@ impl Outbox for Transcript {
                     assert!(!to[..place].contains(receiver), "a receiver is listed once");
                     self.message(*receiver, &message, traffic);
                 }
+            }
+            Action::Ask { session, ask, request } => {
+                self.asks.push((session, ask));
+                let GateRequest { authid, action, uri, .. } = request;
+                assert_eq!(authid, self.name(session));
+                self.lines.push(format!("{authid} asks to {} {uri}", action.name()));
             }
             Action::Close { session, how } => {
                 let what = match how {
@@ -176,6 +200,7 @@ impl Observer for Log {
 
 struct World {
     realm: Realm<Log>,
+    now: Timestamp,
     transcript: Transcript,
     joined: Vec<SessionKey>,
     next_key: u32,
@@ -185,6 +210,7 @@ impl World {
     fn new(setup: &Setup) -> Self {
         Self {
             realm: Realm::new(config(setup), 1, Log::default()),
+            now: Timestamp::from_nanos(1_000),
             transcript: Transcript::default(),
             joined: Vec::new(),
             next_key: 0,
@@ -192,12 +218,23 @@ impl World {
     }
 
     fn handle(&mut self, input: Input<'_>) {
-        self.realm.handle(Timestamp::from_nanos(1_000), input, &mut self.transcript);
+        self.realm.handle(self.now, input, &mut self.transcript);
         for event in std::mem::take(&mut self.realm.observer_mut().lines) {
             let line = self.transcript.with_names(event);
             self.transcript.lines.push(line);
         }
         self.realm.check_invariants().expect("all indexes agree");
+    }
+
+    /// Lets time pass, and tells the realm when a moment has come that it waits for.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now.after(time);
+        while let Some(deadline) = self.realm.next_deadline().filter(|deadline| *deadline <= end) {
+            self.now = deadline;
+            self.handle(Input::Tick);
+            assert_ne!(self.realm.next_deadline(), Some(deadline), "the deadline is over");
+        }
+        self.now = end;
     }
 
     fn join(&mut self, words: &[&str]) {
@@ -214,6 +251,21 @@ impl World {
             match *property {
                 "canceling" => join.features.callee_call_canceling = true,
                 "progress" => join.features.callee_progressive_call_results = true,
+                "parts" => {
+                    join.features.caller_progressive_call_invocations = true;
+                    join.features.callee_progressive_call_invocations = true;
+                }
+                "timeout" => join.features.callee_call_timeout = true,
+                "reroute" => join.features.callee_call_reroute = true,
+                "revocation" => {
+                    join.features.callee_registration_revocation = true;
+                    join.features.subscriber_subscription_revocation = true;
+                }
+                "passthru" => {
+                    join.features.caller_payload_passthru_mode = true;
+                    join.features.callee_payload_passthru_mode = true;
+                    join.features.publisher_payload_passthru_mode = true;
+                }
                 role => join.authrole = role.to_owned(),
             }
         }
@@ -234,15 +286,35 @@ impl World {
 }
 
 pub(super) fn config(setup: &Setup) -> RealmConfig {
-    let role = |name: &str| Role { name: name.to_owned(), gate: Box::new(TestGate) };
+    let role = |name: &str, trustlevel| Role {
+        name: name.to_owned(),
+        gate: Box::new(TestGate),
+        trustlevel,
+    };
     RealmConfig {
         name: "realm1".to_owned(),
         uri_check: setup.uri_check,
         meta_api: setup.meta_api,
         request_ids: setup.request_ids,
-        roles: vec![role("anonymous"), role("backend")],
+        calls: setup.calls,
+        roles: vec![
+            role("anonymous", None),
+            role("backend", None),
+            role("trusted", Some(TrustLevel(3))),
+            role("careful", None),
+        ],
         agent: "Flowgate".to_owned(),
+        events: EventsConfig {
+            retention: setup.retention,
+            histories: setup.histories.iter().map(history_config).collect(),
+            ..EventsConfig::default()
+        },
     }
+}
+
+fn history_config((pattern, policy, limit): &(&str, MatchPolicy, usize)) -> HistoryConfig {
+    let (pattern, policy, limit) = ((*pattern).to_owned(), *policy, *limit);
+    HistoryConfig { pattern, policy, limit, records: Vec::new() }
 }
 
 pub(super) fn join(session: SessionKey, authid: Option<String>) -> Join {
@@ -307,10 +379,12 @@ pub(super) fn report(last: bool) -> Report {
 
 /// Runs a line if it is an input.
 ///
-/// `join a [canceling] [progress] [ROLE]` or `join a at KEY` · `a> [...]` is a message from `a` ·
+/// `join a [canceling] [progress] [parts] [timeout] [reroute] [revocation] [passthru] [ROLE]` or `join a at KEY` · `a> [...]` is a message from `a` ·
 /// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST]` is a message
 /// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
-/// the last window · `shutdown` · `observe sessions` shows joining and leaving as events.
+/// the last window · `answer N admit|disclose|deny|fail` answers the question of that number, from 1
+/// · `pass 30ms` lets time pass · `shutdown` · `observe sessions` shows joining and leaving as
+/// events.
 fn run_input(world: &mut World, line: &str) -> bool {
     if let Some((from, text)) = line.split_once("> ").filter(|(from, _)| !from.contains(' ')) {
         world.message(from, text);
@@ -331,6 +405,18 @@ fn run_input(world: &mut World, line: &str) -> bool {
             let request = request.map(|id| RequestId::new(id).expect("a request identifier"));
             world.handle(Input::Undeliverable { session, message, request });
         }
+        ["answer", number, answer] => {
+            let index = number.parse::<usize>().expect("a number") - 1;
+            let (session, ask) = world.transcript.asks[index];
+            let answer = match answer {
+                "admit" => Answer::Admit(Disclosure::OnRequest),
+                "disclose" => Answer::Admit(Disclosure::Always),
+                "deny" => Answer::Deny,
+                "fail" => Answer::Fail,
+                other => panic!("{other} is no answer"),
+            };
+            world.handle(Input::Answer { session, ask, answer });
+        }
         ["stats", name] => {
             let session = world.transcript.key(name);
             world.handle(Input::Stats { session, report: report(false) });
@@ -338,6 +424,13 @@ fn run_input(world: &mut World, line: &str) -> bool {
         ["leave", name, ref stats @ ..] => {
             let report = (*stats == ["stats"]).then(|| report(true));
             world.leave(world.transcript.key(name), LeaveReason::TransportLost, report);
+        }
+        ["pass", time] => {
+            let milliseconds = time.strip_suffix("ms").and_then(|number| number.parse().ok());
+            world.pass(Duration::from_millis(milliseconds.expect("a number of milliseconds")));
+        }
+        ["time", nanos] => {
+            world.now = Timestamp::from_nanos(nanos.parse().expect("nanoseconds"));
         }
         ["shutdown"] => world.handle(Input::Shutdown),
         ["observe", "sessions"] => world.realm.observer_mut().wants_sessions = true,

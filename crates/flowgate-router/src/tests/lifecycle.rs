@@ -2,30 +2,52 @@
 
 use std::fmt::Write as _;
 
-use flowgate_wire::Value;
+use flowgate_wire::{MatchPolicy, Value};
 
 use super::{
     Setup, check, check_with,
     harness::{join_random, welcome_details},
 };
-use crate::{MetaApi, Realm};
+use crate::{MetaApi, Realm, RetentionConfig};
 
 #[test]
 fn welcome_says_who_the_session_is_and_what_works() {
-    let broker = ["pattern_based_subscription", "publisher_exclusion", "publisher_identification"];
+    let broker = [
+        "pattern_based_subscription",
+        "payload_passthru_mode",
+        "publisher_exclusion",
+        "publisher_identification",
+        "shareded_subscriptions",
+        "subscriber_blackwhite_listing",
+    ];
     let dealer = [
         "call_canceling",
+        "call_reroute",
+        "call_timeout",
+        "call_trustlevels",
         "caller_identification",
         "pattern_based_registration",
+        "payload_passthru_mode",
+        "progressive_call_invocations",
         "progressive_call_results",
+        "registration_revocation",
+        "sharded_registration",
+        "shared_registration",
     ];
-    let roles = |more: &[&'static str]| {
-        let features = |own: &[&'static str]| {
-            let names = own.iter().chain(more).copied();
+    let roles = |of_broker: &[&'static str], of_both: &[&'static str]| {
+        let features = |own: &[&'static str], more: &[&'static str]| {
+            let names = own.iter().chain(more).chain(of_both).copied();
             let features = Value::dict(names.map(|name| (name, Value::Bool(true))));
             Value::dict([("features", features)])
         };
-        Value::dict([("broker", features(&broker)), ("dealer", features(&dealer))])
+        let of_dealer: &[&str] = match of_both {
+            [] => &[],
+            _ => &["registration_meta_api", "testament_meta_api"],
+        };
+        Value::dict([
+            ("broker", features(&broker, of_broker)),
+            ("dealer", features(&dealer, of_dealer)),
+        ])
     };
     let expected = |roles| {
         Value::dict([
@@ -39,9 +61,16 @@ fn welcome_says_who_the_session_is_and_what_works() {
         ])
     };
     let details = welcome_details(&Setup::default());
-    assert_eq!(details, expected(roles(&["session_meta_api"])));
-    let details = welcome_details(&Setup { meta_api: MetaApi::Disabled, ..Setup::default() });
-    assert_eq!(details, expected(roles(&[])));
+    let meta = ["event_retention", "subscription_meta_api", "subscription_revocation"];
+    assert_eq!(details, expected(roles(&meta, &["session_meta_api"])));
+    let histories = &[("com.x", MatchPolicy::Exact, 10)];
+    let details = welcome_details(&Setup { histories, ..Setup::default() });
+    let with_history = [meta.as_slice(), &["event_history"]].concat();
+    assert_eq!(details, expected(roles(&with_history, &["session_meta_api"])));
+    let retention = RetentionConfig { limit: 0, ..RetentionConfig::default() };
+    let meta_api = MetaApi::Disabled;
+    let details = welcome_details(&Setup { meta_api, histories, retention, ..Setup::default() });
+    assert_eq!(details, expected(roles(&[], &[])));
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn answers_are_for_invocations_that_were_sent() {
 
 #[test]
 fn progress_is_a_boolean() {
-    check_violation(r#"[70,1,{"progress":1}]"#, "option \"progress\" of YIELD is not a boolean");
+    check_violation(r#"[70,1,{"progress":1}]"#, "YIELD: option \"progress\" is not a boolean");
 }
 
 #[test]

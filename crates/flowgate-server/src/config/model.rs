@@ -1,9 +1,11 @@
 //! The validated configuration: what the server runs from, without further checks.
 
-use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use flowgate_event::Disclosure;
 use flowgate_meter::StatsConfig;
 use flowgate_observer::Limits;
+use flowgate_router::{CallSettings, RetentionConfig};
 use flowgate_wire::{MatchPolicy, UriCheck};
 
 use super::{Diagnostics, listener::ListenerConfig};
@@ -37,6 +39,52 @@ pub struct RealmConfig {
     pub roles: Vec<RoleConfig>,
     /// Session statistics; off where the realm has no `stats` section.
     pub stats: Option<StatsConfig>,
+    /// How many events are retained, and how long.
+    pub retention: RetentionConfig,
+    /// Event histories; none where the realm has no `store` section.
+    pub store: StoreConfig,
+}
+
+/// The event histories of a realm.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreConfig {
+    /// Where they are kept.
+    pub kind: StoreKind,
+    /// The topics and patterns that have a history; each once.
+    pub histories: Vec<HistoryRule>,
+}
+
+/// Where histories are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum StoreKind {
+    /// In memory: they begin anew with the process.
+    #[default]
+    Memory,
+    /// In memory, and in a file that they are read from at the start.
+    Redb {
+        /// The file; it is created if need be, and belongs to one process and one realm.
+        path: PathBuf,
+        /// Most events that wait to be written; of more, those that come are not kept in the file.
+        max_buffer_count: usize,
+    },
+}
+
+/// A topic or pattern that has a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryRule {
+    /// The topic or pattern.
+    pub uri: String,
+    /// How it matches.
+    pub match_policy: MatchPolicy,
+    /// Events that are kept; of more, the oldest go.
+    pub limit: usize,
+}
+
+impl StoreConfig {
+    /// Crossbar.io's.
+    pub const DEFAULT_LIMIT: usize = 100;
+    /// Crossbar.io's, for its own database.
+    pub const DEFAULT_MAX_BUFFER_COUNT: usize = 10_000;
 }
 
 /// A role of a realm.
@@ -46,6 +94,9 @@ pub struct RoleConfig {
     pub name: String,
     /// What sessions of this role may do.
     pub permissions: Permissions,
+    /// What callees and subscribers are told about calls and publications of this role; 0 is the
+    /// lowest. `None` if they are told nothing.
+    pub trustlevel: Option<u32>,
 }
 
 /// What sessions of a role may do.
@@ -86,13 +137,13 @@ pub struct Allow {
     pub subscribe: bool,
 }
 
-/// The identities that a rule discloses; all false where the file says nothing.
+/// The identities that a rule discloses; on request where the file says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disclose {
     /// The caller, to the callee.
-    pub caller: bool,
+    pub caller: Disclosure,
     /// The publisher, to the subscribers.
-    pub publisher: bool,
+    pub publisher: Disclosure,
 }
 
 /// Flowgate's own settings: the top-level key `flowgate`.
@@ -106,6 +157,8 @@ pub struct FlowgateConfig {
     pub log: LogConfig,
     /// Most bytes that wait to be sent to one client.
     pub send_queue_bytes: usize,
+    /// How long calls may take, and how many wait for busy callees.
+    pub calls: CallSettings,
     /// How long a connection may take from accept to WELCOME.
     pub handshake_timeout: Duration,
     /// Probing of idle connections; `None` if it is off.
@@ -235,6 +288,7 @@ impl Default for FlowgateConfig {
             observer: None,
             log: LogConfig::default(),
             send_queue_bytes: Self::DEFAULT_SEND_QUEUE_BYTES,
+            calls: CallSettings::default(),
             handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT,
             keepalive: Some(Keepalive::default()),
             rawsocket_pings: false,

@@ -7,6 +7,7 @@ mod node;
 mod options;
 mod permission;
 mod realm;
+mod store;
 mod transport;
 
 pub(super) use node::read_node;

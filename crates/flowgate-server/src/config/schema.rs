@@ -114,6 +114,9 @@ pub(super) const SECTIONS: &[&Section] = &[
     &REALM,
     &REALM_OPTIONS,
     &STATS,
+    &STORE,
+    &EVENT_HISTORY,
+    &RETENTION,
     &ROLE,
     &PERMISSION,
     &ALLOW,
@@ -138,6 +141,7 @@ pub(super) const SECTIONS: &[&Section] = &[
     &LOG,
     &LIMITS,
     &KEEPALIVE,
+    &TRUSTLEVEL,
 ];
 
 /// Every list of refused values.
@@ -150,4 +154,5 @@ pub(super) const REFUSED_VALUES: &[&RefusedValues] = &[
     &SERIALIZERS,
     &ANONYMOUS_TYPES,
     &ROLE_NAMES,
+    &STORE_TYPES,
 ];

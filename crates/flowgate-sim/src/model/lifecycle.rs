@@ -23,7 +23,13 @@ impl Model {
             features: join.features,
             last_request: 0,
             issued: 0,
+            streamed: 0,
             id: 0,
+            authid: join.authid.clone(),
+            authrole: join.authrole.clone(),
+            testaments: Vec::new(),
+            waiting: None,
+            farewell: None,
             heard: Heard::default(),
         };
         match refusal {
@@ -97,23 +103,25 @@ impl Model {
         }
     }
 
-    fn open(&self) -> Vec<SessionKey> {
+    pub(super) fn open(&self) -> Vec<SessionKey> {
         let open = self.sessions.iter().filter(|(_, seat)| seat.phase == Phase::Open);
         open.map(|(key, _)| *key).collect()
     }
 
     fn tell_shutdown(&mut self, key: SessionKey) {
-        let reason = uris::close::SYSTEM_SHUTDOWN.to_owned();
-        self.expect(key, Said::Goodbye { reason });
+        self.dismiss(key, uris::close::SYSTEM_SHUTDOWN);
+    }
+
+    pub(super) fn dismiss(&mut self, key: SessionKey, reason: &str) {
+        self.expect(key, Said::Goodbye { reason: reason.to_owned() });
         self.end(key, Phase::ShuttingDown);
     }
 
     pub(super) fn leave(&mut self, key: SessionKey, is_reported: bool) {
         self.end(key, Phase::Closed);
         let seat = self.sessions.remove(&key);
-        if seat.is_none_or(|seat| seat.phase == Phase::Refused) {
-            return;
-        }
+        let Some(seat) = seat.filter(|seat| seat.phase != Phase::Refused) else { return };
+        self.publish_testaments(&seat);
         if is_reported {
             self.meta_event("wamp.session.on_stats");
         }
@@ -133,21 +141,24 @@ impl Model {
         if seat.phase == Phase::Refused {
             return;
         }
+        seat.waiting = None;
+        seat.farewell = None;
         if std::mem::replace(&mut seat.phase, phase) != Phase::Open {
             return;
         }
-        for subscription in self.subscriptions.values_mut() {
-            subscription.subscribers.remove(&key);
+        self.unsubscribe_all(key);
+        let held = self.registrations.iter().filter(|(_, one)| one.holds(key));
+        let held: Vec<_> = held.map(|(name, _)| name.clone()).collect();
+        for name in held {
+            self.drop_callee(&name, key);
         }
-        self.subscriptions.retain(|_, subscription| !subscription.subscribers.is_empty());
-        self.registrations.retain(|_, registration| registration.callee != key);
-        let ends = |call: &Pending| call.caller == key || call.callee == key;
+        let ends = |call: &Pending| call.caller == key || call.is_with(key);
         let (ended, calls) = std::mem::take(&mut self.calls).into_iter().partition(ends);
         self.calls = calls;
         for call in ended {
             if call.caller != key {
                 self.refuse(call.caller, MessageType::Call, call.request, uris::error::CANCELED);
-            } else if call.callee != key {
+            } else if !call.is_with(key) {
                 self.give_up(&call);
             }
         }

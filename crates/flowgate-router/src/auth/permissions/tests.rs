@@ -19,7 +19,7 @@ fn rule(policy: MatchPolicy, pattern: &str, actions: &[GateAction]) -> Rule {
 
 fn verdict(gate: &Permissions, action: GateAction, policy: MatchPolicy, uri: &str) -> Verdict {
     let session = SessionId::MIN;
-    gate.admit(&GateRequest { session, authid: "joe", action, uri, policy })
+    gate.admit(&GateRequest { session, authid: "joe", authrole: "user", action, uri, policy })
 }
 
 fn admits(gate: &Permissions, action: GateAction, policy: MatchPolicy, uri: &str) -> bool {
@@ -108,13 +108,12 @@ fn without_rules_nothing_is_allowed() {
 
 #[test]
 fn disclosure_follows_the_rule_and_the_action() {
-    let always = Verdict::Admit(Disclosure::Always);
-    let on_request = Verdict::Admit(Disclosure::OnRequest);
-    for (caller, publisher) in [(false, false), (false, true), (true, false), (true, true)] {
+    let all = [Disclosure::OnRequest, Disclosure::Always, Disclosure::Never];
+    for (caller, publisher) in all.into_iter().flat_map(|one| all.map(|other| (one, other))) {
         let gate = Permissions::allow_all(Disclose { caller, publisher });
-        let expected = |always_if| if always_if { always } else { on_request };
-        assert_eq!(verdict(&gate, Call, Exact, "a"), expected(caller));
-        assert_eq!(verdict(&gate, Publish, Exact, "a"), expected(publisher));
+        let on_request = Verdict::Admit(Disclosure::OnRequest);
+        assert_eq!(verdict(&gate, Call, Exact, "a"), Verdict::Admit(caller));
+        assert_eq!(verdict(&gate, Publish, Exact, "a"), Verdict::Admit(publisher));
         assert_eq!(verdict(&gate, Register, Wildcard, ".a"), on_request);
         assert_eq!(verdict(&gate, Subscribe, Prefix, ""), on_request);
     }

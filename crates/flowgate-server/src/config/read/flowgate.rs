@@ -2,10 +2,15 @@
 
 use std::{net::SocketAddr, ops::RangeInclusive};
 
+use flowgate_router::CallSettings;
+
 use crate::config::{
-    FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, ObserverConfig, RequestIds,
+    FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, ObserverConfig, RealmConfig,
+    RequestIds,
     reader::{Field, Map, Reader},
-    schema::{ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG, OBSERVER},
+    schema::{ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG, OBSERVER, TRUSTLEVEL},
+    suggest::nearest,
+    tree::Value,
 };
 
 /// Room for at least one message of the shortest maximum that RawSocket can agree on, with a
@@ -14,6 +19,9 @@ const MIN_SEND_QUEUE_BYTES: i128 = 64 * 1024;
 
 /// More than this for one client is a mistake in units.
 const MAX_SEND_QUEUE_BYTES: i128 = 4 * 1024 * 1024 * 1024;
+
+/// Whoever lets more calls wait for one procedure waits for something else.
+const MAX_CALL_QUEUE: i128 = 1_000_000;
 
 /// More threads than this are a mistake.
 const MAX_WORKER_THREADS: i128 = 1024;
@@ -58,6 +66,13 @@ pub(super) fn read_flowgate<'n>(
         if let Some(bytes) = reader.integer(&section, "send_queue_bytes", range) {
             config.send_queue_bytes = bytes;
         }
+        config.calls = CallSettings {
+            default_timeout: reader.seconds(&section, "call_timeout").flatten(),
+            max_timeout: reader.seconds(&section, "max_call_timeout").flatten(),
+            queue_limit: reader
+                .integer(&section, "call_queue", 0..=MAX_CALL_QUEUE)
+                .unwrap_or_default(),
+        };
     }
     if let Some(section) = reader.optional_section(&map, "keepalive", &KEEPALIVE) {
         config.keepalive = read_keepalive(reader, &section);
@@ -74,6 +89,56 @@ pub(super) fn read_flowgate<'n>(
     let threads = reader.integer::<usize>(&map, "worker_threads", 0..=MAX_WORKER_THREADS);
     config.worker_threads = threads.and_then(std::num::NonZeroUsize::new);
     (config, admin)
+}
+
+/// Reads `trustlevels` and gives each level to the role that it names.
+///
+/// The levels stand here and not in the roles, since Crossbar.io refuses a role with a key that it
+/// does not know.
+pub(super) fn read_trustlevels(
+    reader: &mut Reader<'_>,
+    node: &Map<'_>,
+    realms: &mut [(RealmConfig, Field<'_>)],
+) {
+    let Some(flowgate) =
+        node.get("flowgate").filter(|field| matches!(field.node.value, Value::Map(_)))
+    else {
+        return;
+    };
+    let Some(flowgate) = reader.map(&flowgate) else { return };
+    for field in reader.list(&flowgate, "trustlevels") {
+        read_trustlevel(reader, &field, realms);
+    }
+}
+
+fn read_trustlevel(
+    reader: &mut Reader<'_>,
+    field: &Field<'_>,
+    realms: &mut [(RealmConfig, Field<'_>)],
+) {
+    let Some(map) = reader.section(field, &TRUSTLEVEL) else { return };
+    let level = match reader.required(&map, "trustlevel") {
+        Some(level) => reader.integer_value(&level, 0..=i128::from(u32::MAX)),
+        None => None,
+    };
+    let Some(realm_field) = reader.required(&map, "realm") else { return };
+    let Some(role_field) = reader.required(&map, "role") else { return };
+    let Some(name) = reader.text(&realm_field) else { return };
+    let Some((realm, _)) = realms.iter_mut().find(|(realm, _)| realm.name == name) else {
+        let names = realms.iter().map(|(realm, _)| realm.name.as_str());
+        let suggestion = nearest(name, names);
+        return reader.error_suggesting(&realm_field, format!("no realm `{name}`"), suggestion);
+    };
+    let Some(name) = reader.text(&role_field) else { return };
+    let Some(role) = realm.roles.iter_mut().find(|role| role.name == name) else {
+        let suggestion = nearest(name, realm.roles.iter().map(|role| role.name.as_str()));
+        let message = format!("realm `{}` has no role `{name}`", realm.name);
+        return reader.error_suggesting(&role_field, message, suggestion);
+    };
+    if role.trustlevel.is_some() {
+        return reader.error(field, format!("role `{name}` has a trust level already"));
+    }
+    role.trustlevel = level;
 }
 
 fn read_admin<'n>(reader: &mut Reader<'_>, section: &Map<'n>, admin: &mut Admin<'n>) {

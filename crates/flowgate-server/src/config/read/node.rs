@@ -1,7 +1,7 @@
 //! The node: controller, workers, and what must hold across them.
 
 use super::{
-    flowgate::{Admin, read_flowgate},
+    flowgate::{Admin, read_flowgate, read_trustlevels},
     realm::read_realms,
     transport::{Place, read_transports},
 };
@@ -44,6 +44,8 @@ pub(in crate::config) fn read_node(reader: &mut Reader<'_>, root: &Node) -> Opti
             flowgate.admin = None;
         }
         check_not_empty(reader, &map, &workers);
+        // With a realm missing because of an error, references to it are not errors of their own.
+        read_trustlevels(reader, &map, &mut workers.realms);
     }
     name_listeners(&mut workers.listeners);
     let listeners = workers.listeners.into_iter().map(|(listener, _)| listener).collect();

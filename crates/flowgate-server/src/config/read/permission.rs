@@ -1,14 +1,16 @@
 //! The permission rules of a role.
 
+use flowgate_event::Disclosure;
 use flowgate_wire::MatchPolicy;
 
 use crate::config::{
     Allow, Disclose, PermissionRule, Position,
     reader::{Field, Map, Reader},
     schema::{ALLOW, DISCLOSE, PERMISSION},
+    tree::Value,
 };
 
-const POLICIES: &[(&str, MatchPolicy)] = &[
+pub(super) const POLICIES: &[(&str, MatchPolicy)] = &[
     ("exact", MatchPolicy::Exact),
     ("prefix", MatchPolicy::Prefix),
     ("wildcard", MatchPolicy::Wildcard),
@@ -45,12 +47,21 @@ fn read_rule(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<PermissionRul
         subscribe: reader.boolean(&allow, "subscribe", false),
     });
     let disclose = reader.optional_section(&map, "disclose", &DISCLOSE).map(|disclose| Disclose {
-        caller: reader.boolean(&disclose, "caller", false),
-        publisher: reader.boolean(&disclose, "publisher", false),
+        caller: read_disclosure(reader, &disclose, "caller"),
+        publisher: read_disclosure(reader, &disclose, "publisher"),
     });
     let (uri, match_policy) = target?;
     let (allow, disclose) = (allow.unwrap_or_default(), disclose.unwrap_or_default());
     Some(PermissionRule { uri, match_policy, allow, disclose })
+}
+
+/// `true` for always, `false` for those who ask, and the word `never`.
+fn read_disclosure(reader: &mut Reader<'_>, map: &Map<'_>, key: &str) -> Disclosure {
+    let is_never = |value: &Value| matches!(value, Value::Text(text) if text == "never");
+    if map.get(key).is_some_and(|field| is_never(&field.node.value)) {
+        return Disclosure::Never;
+    }
+    if reader.boolean(map, key, false) { Disclosure::Always } else { Disclosure::OnRequest }
 }
 
 /// The URI and how it matches.

@@ -5,11 +5,14 @@ use std::num::NonZeroU64;
 use flowgate_meter::{RatedMessageSize, StatsConfig};
 use flowgate_wire::UriCheck;
 
-use super::permission::read_rules;
+use super::{
+    permission::read_rules,
+    store::{read_retention, read_store},
+};
 use crate::config::{
     Permissions, RealmConfig, RoleConfig,
     reader::{Field, Map, Reader},
-    schema::{REALM, REALM_OPTIONS, ROLE, ROLE_NAMES, STATS},
+    schema::{REALM, REALM_OPTIONS, RETENTION, ROLE, ROLE_NAMES, STATS, STORE},
 };
 
 /// Reads the `realms` of a worker.
@@ -36,7 +39,11 @@ fn read_realm(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<RealmConfig>
     }
     let stats =
         reader.optional_section(&map, "stats", &STATS).map(|section| read_stats(reader, &section));
-    Some(RealmConfig { name: name?, uri_check, enable_meta_api, roles, stats })
+    let retention = reader.optional_section(&map, "retention", &RETENTION);
+    let retention = retention.map(|section| read_retention(reader, &section)).unwrap_or_default();
+    let store = reader.optional_section(&map, "store", &STORE);
+    let store = store.map(|section| read_store(reader, &section)).unwrap_or_default();
+    Some(RealmConfig { name: name?, uri_check, enable_meta_api, roles, stats, retention, store })
 }
 
 fn read_realm_name(reader: &mut Reader<'_>, map: &Map<'_>) -> Option<String> {
@@ -95,7 +102,8 @@ fn read_role(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<RoleConfig> {
     } else {
         Permissions::DenyAll
     };
-    Some(RoleConfig { name: name?, permissions })
+    // Set from `flowgate.trustlevels`, when all realms are read.
+    Some(RoleConfig { name: name?, permissions, trustlevel: None })
 }
 
 fn read_role_name(reader: &mut Reader<'_>, map: &Map<'_>) -> Option<String> {

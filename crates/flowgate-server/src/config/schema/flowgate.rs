@@ -10,6 +10,7 @@ pub(in crate::config) const FLOWGATE: Section = Section {
         used("log"),
         used("limits"),
         used("keepalive"),
+        used("trustlevels"),
         used("handshake_timeout"),
         used("shutdown_timeout"),
         used("strict_request_ids"),
@@ -36,10 +37,22 @@ pub(in crate::config) const OBSERVER: Section = Section {
 pub(in crate::config) const LOG: Section =
     Section { name: "flowgate log", keys: &[&[used("format"), used("level")]] };
 
-pub(in crate::config) const LIMITS: Section =
-    Section { name: "flowgate limits", keys: &[&[used("send_queue_bytes")]] };
+pub(in crate::config) const LIMITS: Section = Section {
+    name: "flowgate limits",
+    keys: &[&[
+        used("send_queue_bytes"),
+        used("call_timeout"),
+        used("max_call_timeout"),
+        used("call_queue"),
+    ]],
+};
 
 pub(in crate::config) const KEEPALIVE: Section = Section {
     name: "flowgate keepalive",
     keys: &[&[used("interval"), used("timeout"), used("rawsocket")]],
+};
+
+pub(in crate::config) const TRUSTLEVEL: Section = Section {
+    name: "flowgate trust level",
+    keys: &[&[used("realm"), used("role"), used("trustlevel")]],
 };

@@ -9,8 +9,9 @@ pub(in crate::config) const REALM: Section = Section {
         used("roles"),
         used("options"),
         used("stats"),
+        used("store"),
+        used("retention"),
         quiet("id", "a realm is known by its name"),
-        refused("store", "event history and call queues are not supported yet"),
         refused("inventory", "payload validation is not supported"),
         only_empty("rlinks", "links between routers are not supported yet"),
     ]],
@@ -28,6 +29,34 @@ pub(in crate::config) const REALM_OPTIONS: Section = Section {
         ),
     ]],
 };
+
+pub(in crate::config) const STORE: Section = Section {
+    name: "store",
+    keys: &[&[
+        used("type"),
+        used("path"),
+        used("max-buffer"),
+        used("limit"),
+        used("event-history"),
+        only_empty("call-queue", "call queues are not configured here"),
+        refused("maxsize", "a file of type `redb` grows and shrinks with the limits of histories"),
+        refused("readonly", "a history that cannot be written to is none"),
+        refused("sync", "what is written is always synced"),
+        refused("buffer-flush", "what waits is written as soon as the last write is done"),
+    ]],
+};
+
+pub(in crate::config) const STORE_TYPES: RefusedValues = RefusedValues {
+    section: "store",
+    key: "type",
+    values: &[("cfxdb", "use `redb`, the file format of Flowgate")],
+};
+
+pub(in crate::config) const EVENT_HISTORY: Section =
+    Section { name: "event-history", keys: &[&[used("uri"), used("match"), used("limit")]] };
+
+pub(in crate::config) const RETENTION: Section =
+    Section { name: "retention", keys: &[&[used("limit"), used("limit_bytes"), used("ttl")]] };
 
 pub(in crate::config) const STATS: Section = Section {
     name: "stats",

@@ -1,16 +1,19 @@
 //! What accepted files mean.
 
+use flowgate_router::CallSettings;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
+use flowgate_event::Disclosure;
 use flowgate_meter::{RatedMessageSize, StatsConfig};
 use flowgate_observer::Limits;
+use flowgate_router::RetentionConfig;
 use flowgate_wire::{Format, MatchPolicy, UriCheck};
 
 use super::{FILE, File, accepted, warnings};
 use crate::config::{
-    Allow, AnonymousAuth, AuthConfig, Disclose, Endpoint, FlowgateConfig, Keepalive,
+    Allow, AnonymousAuth, AuthConfig, Disclose, Endpoint, FlowgateConfig, HistoryRule, Keepalive,
     ListenerConfig, LogConfig, LogFormat, LogLevel, NodeConfig, ObserverConfig, OriginPattern,
-    PathPattern, Permissions, RequestIds, TlsConfig, UnixEndpoint,
+    PathPattern, Permissions, RequestIds, StoreConfig, StoreKind, TlsConfig, UnixEndpoint,
 };
 
 fn only_listener(file: &File) -> ListenerConfig {
@@ -80,6 +83,18 @@ fn statistics_are_off_without_the_section_and_have_the_documented_defaults_with_
 }
 
 #[test]
+fn a_role_has_the_trust_level_that_names_it() {
+    let level = |node| accepted(&File { node, ..FILE }.text()).realms[0].roles[0].trustlevel;
+    assert_eq!(level(""), None);
+    let given = |number| -> &'static str {
+        let entry = format!("realm: realm1, role: anonymous, trustlevel: {number}");
+        format!("flowgate: {{trustlevels: [{{{entry}}}]}}").leak()
+    };
+    assert_eq!(level(given(0)), Some(0));
+    assert_eq!(level(given(7)), Some(7));
+}
+
+#[test]
 fn a_uri_without_match_is_starred() {
     let starred = |uri: &str, expected: (&str, MatchPolicy)| {
         let text: &'static str = format!("permissions: [{{uri: {uri:?}}}]").leak();
@@ -113,12 +128,12 @@ fn a_later_rule_replaces_an_earlier_one_for_the_same_uri() {
 #[test]
 fn a_rule_allows_and_discloses_only_what_it_says() {
     let role = "permissions: [{uri: a, allow: {call: true, subscribe: true}, \
-                disclose: {publisher: true}}, {uri: b}]";
+                disclose: {caller: never, publisher: true}}, {uri: b, disclose: {caller: false}}]";
     let config = accepted(&File { role, ..FILE }.text());
     let Permissions::Rules(rules) = &config.realms[0].roles[0].permissions else { panic!() };
     let allow = Allow { call: true, subscribe: true, ..Allow::default() };
-    assert_eq!((rules[0].allow, rules[0].disclose.caller), (allow, false));
-    assert!(rules[0].disclose.publisher);
+    let disclose = Disclose { caller: Disclosure::Never, publisher: Disclosure::Always };
+    assert_eq!((rules[0].allow, rules[0].disclose), (allow, disclose));
     assert_eq!((rules[1].allow, rules[1].disclose), (Allow::default(), Disclose::default()));
 }
 
@@ -130,6 +145,37 @@ fn a_role_without_permissions_has_its_default() {
     assert_eq!(permissions("allow-by-default: false"), Permissions::DenyAll);
     assert_eq!(permissions("allow-by-default: true"), Permissions::AllowAll);
     assert_eq!(permissions("permissions: []"), Permissions::Rules(Vec::new()));
+}
+
+#[test]
+fn what_is_kept_of_events_is_read() {
+    let realm = |realm| accepted(&File { realm, ..FILE }.text()).realms.remove(0);
+    let default = realm("");
+    assert_eq!((default.retention, default.store), Default::default());
+    let retention = realm("retention: {limit: 5, limit_bytes: 1000, ttl: 0.5}").retention;
+    let ttl = Some(Duration::from_millis(500));
+    assert_eq!(retention, RetentionConfig { limit: 5, limit_bytes: 1000, ttl });
+    let rule = |uri: &str, match_policy, limit| {
+        let uri = uri.to_owned();
+        HistoryRule { uri, match_policy, limit }
+    };
+    let store = realm(
+        "store: {type: memory, limit: 7, event-history: [{uri: com.a}, \
+         {uri: com., match: prefix, limit: 10000}, {uri: com.a, match: wildcard}]}",
+    );
+    let histories = vec![
+        rule("com.a", MatchPolicy::Exact, 7),
+        rule("com.", MatchPolicy::Prefix, 10_000),
+        rule("com.a", MatchPolicy::Wildcard, 7),
+    ];
+    assert_eq!(store.store, StoreConfig { kind: StoreKind::Memory, histories });
+    let kind = |text| realm(text).store.kind;
+    let path = PathBuf::from("/etc/flowgate/events.redb");
+    let max_buffer_count = StoreConfig::DEFAULT_MAX_BUFFER_COUNT;
+    let expected = StoreKind::Redb { path: path.clone(), max_buffer_count };
+    assert_eq!(kind("store: {type: redb, path: events.redb}"), expected);
+    let expected = StoreKind::Redb { path, max_buffer_count: 3 };
+    assert_eq!(kind("store: {type: redb, path: events.redb, max-buffer: 3}"), expected);
 }
 
 #[test]
@@ -386,7 +432,8 @@ fn flowgates_own_settings_are_read() {
                observer: {listen: 'off', counters: '127.0.0.1:7777', timeout: 0.5, \
                max_label_values: 9, max_line_bytes: 70000, sources: ['http://a:1'], every: 2}, \
                log: {format: json, level: debug}, \
-               limits: {send_queue_bytes: 65536}, handshake_timeout: 2.5, \
+               limits: {send_queue_bytes: 65536, call_timeout: 2.5, max_call_timeout: 60, \
+               call_queue: 7}, handshake_timeout: 2.5, \
                keepalive: {interval: 30, timeout: 0, rawsocket: true}, shutdown_timeout: 0, \
                strict_request_ids: true, worker_threads: 3}";
     let expected = FlowgateConfig {
@@ -405,6 +452,11 @@ fn flowgates_own_settings_are_read() {
         }),
         log: LogConfig { format: LogFormat::Json, level: LogLevel::Debug },
         send_queue_bytes: 65_536,
+        calls: CallSettings {
+            default_timeout: Some(Duration::from_millis(2500)),
+            max_timeout: Some(seconds(60)),
+            queue_limit: 7,
+        },
         handshake_timeout: Duration::from_millis(2500),
         keepalive: Some(Keepalive { interval: seconds(30), timeout: None }),
         rawsocket_pings: true,

@@ -107,9 +107,35 @@ fn findings_of_realms() {
         &[],
     );
     check(
-        &File { realm: "store: {type: memory}", ..FILE },
+        &File { realm: "store: {type: cfxdb, sync: true}", ..FILE },
         &[
-            "8:5: workers[0].realms[0].store: refused: event history and call queues are not supported yet",
+            "8:19: workers[0].realms[0].store.type: `cfxdb` is refused: use `redb`, the file format of Flowgate",
+            "8:26: workers[0].realms[0].store.sync: refused: what is written is always synced",
+        ],
+    );
+    check(
+        &File { realm: "store: {type: redb, limit: 0}", ..FILE },
+        &[
+            "8:12: workers[0].realms[0].store: the key `path` is missing",
+            "8:32: workers[0].realms[0].store.limit: must be from 1 to 10000000, is 0",
+        ],
+    );
+    check(
+        &File {
+            realm: "store: {type: memory, event-history: [{uri: com.a}, {match: exact, uri: com.a}, {uri: a..b}, {limit: 5}]}",
+            ..FILE
+        },
+        &[
+            "8:57: workers[0].realms[0].store.event-history[1]: `com.a` has a history already",
+            "8:91: workers[0].realms[0].store.event-history[2].uri: not a valid URI for match `exact`",
+            "8:98: workers[0].realms[0].store.event-history[3]: the key `uri` is missing",
+        ],
+    );
+    check(
+        &File { realm: "retention: {limit: -1, ttl: x}", ..FILE },
+        &[
+            "8:24: workers[0].realms[0].retention.limit: must be from 0 to 10000000, is -1",
+            "8:33: workers[0].realms[0].retention.ttl: expected a number of seconds, found a string",
         ],
     );
     check(&File { realm: "rlinks: []", ..FILE }, &[]);
@@ -268,5 +294,30 @@ fn findings_of_roles_and_permissions() {
             "4:81: workers[0].realms[0].roles[3].name: must not be empty",
             "4:86: workers[0].realms[0].roles[4]: the key `name` is missing",
         ],
+    );
+}
+
+#[test]
+fn findings_of_trust_levels() {
+    check(
+        &File {
+            node: "flowgate: {trustlevels: [{realm: realm2, role: anonymous, trustlevel: 1}, {realm: realm1, role: anonymos, trustlevel: 1}, {realm: realm1, role: anonymous, trustlevel: -1}, {role: anonymous, levle: 1}]}",
+            ..FILE
+        },
+        &[
+            "2:34: flowgate.trustlevels[0].realm: no realm `realm2` (did you mean `realm1`?)",
+            "2:97: flowgate.trustlevels[1].role: realm `realm1` has no role `anonymos` (did you mean `anonymous`?)",
+            "2:168: flowgate.trustlevels[2].trustlevel: must be from 0 to 4294967295, is -1",
+            "2:173: flowgate.trustlevels[3]: the key `trustlevel` is missing",
+            "2:173: flowgate.trustlevels[3]: the key `realm` is missing",
+            "2:191: flowgate.trustlevels[3].levle: unknown key in section flowgate trust level",
+        ],
+    );
+    check(
+        &File {
+            node: "flowgate: {trustlevels: [{realm: realm1, role: anonymous, trustlevel: 1}, {realm: realm1, role: anonymous, trustlevel: 2}]}",
+            ..FILE
+        },
+        &["2:75: flowgate.trustlevels[1]: role `anonymous` has a trust level already"],
     );
 }

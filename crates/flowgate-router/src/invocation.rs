@@ -1,0 +1,143 @@
+//! What a callee is told about a call.
+
+use std::time::Duration;
+
+use flowgate_event::Observer;
+use flowgate_wire::{Dict, Invocation, MatchPolicy, Payload, RequestId};
+
+use crate::{
+    ClientFeatures, TrustLevel,
+    calls::{Disclosed, Interruptible},
+    dealer::Route,
+    details::Details,
+    options::{CallOptions, CalleeTerms, Progress},
+    passthru::Passthru,
+    request_error::RequestError,
+    session::Identity,
+    turn::Turn,
+};
+
+/// One INVOCATION to be.
+pub(crate) struct Invoke<'a> {
+    pub(crate) route: Route,
+    pub(crate) request: RequestId,
+    pub(crate) procedure: &'a str,
+    pub(crate) options: &'a CallOptions,
+    /// The options count in the first part only, but for this one.
+    pub(crate) progress: Progress,
+    pub(crate) caller: Option<Identity<'a>>,
+    pub(crate) trustlevel: Option<TrustLevel>,
+    pub(crate) features: ClientFeatures,
+    /// The timeout that the callee looks after.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) payload: Payload<'a>,
+}
+
+impl Invoke<'_> {
+    /// Sends INVOCATION ("Calling and Invocations").
+    pub(crate) fn send<O: Observer>(self, turn: &mut Turn<'_, O>) {
+        if self.is_plain() {
+            return self.send_with(turn, Dict::EMPTY);
+        }
+        let mut details = Details::<12>::new();
+        if self.route.policy != MatchPolicy::Exact {
+            details.push("procedure", self.procedure);
+        }
+        if let Some(caller) = self.caller {
+            details.push("caller", caller.session.get());
+            details.push("caller_authid", caller.authid);
+            details.push("caller_authrole", caller.authrole);
+        }
+        if let Some(TrustLevel(level)) = self.trustlevel {
+            details.push("trustlevel", u64::from(level));
+        }
+        if self.asks_progress() {
+            details.push("receive_progress", true);
+        }
+        if self.progress == Progress::Yes {
+            details.push("progress", true);
+        }
+        if let Some(timeout) = self.timeout {
+            details.push("timeout", u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+        }
+        if let Some(passthru) = self.options.passthru() {
+            passthru.push_to(&mut details);
+        }
+        let details = details.as_dict();
+        let Self { route, request, ref payload, .. } = self;
+        let (registration, payload) = (route.registration, payload.clone());
+        turn.send(route.callee, Invocation { request, registration, details, payload });
+    }
+
+    fn send_with<O: Observer>(self, turn: &mut Turn<'_, O>, details: Dict<'_>) {
+        let Self { route, request, payload, .. } = self;
+        let registration = route.registration;
+        turn.send(route.callee, Invocation { request, registration, details, payload });
+    }
+
+    /// Whether there is nothing to say but the payload.
+    fn is_plain(&self) -> bool {
+        self.route.policy == MatchPolicy::Exact
+            && self.caller.is_none()
+            && self.trustlevel.is_none()
+            && self.options.receive_progress == Progress::No
+            && self.progress == Progress::No
+            && self.timeout.is_none()
+            && self.options.passthru.is_none()
+    }
+
+    /// A callee that cannot be interrupted is not asked for progressive results ("Progressive Call
+    /// Results", feature announcement).
+    fn asks_progress(&self) -> bool {
+        self.options.receive_progress == Progress::Yes
+            && self.features.callee_progressive_call_results
+            && self.features.callee_call_canceling
+    }
+}
+
+impl CallOptions {
+    /// The attributes of a payload that is not to be looked into.
+    pub(crate) fn passthru(&self) -> Option<&Passthru> {
+        self.passthru.as_deref().filter(|passthru| passthru.is_on())
+    }
+
+    /// Whether a callee supports what a call needs.
+    pub(crate) fn check_callee(
+        &self,
+        features: ClientFeatures,
+    ) -> Result<(), RequestError<'static>> {
+        let takes_parts =
+            features.callee_progressive_call_invocations && features.callee_call_canceling;
+        if self.progress == Progress::Yes && !takes_parts {
+            return Err(RequestError::FeatureNotSupported("progressive call invocations"));
+        }
+        if self.passthru().is_some() && !features.callee_payload_passthru_mode {
+            return Err(RequestError::FeatureNotSupported("payload passthru mode"));
+        }
+        Ok(())
+    }
+}
+
+impl Disclosed {
+    /// Whether a callee is told who calls.
+    pub(crate) fn to(self, callee: CalleeTerms) -> bool {
+        match self {
+            Self::Yes => true,
+            Self::OnDemand => callee.disclose_caller,
+            Self::No => false,
+        }
+    }
+}
+
+impl CalleeTerms {
+    /// Whether a callee looks after timeouts itself ("Call Timeouts", by the callee).
+    pub(crate) fn forwards_timeout(self, features: ClientFeatures) -> bool {
+        self.forward_timeout && features.callee_call_timeout
+    }
+}
+
+impl ClientFeatures {
+    pub(crate) fn interruptible(self) -> Interruptible {
+        if self.callee_call_canceling { Interruptible::Yes } else { Interruptible::No }
+    }
+}
