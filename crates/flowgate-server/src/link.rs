@@ -39,7 +39,10 @@ use outlet::Ending;
 use timers::Timers;
 use websocket::{WebSocketReader, close_frame};
 
-pub(crate) use outlet::{Enqueued, Flushed, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, lock};
+pub(crate) use outlet::{
+    Began, Enqueued, Flushed, Invocations, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing,
+    lock,
+};
 pub(crate) use socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 
 /// How long a client gets to read what was sent before its connection is closed, and to close its

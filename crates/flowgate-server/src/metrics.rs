@@ -5,6 +5,7 @@
 //! that counting takes no lock and touches no memory that another thread writes.
 //! What happens less often is counted where it happens.
 
+mod calls;
 mod families;
 mod local;
 mod page;
@@ -21,11 +22,12 @@ use std::{
     time::Duration,
 };
 
-use flowgate_event::LeaveReason;
+use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_meter::RatedMessageSize;
 use flowgate_metrics::{
     BucketsError, Held, NameError, RegisterError, Registration, Registry, RegistryConfig,
 };
+use flowgate_wire::{MatchPolicy, RegistrationId};
 use tokio::sync::Notify;
 
 use crate::{
@@ -65,7 +67,7 @@ pub(crate) struct ListenerMetrics {
 }
 
 /// A realm's place in the metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct RealmIndex(u32);
 
 /// A listener's place in the metrics.
@@ -199,6 +201,36 @@ impl Metrics {
         self.families.slow_consumers.with([self.families.realm_name(realm), "closed"]).inc();
     }
 
+    /// A registration came to be: one more, for as long as the guard lives.
+    pub(crate) fn registration(
+        &self,
+        realm: RealmIndex,
+        registration: RegistrationId,
+        uri: &str,
+        (policy, invoke): (MatchPolicy, &str),
+    ) -> Held {
+        self.families.procedures.add(realm, registration, uri);
+        let values = [self.families.realm_name(realm), policy.name(), invoke];
+        self.families.registrations.with(values).hold()
+    }
+
+    /// A registration is gone.
+    pub(crate) fn registration_gone(&self, realm: RealmIndex, registration: RegistrationId) {
+        self.families.procedures.remove(realm, registration);
+    }
+
+    /// One more subscription, for as long as the guard lives.
+    pub(crate) fn subscription(&self, realm: RealmIndex, policy: MatchPolicy) -> Held {
+        self.families.subscriptions.with([self.families.realm_name(realm), policy.name()]).hold()
+    }
+
+    /// A client wanted to join, and could.
+    pub(crate) fn admitted(&self, realm: RealmIndex, authmethod: &str, after: Duration) {
+        let values = [self.families.realm_name(realm), authmethod, "ok"];
+        self.families.auth_attempts.with(values).inc();
+        self.families.auth.with([authmethod]).record_duration(after);
+    }
+
     /// A session broke the protocol.
     pub(crate) fn violation(&self, realm: RealmIndex) {
         self.families.violations.with([self.families.realm_name(realm)]).inc();
@@ -249,6 +281,18 @@ impl ListenerMetrics {
     /// A connection got nowhere.
     pub(crate) fn handshake_failed(&self, stage: Stage) {
         self.families().handshake_failures.with([self.name(), stage.name()]).inc();
+    }
+
+    /// A client wanted to join, and could not.
+    pub(crate) fn refused(&self) {
+        let realm = self.families().realm_name(RealmIndex::NONE);
+        self.families().auth_attempts.with([realm, "", "refused"]).inc();
+        self.handshake_failed(Stage::Session);
+    }
+
+    /// The current moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.metrics.clock.now()
     }
 
     /// A client broke the protocol.

@@ -1,8 +1,10 @@
 //! What the router does, in the log and in the metrics.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use flowgate_event::{Event, LeaveReason, Observer, Timestamp};
+use flowgate_metrics::Held;
+use flowgate_wire::{RegistrationId, SubscriptionId};
 
 use crate::metrics::{Metrics, RealmIndex};
 
@@ -17,8 +19,18 @@ impl RealmObserver {
     /// An observer of the realm with this name.
     pub(crate) fn new(realm: String, metrics: &Arc<Metrics>) -> Self {
         let place = metrics.realm(&realm);
-        let metrics = MetricsObserver { metrics: Arc::clone(metrics), realm: place };
+        let metrics = MetricsObserver {
+            metrics: Arc::clone(metrics),
+            realm: place,
+            registrations: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+        };
         Self { log: LogObserver { realm }, metrics }
+    }
+
+    /// The realm's place in the metrics.
+    pub(crate) fn place(&self) -> RealmIndex {
+        self.metrics.realm
     }
 }
 
@@ -34,6 +46,8 @@ impl Observer for RealmObserver {
 struct MetricsObserver {
     metrics: Arc<Metrics>,
     realm: RealmIndex,
+    registrations: BTreeMap<RegistrationId, Held>,
+    subscriptions: BTreeMap<SubscriptionId, Held>,
 }
 
 impl Observer for MetricsObserver {
@@ -42,8 +56,28 @@ impl Observer for MetricsObserver {
         reason = "the enum grows; new events need no line here"
     )]
     fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
-        let Self { metrics, realm } = self;
+        let Self { metrics, realm, registrations, subscriptions } = self;
         match *event {
+            Event::CallStarted { .. } => metrics.local().call_started(*realm),
+            Event::CallEnded { called, outcome, error } => {
+                metrics.local().call_ended(*realm, called, outcome, error);
+            }
+            Event::Published { event_count, .. } => metrics.local().published(*realm, event_count),
+            Event::PublishRefused { .. } => metrics.local().publish_refused(*realm),
+            Event::RegistrationCreated { registration, uri, policy, invoke } => {
+                let held = metrics.registration(*realm, registration, uri, (policy, invoke));
+                registrations.insert(registration, held);
+            }
+            Event::RegistrationDeleted { registration } => {
+                registrations.remove(&registration);
+                metrics.registration_gone(*realm, registration);
+            }
+            Event::SubscriptionCreated { subscription, policy, .. } => {
+                subscriptions.insert(subscription, metrics.subscription(*realm, policy));
+            }
+            Event::SubscriptionDeleted { subscription } => {
+                subscriptions.remove(&subscription);
+            }
             Event::SessionJoined { .. } => metrics.joined(*realm),
             Event::SessionLeft { reason, .. } => {
                 metrics.left(*realm, reason);

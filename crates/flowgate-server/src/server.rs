@@ -320,7 +320,9 @@ fn new_realm(
     // Unpredictable enough for identifiers, which are no secrets: the operating system's entropy
     // by way of the generator's own seeding, mixed with the time of the start.
     let seed = fastrand::u64(..) ^ now.as_nanos();
-    Ok((RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer)), store))
+    let place = observer.place();
+    let core = Realm::new(config, seed, observer);
+    Ok((RealmCell::new(realm.name, realm.stats, core, place), store))
 }
 
 /// What a realm keeps of events, with what is known from an earlier run.

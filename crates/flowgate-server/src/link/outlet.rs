@@ -4,6 +4,7 @@
 //! at the end of the batch, on the thread that it runs on: no task is woken to write.
 //! The connection's own task is woken only if the socket does not take everything at once.
 
+mod invocations;
 mod queue;
 mod sender;
 
@@ -32,8 +33,9 @@ use crate::{
     realm::RealmCell,
 };
 
-pub(crate) use queue::Kind;
+pub(crate) use invocations::{Began, Invocations};
 use queue::Queue;
+pub(crate) use queue::{Kind, Timing};
 use sender::Sender;
 pub(crate) use sender::decrypt;
 
@@ -86,6 +88,8 @@ pub(crate) struct Metering {
     pub(crate) session: SessionKey,
     /// The realm's place in the metrics.
     pub(crate) place: RealmIndex,
+    /// What the session has been called with and has not answered.
+    pub(crate) invocations: Invocations,
     /// The session's place among those that there are.
     pub(crate) _held: Held,
 }
@@ -153,7 +157,7 @@ impl Outlet {
     }
 
     /// Appends a message, encoded in place.
-    pub(crate) fn enqueue(&self, message: &Message<'_>, kind: Kind) -> Enqueued {
+    pub(crate) fn enqueue(&self, message: &Message<'_>, kind: Kind, timing: Timing) -> Enqueued {
         let mut queue = lock(&self.queue);
         if queue.ending.is_some() {
             return Enqueued::Closed;
@@ -164,7 +168,7 @@ impl Outlet {
             queue.take_back(frame_bytes);
             return Enqueued::TooLarge;
         }
-        self.commit(&mut queue, message.message_type(), message_bytes, kind)
+        self.commit(&mut queue, message.message_type(), message_bytes, kind, timing)
     }
 
     /// Appends a frame that has been encoded for this outlet's wire, holding one message of this
@@ -175,6 +179,7 @@ impl Outlet {
         message_type: MessageType,
         message_bytes: usize,
         kind: Kind,
+        timing: Timing,
     ) -> Enqueued {
         if message_bytes > self.max_message_bytes {
             return Enqueued::TooLarge;
@@ -189,7 +194,12 @@ impl Outlet {
             }
             SharedFrame::Share(octets) => queue.share((*octets).clone()),
         }
-        self.commit(&mut queue, message_type, message_bytes, kind)
+        self.commit(&mut queue, message_type, message_bytes, kind, timing)
+    }
+
+    /// Counts a message that the client does not get since its connection is over.
+    pub(crate) fn count_dropped(&self, place: RealmIndex, message: MessageType) {
+        self.metrics.all().local().dropped(place, message, "closed");
     }
 
     /// Appends octets that are no WAMP message: a control frame of the transport.
@@ -206,8 +216,9 @@ impl Outlet {
         message_type: MessageType,
         message_bytes: usize,
         kind: Kind,
+        timing: Timing,
     ) -> Enqueued {
-        queue.mark(message_type, message_bytes, kind);
+        queue.mark(message_type, message_bytes, kind, timing);
         // What a client does not read may not grow without bound. One message always fits.
         let waiting = queue.position.saturating_sub(self.written.load(Ordering::Acquire));
         if waiting > self.max_queued_bytes.saturating_add(message_bytes as u64) {
@@ -409,9 +420,22 @@ impl Outlet {
         let serializer = self.wire.serializer;
         let mut metering = self.metering();
         let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
+        let mut written = None;
         while let Some(mark) = sender.next_sent() {
             local.message(place, Direction::Sent, mark.message, serializer, mark.bytes);
             let Some(metering) = metering.as_mut() else { continue };
+            if mark.timing != Timing::None {
+                // One moment for all that one write has taken.
+                let written = *written.get_or_insert_with(|| self.metrics.now());
+                match mark.timing {
+                    Timing::None => {}
+                    Timing::Event(since) => local.event_written(place, written.since(since)),
+                    Timing::Invocation(request) => metering.invocations.written(request, written),
+                    Timing::Reply(call, callee) => {
+                        local.call_answered(place, call, callee, written);
+                    }
+                }
+            }
             let traffic = match mark.kind {
                 Kind::Statistics => flowgate_meter::Traffic::StatsEvent,
                 Kind::Ordinary | Kind::Welcome => flowgate_meter::Traffic::Ordinary,

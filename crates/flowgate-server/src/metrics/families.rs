@@ -12,7 +12,7 @@ use flowgate_metrics::{
     Registry, Unit, Verbosity,
 };
 
-use super::{ListenerIndex, MetricsError, RealmIndex, lock};
+use super::{ListenerIndex, MetricsError, RealmIndex, calls::Procedures, lock};
 
 /// What all names but the standard ones start with.
 pub(super) const PREFIX: &str = "flowgate";
@@ -26,6 +26,11 @@ const DIRECTION: Label = Label::closed("direction");
 const SERIALIZER: Label = Label::closed("serializer");
 const REASON: Label = Label::closed("reason");
 const TYPE: Label = Label::closed("type");
+const OUTCOME: Label = Label::closed("outcome");
+const MATCH: Label = Label::closed("match");
+const AUTHMETHOD: Label = Label::closed("authmethod");
+/// A registered procedure or pattern, never what a client calls in vain.
+const PROCEDURE: Label = Label::open("procedure");
 
 /// The families that the server feeds.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ pub(super) struct Families {
     pub(super) realms: Vec<RealmLabel>,
     /// By [`ListenerIndex`].
     pub(super) listeners: Vec<String>,
+    pub(super) procedures: Procedures,
     pub(super) connections: Family<Gauge, 3>,
     pub(super) connections_opened: Family<Counter, 1>,
     pub(super) connections_closed: Family<Counter, 2>,
@@ -54,6 +60,21 @@ pub(super) struct Families {
     pub(super) messages_dropped: Family<Counter, 3>,
     pub(super) protocol_errors: Family<Counter, 2>,
     pub(super) violations: Family<Counter, 1>,
+    pub(super) auth_attempts: Family<Counter, 3>,
+    pub(super) auth: Family<Histogram, 1>,
+    pub(super) rpc_calls: Family<Counter, 3>,
+    pub(super) rpc_duration: Family<Histogram, 2>,
+    pub(super) rpc_callee: Family<Histogram, 2>,
+    pub(super) rpc_router: Family<Histogram, 1>,
+    pub(super) rpc_inflight: Family<Gauge, 1>,
+    pub(super) rpc_errors: Family<Counter, 3>,
+    pub(super) registrations: Family<Gauge, 3>,
+    pub(super) publications: Family<Counter, 2>,
+    pub(super) events: Family<Counter, 1>,
+    pub(super) publish_fanout: Family<Histogram, 1>,
+    pub(super) event_dispatch: Family<Histogram, 1>,
+    pub(super) events_dropped: Family<Counter, 2>,
+    pub(super) subscriptions: Family<Gauge, 2>,
     pub(super) scrape: Histogram,
 }
 
@@ -78,6 +99,7 @@ impl Families {
         Ok(Self {
             realms: realms.collect(),
             listeners,
+            procedures: Procedures::default(),
             connections: registry.gauges(
                 transport("connections", "Connections", "Open connections that carry messages.")
                     .unit(Unit::Counted("connections")),
@@ -162,7 +184,7 @@ impl Families {
             sessions: registry.gauges(
                 session("sessions", "Sessions", "Sessions that have joined.")
                     .unit(Unit::Counted("sessions")),
-                [REALM, Label::closed("authmethod")],
+                [REALM, AUTHMETHOD],
             )?,
             sessions_joined: registry.counters(
                 session("sessions_joined", "SessionsJoined", "Sessions that joined.")
@@ -241,6 +263,125 @@ impl Families {
                     .unit(Unit::Counted("sessions")),
                 [REALM],
             )?,
+            auth_attempts: registry.counters(
+                session(
+                    "auth_attempts",
+                    "AuthAttempts",
+                    "Clients that wanted to join, by what came of it; refused ones are in no realm.",
+                )
+                .unit(Unit::Counted("clients"))
+                .measured(),
+                [REALM, AUTHMETHOD, Label::closed("result")],
+            )?,
+            auth: registry.histograms(
+                Descriptor::new("auth", "From HELLO to WELCOME, in the router.")
+                    .stat("session", "AuthTime")
+                    .container_label("authmethod")
+                    .unit(Unit::Seconds),
+                [AUTHMETHOD],
+                Buckets::latency(),
+            )?,
+            rpc_calls: registry.counters(
+                rpc("rpc_calls", "Calls", "Calls that have ended, by how.")
+                    .unit(Unit::Counted("calls"))
+                    .measured(),
+                [REALM, PROCEDURE, OUTCOME],
+            )?,
+            rpc_duration: registry.histograms(
+                rpc(
+                    "rpc_duration",
+                    "Duration",
+                    "From CALL's arrival until its final reply has been handed to the socket.",
+                )
+                .unit(Unit::Seconds),
+                [REALM, PROCEDURE],
+                Buckets::latency(),
+            )?,
+            rpc_callee: registry.histograms(
+                rpc(
+                    "rpc_callee",
+                    "CalleeTime",
+                    "From the time INVOCATION was handed to the callee's socket to its answer's \
+                     arrival.",
+                )
+                .unit(Unit::Seconds),
+                [REALM, PROCEDURE],
+                Buckets::latency(),
+            )?,
+            rpc_router: registry.histograms(
+                rpc(
+                    "rpc_router",
+                    "RouterTime",
+                    "The rest of a call that a callee has answered: the router's own share.",
+                )
+                .unit(Unit::Seconds),
+                [REALM],
+                Buckets::latency(),
+            )?,
+            rpc_inflight: registry.gauges(
+                rpc("rpc_inflight", "InFlight", "Calls that have been accepted and not ended.")
+                    .unit(Unit::Counted("calls")),
+                [REALM],
+            )?,
+            rpc_errors: registry.counters(
+                rpc("rpc_errors", "Errors", "Calls that ended with an error, by the error.")
+                    .unit(Unit::Counted("calls"))
+                    .measured(),
+                [REALM, PROCEDURE, Label::open("error")],
+            )?,
+            registrations: registry.gauges(
+                rpc("registrations", "Registrations", "Procedures and patterns with a callee.")
+                    .unit(Unit::Counted("registrations")),
+                [REALM, MATCH, Label::closed("invoke")],
+            )?,
+            publications: registry.counters(
+                pubsub("publications", "Publications", "Publications of clients, by outcome.")
+                    .unit(Unit::Counted("publications"))
+                    .measured(),
+                [REALM, OUTCOME],
+            )?,
+            events: registry.counters(
+                pubsub(
+                    "events",
+                    "Events",
+                    "EVENTs that came of clients' publications, one for each receiver.",
+                )
+                .unit(Unit::Counted("events"))
+                .measured(),
+                [REALM],
+            )?,
+            publish_fanout: registry.histograms(
+                pubsub("publish_fanout", "FanOut", "How many EVENTs came of a publication.")
+                    .unit(Unit::Counted("events")),
+                [REALM],
+                Buckets::fan_out(),
+            )?,
+            event_dispatch: registry.histograms(
+                pubsub(
+                    "event_dispatch",
+                    "DispatchTime",
+                    "From the arrival of what caused an EVENT until it was handed to the socket.",
+                )
+                .unit(Unit::Seconds),
+                [REALM],
+                Buckets::latency(),
+            )?,
+            events_dropped: registry.counters(
+                pubsub(
+                    "events_dropped",
+                    "EventsDropped",
+                    "EVENTs that a receiver did not get: too large for it, or its connection was \
+                     over.",
+                )
+                .unit(Unit::Counted("events"))
+                .measured(),
+                [REALM, REASON],
+            )?,
+            subscriptions: registry.gauges(
+                pubsub("subscriptions", "Subscriptions", "Topics and patterns with a subscriber.")
+                    .unit(Unit::Counted("subscriptions")),
+                [REALM, MATCH],
+            )?,
             scrape: registry.histogram(
                 Descriptor::new("scrape", "Time to write a page of metrics, before compression.")
                     .stat("self", "ScrapeTime")
@@ -270,6 +411,14 @@ fn transport(name: &'static str, short_name: &'static str, help: &'static str) -
 
 fn session(name: &'static str, short_name: &'static str, help: &'static str) -> Descriptor {
     Descriptor::new(name, help).stat("session", short_name).container_label("realm")
+}
+
+fn rpc(name: &'static str, short_name: &'static str, help: &'static str) -> Descriptor {
+    Descriptor::new(name, help).stat("rpc", short_name).container_label("realm")
+}
+
+fn pubsub(name: &'static str, short_name: &'static str, help: &'static str) -> Descriptor {
+    Descriptor::new(name, help).stat("pubsub", short_name).container_label("realm")
 }
 
 fn messages(name: &'static str, short_name: &'static str, help: &'static str) -> Descriptor {

@@ -5,12 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use flowgate_event::GateAction;
-use flowgate_metrics::{
-    Counter, Family, Histogram, LocalCounter, LocalFamily, LocalHistogram, Metric as _, Shard,
-};
+use flowgate_metrics::{Counter, Family, LocalCounter, LocalFamily, LocalHistogram, Metric, Shard};
 use flowgate_wire::{Batching, Format, MessageType, Serializer};
 
-use super::{ListenerIndex, Metrics, RealmIndex, families::Families};
+use super::{ListenerIndex, Metrics, RealmIndex, calls::RealmCalls, families::Families};
 
 thread_local! {
     /// Of each router in this process that has used this thread.
@@ -61,16 +59,19 @@ impl<T> Both<T> {
 /// One thread's handles; each is made when it is used first.
 #[derive(Debug)]
 pub(crate) struct Local {
-    families: Arc<Families>,
-    shard: Shard,
+    pub(super) families: Arc<Families>,
+    pub(super) shard: Shard,
     /// By [`RealmIndex`].
     realms: Box<[Both<OnceCell<Box<Traffic>>>]>,
+    /// By [`RealmIndex`].
+    calls: Box<[OnceCell<Box<RealmCalls>>]>,
     /// By [`ListenerIndex`].
     wire: Box<[Both<OnceCell<LocalCounter>>]>,
     /// By [`serializer_index`].
     sizes: Both<[OnceCell<LocalHistogram>; SERIALIZER_COUNT]>,
     authorizations: RefCell<LocalFamily<Counter, 3>>,
     messages_dropped: RefCell<LocalFamily<Counter, 3>>,
+    events_dropped: RefCell<LocalFamily<Counter, 2>>,
 }
 
 /// The messages of one realm and direction.
@@ -111,10 +112,12 @@ impl Local {
     fn new(families: Arc<Families>, shard: Shard) -> Self {
         Self {
             realms: families.realms.iter().map(|_| Default::default()).collect(),
+            calls: families.realms.iter().map(|_| OnceCell::new()).collect(),
             wire: families.listeners.iter().map(|_| Default::default()).collect(),
             sizes: Default::default(),
             authorizations: RefCell::new(families.authorizations.local(&shard)),
             messages_dropped: RefCell::new(families.messages_dropped.local(&shard)),
+            events_dropped: RefCell::new(families.events_dropped.local(&shard)),
             shard,
             families,
         }
@@ -162,15 +165,18 @@ impl Local {
 
     /// A message was dropped.
     pub(crate) fn dropped(&self, realm: RealmIndex, message: MessageType, reason: &str) {
-        let values = [self.families.realm_name(realm), message.name(), reason];
-        self.messages_dropped.borrow_mut().with(values, LocalCounter::inc);
+        let name = self.families.realm_name(realm);
+        self.messages_dropped.borrow_mut().with([name, message.name(), reason], LocalCounter::inc);
+        if message == MessageType::Event {
+            self.events_dropped.borrow_mut().with([name, reason], LocalCounter::inc);
+        }
     }
 
     #[cold]
     fn traffic(&self, realm: RealmIndex, direction: Direction) -> Box<Traffic> {
         let values = [self.families.realm_name(realm), direction.name()];
         Box::new(Traffic {
-            rated: self.counter(&self.families.rated_messages, values),
+            rated: self.handle(&self.families.rated_messages, values),
             bytes: Default::default(),
             messages: [const { OnceCell::new() }; TYPE_COUNT],
         })
@@ -184,7 +190,7 @@ impl Local {
         message: MessageType,
     ) -> LocalCounter {
         let values = [self.families.realm_name(realm), direction.name(), message.name()];
-        self.counter(&self.families.messages, values)
+        self.handle(&self.families.messages, values)
     }
 
     #[cold]
@@ -196,34 +202,34 @@ impl Local {
     ) -> LocalCounter {
         let values =
             [self.families.realm_name(realm), direction.name(), serializer_name(serializer)];
-        self.counter(&self.families.message_bytes, values)
+        self.handle(&self.families.message_bytes, values)
     }
 
     #[cold]
     fn message_size(&self, direction: Direction, serializer: usize) -> LocalHistogram {
         let values = [direction.name(), serializer_name(serializer)];
-        self.histogram(&self.families.message_size, values)
+        self.handle(&self.families.message_size, values)
     }
 
     #[cold]
     fn wire(&self, listener: ListenerIndex, direction: Direction) -> LocalCounter {
         let values = [self.families.listener_name(listener), direction.name()];
-        self.counter(&self.families.wire, values)
+        self.handle(&self.families.wire, values)
     }
 
-    fn counter<const N: usize>(
-        &self,
-        family: &Family<Counter, N>,
-        values: [&str; N],
-    ) -> LocalCounter {
-        family.with(values).local(&self.shard)
+    /// The realm's calls and publications.
+    #[inline]
+    pub(super) fn calls(&self, realm: RealmIndex) -> Option<&RealmCalls> {
+        let calls = self.calls.get(realm.0 as usize)?;
+        Some(calls.get_or_init(|| Box::new(RealmCalls::new(self, realm))))
     }
 
-    fn histogram<const N: usize>(
+    /// This thread's handle for a series.
+    pub(super) fn handle<M: Metric, const N: usize>(
         &self,
-        family: &Family<Histogram, N>,
+        family: &Family<M, N>,
         values: [&str; N],
-    ) -> LocalHistogram {
+    ) -> M::Local {
         family.with(values).local(&self.shard)
     }
 }

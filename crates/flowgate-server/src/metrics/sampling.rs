@@ -42,6 +42,7 @@ impl Metrics {
 
     fn sample(&self, now: Timestamp) {
         self.registry.sample(now);
+        self.families.procedures.refresh();
         let scrape = self.registry.scrape();
         let counts = scrape.series_counts().map(|(family, count)| (family.to_owned(), count));
         *lock(&self.series_counts) = counts.collect();
