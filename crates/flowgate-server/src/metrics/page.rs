@@ -18,10 +18,6 @@ use super::{
 };
 use crate::http::{Answer, compress, text};
 
-/// The file that recording writes when it is started from outside, in the folder that the router
-/// was started in. No request can name another.
-const RECORDING_FILE: &str = "flowgate-stats.log";
-
 /// What a request that changes something must have: a page in a browser cannot send it to another
 /// origin without being allowed.
 const CHANGE_HEADER: &str = "x-flowgate-change";
@@ -115,7 +111,7 @@ pub(crate) fn record_page<B>(request: &Request<B>, metrics: &Arc<Metrics>) -> An
         Ok(query::Recording::Stop) => stats.stop_recording().map(|place| ("was", place)),
         Ok(query::Recording::Start { every_ms, format, rotate_bytes }) => {
             let every = every_ms.map_or(RecordOptions::DEFAULT_EVERY, Duration::from_millis);
-            let path = RECORDING_FILE.into();
+            let path = RecordOptions::FILE.into();
             let options = RecordOptions { path, every, format, rotate_bytes };
             stats.start_recording(options).map(|place| ("is", place))
         }

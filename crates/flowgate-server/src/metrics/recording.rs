@@ -76,6 +76,10 @@ impl RecordOptions {
     /// OpenSimulator's pace.
     pub const DEFAULT_EVERY: Duration = Duration::from_secs(5);
 
+    /// The file, in the folder that the router was started in, unless said otherwise. No request
+    /// from outside can name another.
+    pub const FILE: &'static str = "flowgate-stats.log";
+
     /// Where rotation begins unless said otherwise.
     pub const DEFAULT_ROTATE_BYTES: u64 = 64 << 20;
 }

@@ -14,7 +14,13 @@ const REMEMBERED_COUNT: usize = 16_384;
 /// Whoever has written one notes it afterwards, so an answer may come before the note.
 #[derive(Debug, Default)]
 pub(crate) struct Invocations {
-    notes: HashMap<RequestId, Note, FixedState>,
+    /// Most sessions are no callees.
+    notes: Option<Box<Notes>>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    by_request: HashMap<RequestId, Note, FixedState>,
     /// The latest request when all were forgotten.
     forgotten: Option<RequestId>,
 }
@@ -39,30 +45,39 @@ pub(crate) enum Began {
 impl Invocations {
     /// An INVOCATION has been handed to the socket; of one in parts the first counts.
     pub(super) fn written(&mut self, request: RequestId, at: Timestamp) {
-        if let Some(Note::Answered) = self.notes.get(&request) {
-            self.notes.remove(&request);
+        let Notes { by_request, forgotten } = &mut **self.notes.get_or_insert_default();
+        if let Some(Note::Answered) = by_request.get(&request) {
+            by_request.remove(&request);
             return;
         }
-        if self.notes.len() >= REMEMBERED_COUNT {
-            self.notes.clear();
-            self.forgotten = Some(request);
+        if by_request.len() >= REMEMBERED_COUNT {
+            by_request.clear();
+            *forgotten = Some(request);
         }
-        self.notes.entry(request).or_insert(Note::Written(at));
+        by_request.entry(request).or_insert(Note::Written(at));
     }
 
     /// The callee has said its last about an invocation.
     pub(crate) fn take(&mut self, request: RequestId) -> Began {
-        match self.notes.remove(&request) {
+        let Some(Notes { by_request, forgotten }) = self.notes.as_deref_mut() else {
+            return Began::JustNow;
+        };
+        match by_request.remove(&request) {
             Some(Note::Written(at)) => Began::At(at),
             Some(Note::Answered) => Began::Unknown,
-            None if self.forgotten.is_some_and(|latest| request <= latest) => Began::Unknown,
+            None if forgotten.is_some_and(|latest| request <= latest) => Began::Unknown,
             None => Began::JustNow,
         }
     }
 
     /// The note of an invocation that is answered already is still to come.
     pub(crate) fn overtake(&mut self, request: RequestId) {
-        self.notes.insert(request, Note::Answered);
+        self.notes.get_or_insert_default().by_request.insert(request, Note::Answered);
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.notes.as_ref().map_or(0, |notes| notes.by_request.len())
     }
 }
 

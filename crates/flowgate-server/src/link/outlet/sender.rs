@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice, Read, Write},
     mem,
+    num::NonZeroU64,
     time::Duration,
 };
 
@@ -28,8 +29,8 @@ pub(super) struct Sender {
     tls: Option<Box<ServerConnection>>,
     /// Octets that TLS has encrypted and the socket has not yet taken all of.
     encrypted: u64,
-    /// When the socket began to take nothing.
-    stalled_at: Option<Timestamp>,
+    /// When the socket began to take nothing, in nanoseconds: a word for every connection.
+    stalled_at: Option<NonZeroU64>,
 }
 
 impl Sender {
@@ -124,12 +125,13 @@ impl Sender {
 
     /// The socket takes nothing.
     pub(super) fn stall(&mut self, now: Timestamp) {
-        self.stalled_at.get_or_insert(now);
+        self.stalled_at = self.stalled_at.or(NonZeroU64::new(now.as_nanos()));
     }
 
     /// The socket has taken something; for how long it had not.
     pub(super) fn unstall(&mut self, now: Timestamp) -> Option<Duration> {
-        self.stalled_at.take().map(|since| now.since(since))
+        let since = self.stalled_at.take()?;
+        Some(now.since(Timestamp::from_nanos(since.get())))
     }
 
     /// The next message that has been handed to the socket completely.
