@@ -45,9 +45,19 @@ pub(super) fn skip_run(
     pos
 }
 
-/// Whether the first `len` octets at `pos` are ASCII; `false` where the input ends within a block.
+/// Whether the first `len` octets at `pos` are there and ASCII; `false` also where the whole input
+/// is shorter than a block.
 #[inline(always)]
 fn is_short_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
-    let block = bytes.get(pos..).and_then(<[u8]>::first_chunk::<SHORT>);
-    block.is_some_and(|block| non_ascii(block) & ((1 << len) - 1) == 0)
+    let text: u32 = (1 << len) - 1;
+    if let Some(block) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<SHORT>) {
+        return non_ascii(block) & text == 0;
+    }
+    // The last block of the input begins before the string.
+    match (bytes.last_chunk::<SHORT>(), bytes.len().checked_sub(pos)) {
+        (Some(block), Some(rest)) if usize::from(len) <= rest => {
+            u64::from(non_ascii(block)) >> (SHORT - rest) & u64::from(text) == 0
+        }
+        _ => false,
+    }
 }
