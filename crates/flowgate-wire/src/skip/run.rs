@@ -61,3 +61,6 @@ fn is_short_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

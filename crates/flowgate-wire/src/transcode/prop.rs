@@ -239,6 +239,17 @@ fn runs_of_small_values_are_judged_as_others_judge_them_wherever_they_break() {
     }
 }
 
+#[test]
+fn numbers_are_judged_as_others_judge_them_whatever_stands_among_their_digits() {
+    for char in '\0'..='\u{100}' {
+        for digits in 1..12 {
+            // Enough behind it that the digits are looked at by the word.
+            let text = format!("[{}{char}12345678]", "1".repeat(digits));
+            check(Format::Json, text.as_bytes()).expect(&text);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn values_are_read_as_others_read_them(value in value()) {
