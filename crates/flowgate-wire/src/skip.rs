@@ -28,8 +28,8 @@ enum Next {
 /// An open list or dictionary of a binary format.
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
-    /// Values that have not begun yet, keys included, so that in a dictionary a key comes next where it is
-    /// even. More than [`INDEFINITE`] / 2 until a break.
+    /// Values that have not begun yet, keys included, so that in a dictionary a key comes next
+    /// where it is even. More than [`INDEFINITE`] / 2 until a break.
     remaining: u64,
     /// The keys of a dictionary; `None` for a list.
     keys: Option<Keys>,
