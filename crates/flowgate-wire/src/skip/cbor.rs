@@ -105,6 +105,8 @@ pub(crate) fn skip(
 const fn plain(first: u8) -> Plain {
     match first {
         0x60..=0x77 => Plain::Text(first & 0x1f),
+        0x78 => Plain::Text8,
+        0x79 => Plain::Text16,
         0x00..=0x17 | 0x20..=0x37 | 0xf4..=0xf7 => Plain::Scalar(1),
         0x18 | 0x38 => Plain::Scalar(2),
         0x19 | 0x39 | 0xf9 => Plain::Scalar(3),

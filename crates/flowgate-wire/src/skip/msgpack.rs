@@ -63,6 +63,8 @@ pub(crate) fn skip(
 const fn plain(first: u8) -> Plain {
     match first {
         0xa0..=0xbf => Plain::Text(first & 0x1f),
+        0xd9 => Plain::Text8,
+        0xda => Plain::Text16,
         0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => Plain::Scalar(1),
         0xcc | 0xd0 => Plain::Scalar(2),
         0xcd | 0xd1 => Plain::Scalar(3),
