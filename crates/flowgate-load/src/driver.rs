@@ -260,12 +260,12 @@ impl<'a> Driver<'a> {
         }
         let now_ns = self.now_ns();
         let sent_count = self.record.sent_count();
-        let mut due_count = 0u64;
-        while let Some(client) = self.record.due(now_ns) {
-            due_count += 1;
+        let mut is_due = false;
+        for client in self.record.due(now_ns) {
+            is_due = true;
             scenario.refill(client, now_ns, &mut self.record, &mut self.outboxes);
         }
-        if due_count > 0 && self.record.sent_count() == sent_count {
+        if is_due && self.record.sent_count() == sent_count {
             self.record.rest(now_ns);
         }
     }

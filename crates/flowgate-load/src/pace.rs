@@ -38,15 +38,27 @@ impl Pace {
         self.due_ns(self.announced_count)
     }
 
-    /// The client of the next request that has become due; every request is announced once.
-    pub(crate) fn due(&mut self, now_ns: u64) -> Option<usize> {
-        if self.next_ns() > now_ns {
-            return None;
-        }
-        let clients = self.taken_counts.len() as u64;
-        let client = self.announced_count.checked_rem(clients)?;
-        self.announced_count += 1;
-        usize::try_from(client).ok()
+    /// The clients whose requests have become due, each once, however many of its requests have:
+    /// a rate that nothing can keep up with costs no more than one that is kept.
+    ///
+    /// Every request is announced once.
+    pub(crate) fn due(&mut self, now_ns: u64) -> impl Iterator<Item = usize> + use<> {
+        let clients = self.taken_counts.len();
+        let due_count = self.due_count(now_ns).max(self.announced_count);
+        let new_count = due_count - self.announced_count;
+        let first = self.announced_count.checked_rem(clients as u64).unwrap_or_default();
+        self.announced_count = due_count;
+        let first = usize::try_from(first).unwrap_or_default();
+        let count = usize::try_from(new_count).unwrap_or(usize::MAX).min(clients);
+        (first..clients).chain(0..first).take(count)
+    }
+
+    /// Requests of the run that are due by then, announced or not.
+    fn due_count(&self, now_ns: u64) -> u64 {
+        let Some(elapsed_ns) = now_ns.checked_sub(self.start_ns) else { return 0 };
+        let elapsed_ns = u128::from(elapsed_ns) + 1;
+        let count = (elapsed_ns * u128::from(self.per_s.get())).div_ceil(u128::from(NS_PER_S));
+        u64::try_from(count).unwrap_or(u64::MAX)
     }
 
     /// When the next request of a client is due that it has not taken.
@@ -75,9 +87,23 @@ mod tests {
             (0..4).map(|n| pace.due_ns(n)).collect::<Vec<_>>(),
             [10, 333_333_343, 666_666_676, 1_000_000_010]
         );
-        assert_eq!(pace.due(9), None);
-        let due: Vec<usize> = std::iter::from_fn(|| pace.due(1_000_000_010)).collect();
-        assert_eq!(due, [0, 1, 0, 1]);
+        assert_eq!(pace.due(9).count(), 0);
+        assert_eq!(pace.due(333_333_342).collect::<Vec<_>>(), [0]);
+        assert_eq!(pace.due(333_333_343).collect::<Vec<_>>(), [1]);
+        assert_eq!(pace.due(666_666_676).collect::<Vec<_>>(), [0]);
+        assert_eq!(pace.due(666_666_676).count(), 0);
+        assert_eq!(pace.next_ns(), 1_000_000_010);
+        // Three more: a client is named once.
+        assert_eq!(pace.due(2_000_000_000).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(pace.next_ns(), 2_000_000_010);
+    }
+
+    #[test]
+    fn a_rate_beyond_all_means_is_caught_up_with_at_once() {
+        let mut pace = Pace::new(NonZeroU64::new(50_000_000).unwrap(), 0, 4);
+        assert_eq!(pace.due(3_600 * NS_PER_S).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(pace.due(3_600 * NS_PER_S).count(), 0);
+        assert_eq!(pace.next_ns(), 3_600 * NS_PER_S + 20);
     }
 
     #[test]

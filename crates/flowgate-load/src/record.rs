@@ -107,10 +107,10 @@ impl Record {
         self.rests_until_ns = now_ns + REST_NS;
     }
 
-    /// A client whose request has become due; every request is announced once.
-    pub(crate) fn due(&mut self, now_ns: u64) -> Option<usize> {
-        self.pace()?;
-        self.pace.as_mut()?.due(now_ns)
+    /// The clients whose requests have become due; every request is announced once.
+    pub(crate) fn due(&mut self, now_ns: u64) -> impl Iterator<Item = usize> + use<> {
+        let pace = self.pace.as_mut().filter(|_| self.phase != Phase::Draining);
+        pace.map(|pace| pace.due(now_ns)).into_iter().flatten()
     }
 
     /// Lets a client send a request; returns the time from which its latency counts, or `None`
@@ -200,15 +200,15 @@ mod tests {
     fn at_a_rate_latencies_count_from_when_a_request_was_due() {
         let mut record = Record::new().unwrap().at_rate(NonZeroU64::new(1000), 0, 1);
         record.measure();
-        assert_eq!(record.due(0), Some(0));
+        assert_eq!(record.due(0).collect::<Vec<_>>(), [0]);
         assert_eq!(record.request(0, 0), Some(0));
-        assert_eq!((record.due(1), record.request(0, 1)), (None, None));
+        assert_eq!((record.due(1).count(), record.request(0, 1)), (0, None));
         assert_eq!(record.next_due_ns(), Some(1_000_000));
         // The router stalled: the request goes out late, and that is part of its latency.
-        assert_eq!(record.due(7_000_000), Some(0));
+        assert_eq!(record.due(7_000_000).collect::<Vec<_>>(), [0]);
         let requested_ns = record.request(0, 7_000_000).unwrap();
         assert_eq!(requested_ns, 1_000_000);
         record.drain();
-        assert_eq!((record.next_due_ns(), record.due(8_000_000)), (None, None));
+        assert_eq!((record.next_due_ns(), record.due(8_000_000).count()), (None, 0));
     }
 }

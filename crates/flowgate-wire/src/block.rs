@@ -1,4 +1,4 @@
-//! Sixteen octets at a time: which of them are of a kind, as one bit each.
+//! Blocks of octets: which of them are of a kind, as one bit each.
 //!
 //! The lowest bit stands for the first octet.
 
@@ -11,22 +11,29 @@ pub(crate) const BLOCK: usize = 64;
 /// octet.
 pub(crate) const SHORT: usize = 32;
 
+/// Octets that are compared at once.
+pub(crate) const LANE: usize = 16;
+
 /// The quotes, backslashes and control characters: what ends a run of plain text in JSON.
 #[inline]
 pub(crate) fn specials(block: &[u8; BLOCK]) -> u64 {
-    let (lanes, _) = block.as_chunks::<16>();
-    lanes.iter().rev().fold(0, |mask, lane| {
-        let octets = u8x16::new(*lane);
-        let controls = octets.min(u8x16::splat(0x1f)).simd_eq(octets);
-        let quotes = octets.simd_eq(u8x16::splat(b'"'));
-        let backslashes = octets.simd_eq(u8x16::splat(b'\\'));
-        mask << 16 | u64::from((controls | quotes | backslashes).to_bitmask())
-    })
+    let (lanes, _) = block.as_chunks::<LANE>();
+    lanes.iter().rev().fold(0, |mask, lane| mask << LANE | u64::from(lane_specials(lane)))
+}
+
+/// The same in one lane, in the lower bits.
+#[inline]
+pub(crate) fn lane_specials(lane: &[u8; LANE]) -> u32 {
+    let octets = u8x16::new(*lane);
+    let controls = octets.min(u8x16::splat(0x1f)).simd_eq(octets);
+    let quotes = octets.simd_eq(u8x16::splat(b'"'));
+    let backslashes = octets.simd_eq(u8x16::splat(b'\\'));
+    (controls | quotes | backslashes).to_bitmask()
 }
 
 /// The octets that are not ASCII.
 #[inline]
 pub(crate) fn non_ascii(block: &[u8; SHORT]) -> u32 {
-    let (lanes, _) = block.as_chunks::<16>();
-    lanes.iter().rev().fold(0, |mask, lane| mask << 16 | u8x16::new(*lane).to_bitmask())
+    let (lanes, _) = block.as_chunks::<LANE>();
+    lanes.iter().rev().fold(0, |mask, lane| mask << LANE | u8x16::new(*lane).to_bitmask())
 }

@@ -45,6 +45,10 @@ impl<'a> Dict<'a> {
     /// Each call reads the encoded dictionary anew.
     pub fn entries(&self) -> impl Iterator<Item = (Cow<'_, str>, Value<'_>)> {
         match &self.0 {
+            // What most messages have costs no reader.
+            DictRepr::Raw { format, bytes } if is_shortest_empty(*format, bytes) => {
+                Entries::Values([].iter())
+            }
             DictRepr::Raw { format, bytes } => Entries::Raw(RawEntries::new(*format, bytes)),
             DictRepr::Entries(entries) => Entries::Values(entries.iter()),
         }
@@ -60,13 +64,18 @@ impl<'a> Dict<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match &self.0 {
-            // The encoded empty dictionaries that clients send.
-            DictRepr::Raw { format: Format::Json, bytes: b"{}" }
-            | DictRepr::Raw { format: Format::MessagePack, bytes: [0x80] }
-            | DictRepr::Raw { format: Format::Cbor, bytes: [0xa0] } => true,
             DictRepr::Raw { .. } => self.entries().next().is_none(),
             DictRepr::Entries(entries) => entries.is_empty(),
         }
+    }
+}
+
+/// Whether this is the empty dictionary as clients send it.
+const fn is_shortest_empty(format: Format, bytes: &[u8]) -> bool {
+    match format {
+        Format::Json => matches!(bytes, b"{}"),
+        Format::MessagePack => matches!(bytes, [0x80]),
+        Format::Cbor => matches!(bytes, [0xa0]),
     }
 }
 

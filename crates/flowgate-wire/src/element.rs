@@ -41,6 +41,17 @@ fn text<'a>(reader: &mut impl Reader<'a>) -> Result<Cow<'a, str>, Fault> {
     reader.text()?.ok_or(Fault::Wrong("a string"))
 }
 
+fn dict<'a, R: Reader<'a>>(reader: &mut R) -> Result<Dict<'a>, Fault> {
+    let bytes = match reader.empty_dict()? {
+        Some(bytes) => bytes,
+        None => match reader.element()? {
+            (Kind::Dict, element) => element.bytes,
+            _ => return Err(Fault::Wrong("a dictionary")),
+        },
+    };
+    Ok(Dict(DictRepr::Raw { format: R::FORMAT, bytes }))
+}
+
 macro_rules! id_element {
     ($($name:ident),*) => {
         $(
@@ -108,12 +119,7 @@ impl<'a> Element<'a> for Uri<'a> {
 impl<'a> Element<'a> for Dict<'a> {
     fn decode<R: Reader<'a>>(reader: &mut R) -> Result<Self, Fault> {
         required(reader)?;
-        let (kind, element) = reader.element()?;
-        if kind == Kind::Dict {
-            Ok(Self(DictRepr::Raw { format: R::FORMAT, bytes: element.bytes }))
-        } else {
-            Err(Fault::Wrong("a dictionary"))
-        }
+        dict(reader)
     }
 
     fn encode<W: Writer>(&self, writer: &mut W) {
@@ -133,12 +139,7 @@ impl<'a> Element<'a> for Option<Dict<'a>> {
         if !reader.next()? {
             return Ok(None);
         }
-        let (kind, element) = reader.element()?;
-        if kind == Kind::Dict {
-            Ok(Some(Dict(DictRepr::Raw { format: R::FORMAT, bytes: element.bytes })))
-        } else {
-            Err(Fault::Wrong("a dictionary"))
-        }
+        dict(reader).map(Some)
     }
 
     fn count(&self) -> usize {

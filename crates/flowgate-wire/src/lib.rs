@@ -27,11 +27,11 @@ pub mod rawsocket;
 mod read;
 mod scan;
 mod skip;
-mod stack;
 mod token;
 mod transcode;
 mod uri;
 pub mod uris;
+mod utf8;
 mod value;
 mod write;
 

@@ -32,6 +32,10 @@ pub(crate) trait Reader<'a> {
     /// A string.
     fn text(&mut self) -> Result<Option<Cow<'a, str>>, DecodeError>;
 
+    /// Skips an empty dictionary in its shortest form, the most frequent element; its octets, or
+    /// `None` if something else comes next.
+    fn empty_dict(&mut self) -> Result<Option<&'a [u8]>, DecodeError>;
+
     /// Checks and skips any value; its octets, with what precedes the value itself (tags).
     fn element(&mut self) -> Result<(Kind, Encoded<'a>), DecodeError>;
 

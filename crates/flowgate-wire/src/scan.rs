@@ -2,6 +2,7 @@
 
 mod cursor;
 
+use crate::block::{LANE, lane_specials};
 use crate::{DecodeError, Format};
 
 pub(crate) use cursor::Strings;
@@ -10,25 +11,13 @@ pub(crate) const fn malformed(offset: usize) -> DecodeError {
     DecodeError::Malformed { format: Format::Json, offset }
 }
 
-/// How far strings are scanned word by word before the vectorized search takes over; below, the
+/// How far strings are scanned lane by lane before the vectorized search takes over; below, the
 /// search costs more to start than it saves.
-const SHORT: usize = 32;
+const SHORT: usize = 48;
 
 /// Times an octet: that octet eight times.
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// The high bit of each quote, backslash and control character; bits above the lowest may be
-/// false.
-///
-/// Subtraction borrows into the high bit of an octet that is too small; octets that have that bit
-/// already are not ASCII.
-const fn specials(word: u64) -> u64 {
-    let quotes = (word ^ (ONES * 0x22)).wrapping_sub(ONES);
-    let backslashes = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
-    let controls = word.wrapping_sub(ONES * 0x20);
-    (quotes | backslashes | controls) & !word & HIGHS
-}
 
 /// The offset after white space.
 #[inline]
@@ -53,28 +42,36 @@ fn skip_some_space(bytes: &[u8], mut pos: usize) -> usize {
 #[inline]
 pub(crate) fn find_special(bytes: &[u8], mut pos: usize) -> usize {
     let short = pos + SHORT;
-    while let Some(chunk) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<8>) {
-        let hits = specials(u64::from_le_bytes(*chunk));
-        if hits != 0 {
-            // At most 7.
-            return pos + (hits.trailing_zeros() >> 3) as usize;
+    while let Some(lane) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<LANE>) {
+        let specials = lane_specials(lane);
+        if specials != 0 {
+            return pos + specials.trailing_zeros() as usize;
         }
-        pos += 8;
+        pos += LANE;
         if pos >= short {
             return find_special_long(bytes, pos);
         }
     }
-    for byte in bytes.get(pos..).unwrap_or_default() {
-        if is_special(*byte) {
-            return pos;
+    // The last lane of the text begins before what is left of it.
+    match (bytes.last_chunk::<LANE>(), bytes.len().checked_sub(pos)) {
+        (Some(lane), Some(rest)) => {
+            let specials = lane_specials(lane) >> (LANE - rest);
+            if specials == 0 { bytes.len() } else { pos + specials.trailing_zeros() as usize }
         }
-        pos += 1;
+        _ => find_special_padded(bytes, pos),
     }
-    pos
 }
 
-const fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+/// The same where the whole text is shorter than a lane.
+#[inline]
+fn find_special_padded(bytes: &[u8], pos: usize) -> usize {
+    let rest = bytes.get(pos..).unwrap_or_default();
+    let mut lane = [b' '; LANE];
+    if let Some(start) = lane.get_mut(..rest.len()) {
+        start.copy_from_slice(rest);
+    }
+    let specials = lane_specials(&lane);
+    if specials == 0 { bytes.len() } else { pos + specials.trailing_zeros() as usize }
 }
 
 #[inline(never)]

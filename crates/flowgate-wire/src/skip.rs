@@ -5,7 +5,7 @@ pub(crate) mod json;
 pub(crate) mod msgpack;
 mod run;
 
-use crate::stack::Stack;
+use smallvec::SmallVec;
 
 /// Which keys a dictionary may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,8 @@ enum Next {
 /// An open list or dictionary of a binary format.
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
-    /// Values still to come, keys included, so that in a dictionary a key comes next where it is
-    /// even. More than [`INDEFINITE`] / 2 until a break.
+    /// Values that have not begun yet, keys included, so that in a dictionary a key comes next
+    /// where it is even. More than [`INDEFINITE`] / 2 until a break.
     remaining: u64,
     /// The keys of a dictionary; `None` for a list.
     keys: Option<Keys>,
@@ -55,11 +55,14 @@ impl Level {
 /// one hold half as many.
 const INDEFINITE: u64 = 1 << 63;
 
+/// How many open lists and dictionaries need no allocation; deeper payloads are rare.
+const INLINE: usize = 16;
+
 /// The lists and dictionaries that are open while a value of a binary format is skipped.
 #[derive(Debug)]
 struct Nesting {
     current: Level,
-    parents: Stack<Level>,
+    parents: SmallVec<[Level; INLINE]>,
     depth: usize,
 }
 
@@ -67,7 +70,7 @@ impl Nesting {
     /// Before the value to skip.
     fn new() -> Self {
         let current = Level { remaining: 1, keys: None, height: 0 };
-        Self { current, parents: Stack::new(), depth: 0 }
+        Self { current, parents: SmallVec::new(), depth: 0 }
     }
 
     fn enter(&mut self, remaining: u64, keys: Option<Keys>, tags: usize) {
@@ -87,26 +90,18 @@ impl Nesting {
     }
 
     /// The keys of a dictionary that opens here: the outermost one is part of the envelope.
-    const fn keys(&self) -> Keys {
-        if self.parents.len() == 0 { Keys::Strings } else { Keys::Scalars }
+    fn keys(&self) -> Keys {
+        if self.parents.is_empty() { Keys::Strings } else { Keys::Scalars }
     }
 
-    /// Notes that a value has ended, and every level that ends with it; `true` after the last.
+    /// Leaves the levels of which nothing is to come; `true` after the last.
     #[inline]
-    fn end_value(&mut self) -> bool {
-        self.current.remaining -= 1;
-        self.current.remaining == 0 && self.end_level()
-    }
-
-    /// Notes that the current level has ended, and every level that ends with it; `true` after
-    /// the last.
-    fn end_level(&mut self) -> bool {
-        while self.leave() {
-            self.current.remaining -= 1;
-            if self.current.remaining != 0 {
-                return false;
+    fn is_complete(&mut self) -> bool {
+        while self.current.remaining == 0 {
+            if !self.leave() {
+                return true;
             }
         }
-        true
+        false
     }
 }

@@ -6,8 +6,7 @@ mod msgpack;
 
 use std::borrow::Cow;
 
-use crate::head::checked_text;
-use crate::{Format, Value, base64};
+use crate::{Format, Value, base64, utf8};
 
 pub(crate) use cbor::CborTokens;
 pub(crate) use json::JsonTokens;
@@ -92,7 +91,7 @@ impl<'a> Token<'a> {
     /// The text that stands for this key where keys must be strings.
     pub(crate) fn into_key(self) -> Cow<'a, str> {
         match self {
-            Self::String(text) => checked_text(text),
+            Self::String(text) => utf8::checked(text),
             Self::Bool(true) => Cow::Borrowed("true"),
             Self::Bool(false) => Cow::Borrowed("false"),
             Self::Unsigned(number) => Cow::Owned(number.to_string()),
@@ -194,7 +193,7 @@ fn read_scalar(token: Token<'_>) -> Value<'_> {
         Token::Unsigned(number) => Value::Unsigned(number),
         Token::Signed(number) => Value::Signed(number),
         Token::Float(number) => Value::Float(number),
-        Token::String(text) => Value::String(checked_text(text)),
+        Token::String(text) => Value::String(utf8::checked(text)),
         Token::Binary(octets) => Value::Binary(octets),
         Token::Null | Token::Undefined | Token::End | Token::List(_) | Token::Dict(_) => {
             Value::Null

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::Format;
-use crate::stack::Stack;
 use crate::token::{CborTokens, JsonTokens, MessagePackTokens, Token, Tokens, count_down};
 use crate::write::{Shape, Writer};
 
@@ -46,6 +47,9 @@ fn values<'a>(
     }
 }
 
+/// How many open lists and dictionaries need no allocation; deeper payloads are rare.
+const INLINE: usize = 16;
+
 /// A list or dictionary that is being written.
 #[derive(Debug, Clone, Copy, Default)]
 struct Open {
@@ -59,7 +63,7 @@ struct Open {
 }
 
 fn value<'a, W: Writer>(tokens: &mut impl Tokens<'a>, undefined: Undefined, writer: &mut W) {
-    let mut open: Stack<Open> = Stack::new();
+    let mut open: SmallVec<[Open; INLINE]> = SmallVec::new();
     let Some(mut current) = begin(tokens.token(), undefined == Undefined::Absent, writer) else {
         return;
     };
@@ -74,7 +78,7 @@ fn value<'a, W: Writer>(tokens: &mut impl Tokens<'a>, undefined: Undefined, writ
                     key
                 } else {
                     let token = tokens.token();
-                    let optional = undefined == Undefined::Absent && open.len() == 0;
+                    let optional = undefined == Undefined::Absent && open.is_empty();
                     if optional && matches!(token, Token::Undefined) {
                         continue;
                     }

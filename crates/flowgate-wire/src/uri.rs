@@ -131,41 +131,65 @@ fn is_valid(uri: &str, check: UriCheck, policy: MatchPolicy) -> bool {
     if uri.is_empty() {
         return policy != MatchPolicy::Exact;
     }
-    let mut components = uri.split('.').peekable();
-    while let Some(component) = components.next() {
-        if component.is_empty() {
-            let allowed = match policy {
-                MatchPolicy::Exact => false,
-                MatchPolicy::Prefix => components.peek().is_none(),
-                MatchPolicy::Wildcard => true,
-            };
-            if !allowed {
-                return false;
-            }
-        } else if !component_is_valid(component, check) {
-            return false;
-        }
+    let mut seen = 0;
+    // A dot after a dot, or at the beginning, ends an empty component.
+    let mut in_pairs = 0;
+    let mut previous = DOT;
+    for octet in uri.bytes() {
+        let class = class(octet);
+        seen |= class;
+        in_pairs |= class & previous;
+        previous = class;
     }
-    true
+    let empty_component = match policy {
+        MatchPolicy::Exact => (in_pairs | previous) & DOT,
+        MatchPolicy::Prefix => in_pairs & DOT,
+        MatchPolicy::Wildcard => 0,
+    };
+    let allowed = match check {
+        UriCheck::Strict => seen & NOT_STRICT == 0,
+        UriCheck::Loose if seen & NOT_ASCII != 0 => {
+            seen & NOT_LOOSE == 0 && !uri.contains(char::is_whitespace)
+        }
+        UriCheck::Loose => seen & NOT_LOOSE == 0,
+    };
+    empty_component == 0 && allowed
 }
 
-fn component_is_valid(component: &str, check: UriCheck) -> bool {
-    match check {
-        UriCheck::Strict => component
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
-        UriCheck::Loose => {
-            if component.is_ascii() {
-                // The common case, without decoding characters. 0x1c to 0x1f are white space in
-                // the regular expressions that the specification gives, and in no use elsewhere.
-                component
-                    .bytes()
-                    .all(|byte| !matches!(byte, b'#' | b' ' | 0x09..=0x0d | 0x1c..=0x1f))
-            } else {
-                !component.chars().any(|char| char == '#' || char.is_whitespace())
-            }
-        }
+/// The octet separates components.
+const DOT: u8 = 1;
+/// Refused by [`UriCheck::Strict`].
+const NOT_STRICT: u8 = 1 << 1;
+/// Refused by [`UriCheck::Loose`], as far as a single octet tells.
+const NOT_LOOSE: u8 = 1 << 2;
+/// Part of a character that may be white space.
+const NOT_ASCII: u8 = 1 << 3;
+
+/// What an octet is: a look-up, since a URI is checked for every call and every event.
+fn class(octet: u8) -> u8 {
+    static CLASSES: [u8; 256] = classes();
+    // There is a class for each octet.
+    CLASSES.get(usize::from(octet)).copied().unwrap_or_default()
+}
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut rest: &mut [u8] = &mut classes;
+    let mut octet = 0;
+    while let [class, after @ ..] = rest {
+        *class = match octet {
+            b'.' => DOT,
+            b'a'..=b'z' | b'0'..=b'9' | b'_' => 0,
+            // 0x1c to 0x1f are white space in the regular expressions that the specification
+            // gives, and in no use elsewhere.
+            b'#' | b' ' | 0x09..=0x0d | 0x1c..=0x1f => NOT_STRICT | NOT_LOOSE,
+            0x80..=0xff => NOT_STRICT | NOT_ASCII,
+            0x00..=0x7f => NOT_STRICT,
+        };
+        rest = after;
+        octet = octet.wrapping_add(1);
     }
+    classes
 }
 
 #[cfg(test)]

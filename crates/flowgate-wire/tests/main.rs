@@ -12,6 +12,8 @@
 mod accept;
 #[path = "main/corpus.rs"]
 mod corpus;
+#[path = "main/edges.rs"]
+mod edges;
 #[path = "main/exact.rs"]
 mod exact;
 #[path = "main/refuse.rs"]

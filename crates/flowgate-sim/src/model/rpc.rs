@@ -95,6 +95,12 @@ impl Model {
             }
             return Ok(self.call_meta(from, message)?);
         }
+        let disclosed = match (disclosure, is_true(options, "disclose_me")) {
+            (Disclosure::Never, true) => Err(uris::error::DISCLOSE_ME_DISALLOWED)?,
+            (Disclosure::Never, false) => Some(false),
+            (Disclosure::Always, _) | (Disclosure::OnRequest, true) => Some(true),
+            (Disclosure::OnRequest, false) => None,
+        };
         let best = self
             .registrations
             .iter()
@@ -102,12 +108,6 @@ impl Model {
             .min_by_key(|(name, _)| precedence(name));
         let ((policy, _), registration) = best.ok_or(uris::error::NO_SUCH_PROCEDURE)?;
         let (policy, registration) = (*policy, registration.id);
-        let disclosed = match (disclosure, is_true(options, "disclose_me")) {
-            (Disclosure::Never, true) => Err(uris::error::DISCLOSE_ME_DISALLOWED)?,
-            (Disclosure::Never, false) => Some(false),
-            (Disclosure::Always, _) | (Disclosure::OnRequest, true) => Some(true),
-            (Disclosure::OnRequest, false) => None,
-        };
         let asked = options.get("timeout").and_then(|value| value.as_u64());
         let asked = asked.map(Duration::from_millis);
         let mut call = Pending {

@@ -31,6 +31,37 @@ pub(crate) enum Head<'a> {
     Break,
 }
 
+/// The unsigned integer at `pos` and the offset after it, if one stands there without a tag.
+///
+/// For the identifiers in envelopes; leaves everything else to [`head`].
+#[inline]
+pub(crate) fn unsigned(bytes: &[u8], pos: usize) -> Option<(u64, usize)> {
+    match *bytes.get(pos..)? {
+        [first @ 0x00..=0x17, ..] => Some((u64::from(first), pos + 1)),
+        [0x18, a, ..] => Some((u64::from(a), pos + 2)),
+        [0x19, a, b, ..] => Some((u64::from(u16::from_be_bytes([a, b])), pos + 3)),
+        [0x1a, a, b, c, d, ..] => Some((u64::from(u32::from_be_bytes([a, b, c, d])), pos + 5)),
+        [0x1b, a, b, c, d, e, f, g, h, ..] => {
+            Some((u64::from_be_bytes([a, b, c, d, e, f, g, h]), pos + 9))
+        }
+        _ => None,
+    }
+}
+
+/// The octets of the string at `pos`, if it is a short one without a tag, and the offset after it.
+///
+/// Leaves everything else to [`head`].
+#[inline]
+pub(crate) fn short_text(bytes: &[u8], pos: usize) -> Option<(&[u8], usize)> {
+    match bytes.get(pos) {
+        Some(first @ 0x60..=0x77) => {
+            let end = pos + 1 + usize::from(first & 0x1f);
+            Some((bytes.get(pos + 1..end)?, end))
+        }
+        _ => None,
+    }
+}
+
 /// The head of the item at `pos` and the offset after it; definite strings are taken whole.
 pub(crate) fn head(bytes: &[u8], pos: usize) -> Result<(Head<'_>, usize), DecodeError> {
     head_inlined(bytes, pos)

@@ -26,6 +26,23 @@ const fn integer(number: i64) -> Head<'static> {
     if number < 0 { Head::Signed(number) } else { Head::Unsigned(number.cast_unsigned()) }
 }
 
+/// The unsigned integer at `pos` and the offset after it, if one stands there.
+///
+/// For the identifiers in envelopes; leaves the signed codes and everything else to [`head`].
+#[inline]
+pub(crate) fn unsigned(bytes: &[u8], pos: usize) -> Option<(u64, usize)> {
+    match *bytes.get(pos..)? {
+        [first @ 0x00..=0x7f, ..] => Some((u64::from(first), pos + 1)),
+        [0xcc, a, ..] => Some((u64::from(a), pos + 2)),
+        [0xcd, a, b, ..] => Some((u64::from(u16::from_be_bytes([a, b])), pos + 3)),
+        [0xce, a, b, c, d, ..] => Some((u64::from(u32::from_be_bytes([a, b, c, d])), pos + 5)),
+        [0xcf, a, b, c, d, e, f, g, h, ..] => {
+            Some((u64::from_be_bytes([a, b, c, d, e, f, g, h]), pos + 9))
+        }
+        _ => None,
+    }
+}
+
 /// The head of the item at `pos` and the offset after it; strings and octets are taken whole.
 #[inline]
 pub(crate) fn head(bytes: &[u8], pos: usize) -> Result<(Head<'_>, usize), DecodeError> {

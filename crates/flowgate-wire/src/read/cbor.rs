@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::{Encoded, Kind, Reader, integral};
 use crate::budget::Budget;
-use crate::head::cbor::{Chunks, Head, head};
-use crate::{DecodeError, Format, Limits, skip};
+use crate::head::cbor::{Chunks, Head, head, unsigned};
+use crate::{DecodeError, Format, Limits, skip, utf8};
 
 /// The envelope of a message in CBOR; tags on the message and on its elements are ignored.
 pub(crate) struct CborReader<'a> {
@@ -35,6 +35,31 @@ impl<'a> CborReader<'a> {
             start = next;
         }
     }
+
+    /// Floats, and integers behind tags.
+    #[cold]
+    fn unusual_unsigned(&mut self) -> Result<Option<u64>, DecodeError> {
+        let (item, _, next) = self.head()?;
+        let value = match item {
+            Head::Unsigned(value) => Some(value),
+            Head::Float(number) => integral(number),
+            Head::Negative(_)
+            | Head::Binary(_)
+            | Head::Text(_)
+            | Head::List(_)
+            | Head::Dict(_)
+            | Head::Tag(_)
+            | Head::Bool(_)
+            | Head::Null
+            | Head::Undefined
+            | Head::Simple
+            | Head::Break => None,
+        };
+        if value.is_some() {
+            self.pos = next;
+        }
+        Ok(value)
+    }
 }
 
 impl<'a> Reader<'a> for CborReader<'a> {
@@ -62,28 +87,14 @@ impl<'a> Reader<'a> for CborReader<'a> {
     }
 
     fn unsigned(&mut self) -> Result<Option<u64>, DecodeError> {
-        let (item, _, next) = self.head()?;
-        let value = match item {
-            Head::Unsigned(value) => Some(value),
-            Head::Float(number) => integral(number),
-            Head::Negative(_)
-            | Head::Binary(_)
-            | Head::Text(_)
-            | Head::List(_)
-            | Head::Dict(_)
-            | Head::Tag(_)
-            | Head::Bool(_)
-            | Head::Null
-            | Head::Undefined
-            | Head::Simple
-            | Head::Break => None,
-        };
-        if value.is_some() {
+        if let Some((value, next)) = unsigned(self.bytes, self.pos) {
             self.pos = next;
+            return Ok(Some(value));
         }
-        Ok(value)
+        self.unusual_unsigned()
     }
 
+    #[inline]
     fn text(&mut self) -> Result<Option<Cow<'a, str>>, DecodeError> {
         let (item, start, next) = self.head()?;
         let Head::Text(text) = item else {
@@ -91,46 +102,43 @@ impl<'a> Reader<'a> for CborReader<'a> {
         };
         let invalid = DecodeError::InvalidUnicode { offset: start };
         if let Some(text) = text {
-            let text = simdutf8::basic::from_utf8(text).map_err(|_| invalid)?;
+            let text = utf8::text(text).ok_or(invalid)?;
             self.pos = next;
             return Ok(Some(Cow::Borrowed(text)));
         }
         let mut whole = String::new();
         let mut chunks = Chunks::text(self.bytes, next);
         while let Some(chunk) = chunks.next()? {
-            whole.push_str(simdutf8::basic::from_utf8(chunk).map_err(|_| invalid)?);
+            whole.push_str(utf8::text(chunk).ok_or(invalid)?);
         }
         self.pos = chunks.pos();
         Ok(Some(Cow::Owned(whole)))
     }
 
+    #[inline]
+    fn empty_dict(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
+        if self.bytes.get(self.pos) != Some(&0xa0) {
+            return Ok(None);
+        }
+        self.budget.check_depth(1, self.pos)?;
+        self.pos += 1;
+        Ok(Some(&[0xa0]))
+    }
+
     fn element(&mut self) -> Result<(Kind, Encoded<'a>), DecodeError> {
         let start = self.pos;
-        // An empty dictionary is the most frequent element.
-        if self.bytes.get(start) == Some(&0xa0) {
-            self.budget.check_depth(1, start)?;
-            self.pos = start + 1;
-            let bytes = self.slice(start, start + 1);
-            return Ok((Kind::Dict, Encoded { start, end: start + 1, bytes }));
-        }
-        let (item, inner, _) = self.head()?;
-        let kind = match item {
-            Head::List(_) => Kind::List,
-            Head::Dict(_) => Kind::Dict,
-            Head::Binary(_) => Kind::Binary,
-            Head::Unsigned(_)
-            | Head::Negative(_)
-            | Head::Text(_)
-            | Head::Tag(_)
-            | Head::Bool(_)
-            | Head::Null
-            | Head::Undefined
-            | Head::Simple
-            | Head::Float(_)
-            | Head::Break => Kind::Other,
-        };
         let end = skip::cbor::skip(self.bytes, start, &mut self.budget)?;
         self.pos = end;
+        let mut inner = start;
+        while let Some(0xc0..=0xdb) = self.bytes.get(inner) {
+            (_, inner) = head(self.bytes, inner)?;
+        }
+        let kind = match self.bytes.get(inner) {
+            Some(0x80..=0x9f) => Kind::List,
+            Some(0xa0..=0xbf) => Kind::Dict,
+            Some(0x40..=0x5f) => Kind::Binary,
+            _ => Kind::Other,
+        };
         Ok((kind, Encoded { start, end, bytes: self.slice(inner, end) }))
     }
 

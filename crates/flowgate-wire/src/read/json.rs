@@ -6,7 +6,7 @@ use super::{Encoded, Kind, Reader, integral};
 use crate::base64;
 use crate::budget::Budget;
 use crate::scan::{malformed, number_end, skip_space, string_end, unescape};
-use crate::{DecodeError, Format, Limits, skip};
+use crate::{DecodeError, Format, Limits, skip, utf8};
 
 /// The envelope of a message in JSON.
 pub(crate) struct JsonReader<'a> {
@@ -20,9 +20,9 @@ pub(crate) struct JsonReader<'a> {
 impl<'a> JsonReader<'a> {
     /// Checks the whole text's UTF-8 once, so that strings need no check later.
     pub(crate) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, DecodeError> {
-        match simdutf8::basic::from_utf8(bytes) {
-            Ok(text) => Ok(Self { text, pos: 0, fresh: true, budget: Budget::inside(limits) }),
-            Err(_) => Err(invalid_utf8(bytes)),
+        match utf8::text(bytes) {
+            Some(text) => Ok(Self { text, pos: 0, fresh: true, budget: Budget::inside(limits) }),
+            None => Err(invalid_utf8(bytes)),
         }
     }
 
@@ -120,6 +120,7 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         Ok(Some(value))
     }
 
+    #[inline]
     fn text(&mut self) -> Result<Option<Cow<'a, str>>, DecodeError> {
         if self.peek() != Some(b'"') {
             return Ok(None);
@@ -131,17 +132,25 @@ impl<'a> Reader<'a> for JsonReader<'a> {
         Ok(Some(if escapes { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) }))
     }
 
+    #[inline]
+    fn empty_dict(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
+        let text: &'a str = self.text;
+        let Some(dict) = text.as_bytes().get(self.pos..).and_then(<[u8]>::first_chunk::<2>) else {
+            return Ok(None);
+        };
+        if dict != b"{}" {
+            return Ok(None);
+        }
+        self.budget.check_depth(1, self.pos)?;
+        self.pos += 2;
+        Ok(Some(dict))
+    }
+
     fn element(&mut self) -> Result<(Kind, Encoded<'a>), DecodeError> {
         let start = self.pos;
         let bytes = self.text.as_bytes();
         let first = self.peek();
-        // An empty dictionary is the most frequent element.
-        let end = if bytes.get(start..start + 2) == Some(b"{}") {
-            self.budget.check_depth(1, start)?;
-            start + 2
-        } else {
-            skip::json::skip(bytes, start, &mut self.budget)?
-        };
+        let end = skip::json::skip(bytes, start, &mut self.budget)?;
         self.pos = end;
         let element = self.slice(start, end);
         let kind = match first {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::{Encoded, Kind, Reader, integral};
 use crate::budget::Budget;
-use crate::head::msgpack::{Head, head};
-use crate::{DecodeError, Format, Limits, skip};
+use crate::head::msgpack::{Head, head, unsigned};
+use crate::{DecodeError, Format, Limits, skip, utf8};
 
 /// The envelope of a message in MessagePack.
 pub(crate) struct MessagePackReader<'a> {
@@ -19,6 +19,28 @@ pub(crate) struct MessagePackReader<'a> {
 impl<'a> MessagePackReader<'a> {
     pub(crate) const fn new(bytes: &'a [u8], limits: &Limits) -> Self {
         Self { bytes, pos: 0, remaining: 0, budget: Budget::inside(limits) }
+    }
+
+    /// Floats, and integers that are not negative and were written as if they could be.
+    #[cold]
+    fn unusual_unsigned(&mut self) -> Result<Option<u64>, DecodeError> {
+        let (item, next) = head(self.bytes, self.pos)?;
+        let value = match item {
+            Head::Unsigned(value) => Some(value),
+            Head::Float(number) => integral(number),
+            Head::Nil
+            | Head::Bool(_)
+            | Head::Signed(_)
+            | Head::String(_)
+            | Head::Binary(_)
+            | Head::Ext(..)
+            | Head::List(_)
+            | Head::Dict(_) => None,
+        };
+        if value.is_some() {
+            self.pos = next;
+        }
+        Ok(value)
     }
 }
 
@@ -47,37 +69,36 @@ impl<'a> Reader<'a> for MessagePackReader<'a> {
     }
 
     fn unsigned(&mut self) -> Result<Option<u64>, DecodeError> {
-        let (item, next) = head(self.bytes, self.pos)?;
-        let value = match item {
-            Head::Unsigned(value) => Some(value),
-            Head::Float(number) => integral(number),
-            Head::Nil
-            | Head::Bool(_)
-            | Head::Signed(_)
-            | Head::String(_)
-            | Head::Binary(_)
-            | Head::Ext(..)
-            | Head::List(_)
-            | Head::Dict(_) => None,
-        };
-        if value.is_some() {
+        if let Some((value, next)) = unsigned(self.bytes, self.pos) {
             self.pos = next;
+            return Ok(Some(value));
         }
-        Ok(value)
+        self.unusual_unsigned()
     }
 
+    #[inline]
     fn text(&mut self) -> Result<Option<Cow<'a, str>>, DecodeError> {
         let (item, next) = head(self.bytes, self.pos)?;
         let Head::String(text) = item else {
             return Ok(None);
         };
-        match simdutf8::basic::from_utf8(text) {
-            Ok(text) => {
+        match utf8::text(text) {
+            Some(text) => {
                 self.pos = next;
                 Ok(Some(Cow::Borrowed(text)))
             }
-            Err(_) => Err(DecodeError::InvalidUnicode { offset: next - text.len() }),
+            None => Err(DecodeError::InvalidUnicode { offset: next - text.len() }),
         }
+    }
+
+    #[inline]
+    fn empty_dict(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
+        if self.bytes.get(self.pos) != Some(&0x80) {
+            return Ok(None);
+        }
+        self.budget.check_depth(1, self.pos)?;
+        self.pos += 1;
+        Ok(Some(&[0x80]))
     }
 
     fn element(&mut self) -> Result<(Kind, Encoded<'a>), DecodeError> {
@@ -88,13 +109,7 @@ impl<'a> Reader<'a> for MessagePackReader<'a> {
             Some(0xc4..=0xc6) => Kind::Binary,
             _ => Kind::Other,
         };
-        // An empty dictionary is the most frequent element.
-        let end = if self.bytes.get(start) == Some(&0x80) {
-            self.budget.check_depth(1, start)?;
-            start + 1
-        } else {
-            skip::msgpack::skip(self.bytes, start, &mut self.budget)?
-        };
+        let end = skip::msgpack::skip(self.bytes, start, &mut self.budget)?;
         self.pos = end;
         Ok((kind, Encoded { start, end, bytes: self.slice(start, end) }))
     }

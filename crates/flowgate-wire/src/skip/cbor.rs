@@ -5,7 +5,7 @@ use super::{INDEFINITE, Keys, Nesting, Next};
 use crate::DecodeError;
 use crate::budget::Budget;
 use crate::head::cbor::{Chunks, Head, head_inlined, malformed};
-use crate::head::check_utf8;
+use crate::utf8;
 
 /// The offset after the value that begins at `pos`, and what it is without its tags.
 ///
@@ -18,25 +18,22 @@ pub(crate) fn skip(
     let mut nesting = Nesting::new();
     let mut tags = 0;
     loop {
-        if tags == 0 && !nesting.current.is_indefinite() {
-            pos = skip_run(bytes, pos, &mut nesting.current, plain);
-            if nesting.current.remaining == 0 {
-                if nesting.end_level() {
-                    return Ok(pos);
-                }
-                continue;
-            }
-        }
         let start = pos;
         let next = nesting.current.next();
         let item;
         (item, pos) = head_inlined(bytes, pos)?;
+        if !matches!(item, Head::Tag(_) | Head::Break) {
+            if nesting.current.is_indefinite() && !matches!(next, Next::Key(_)) {
+                budget.take_value(start)?;
+            }
+            nesting.current.remaining -= 1;
+        }
         match item {
-            Head::Text(Some(text)) => check_utf8(text, pos)?,
+            Head::Text(Some(text)) => utf8::check(text, pos)?,
             Head::Text(None) => {
                 let mut chunks = Chunks::text(bytes, pos);
                 while let Some(chunk) = chunks.next()? {
-                    check_utf8(chunk, chunks.pos())?;
+                    utf8::check(chunk, chunks.pos())?;
                 }
                 pos = chunks.pos();
             }
@@ -77,8 +74,6 @@ pub(crate) fn skip(
                 budget.take_values(count, start)?;
                 if count != 0 {
                     nesting.enter(values, keys, tags);
-                    tags = 0;
-                    continue;
                 }
             }
             Head::Tag(_) => {
@@ -93,18 +88,15 @@ pub(crate) fn skip(
                     return Err(malformed(start));
                 }
                 // The outermost level is definite, so there is a parent.
-                if !nesting.leave() || nesting.end_value() {
-                    return Ok(pos);
-                }
-                continue;
+                nesting.leave();
             }
         }
         tags = 0;
-        if nesting.current.is_indefinite() && !matches!(next, Next::Key(_)) {
-            budget.take_value(start)?;
-        }
-        if nesting.end_value() {
-            return Ok(pos);
+        if !nesting.current.is_indefinite() {
+            pos = skip_run(bytes, pos, &mut nesting.current, plain);
+            if nesting.is_complete() {
+                return Ok(pos);
+            }
         }
     }
 }
@@ -113,6 +105,8 @@ pub(crate) fn skip(
 const fn plain(first: u8) -> Plain {
     match first {
         0x60..=0x77 => Plain::Text(first & 0x1f),
+        0x78 => Plain::Text8,
+        0x79 => Plain::Text16,
         0x00..=0x17 | 0x20..=0x37 | 0xf4..=0xf7 => Plain::Scalar(1),
         0x18 | 0x38 => Plain::Scalar(2),
         0x19 | 0x39 | 0xf9 => Plain::Scalar(3),

@@ -4,8 +4,8 @@ use super::run::{Plain, skip_run};
 use super::{Keys, Nesting, Next};
 use crate::DecodeError;
 use crate::budget::Budget;
-use crate::head::check_utf8;
 use crate::head::msgpack::{Head, head};
+use crate::utf8;
 
 /// The offset after the value that begins at `pos`.
 ///
@@ -17,19 +17,13 @@ pub(crate) fn skip(
 ) -> Result<usize, DecodeError> {
     let mut nesting = Nesting::new();
     loop {
-        pos = skip_run(bytes, pos, &mut nesting.current, plain);
-        if nesting.current.remaining == 0 {
-            if nesting.end_level() {
-                return Ok(pos);
-            }
-            continue;
-        }
         let start = pos;
         let next = nesting.current.next();
+        nesting.current.remaining -= 1;
         let item;
         (item, pos) = head(bytes, pos)?;
         match item {
-            Head::String(text) => check_utf8(text, pos)?,
+            Head::String(text) => utf8::check(text, pos)?,
             Head::Nil
             | Head::Bool(_)
             | Head::Unsigned(_)
@@ -55,11 +49,11 @@ pub(crate) fn skip(
                 if count != 0 {
                     let keys = if dict { Some(nesting.keys()) } else { None };
                     nesting.enter(values, keys, 0);
-                    continue;
                 }
             }
         }
-        if nesting.end_value() {
+        pos = skip_run(bytes, pos, &mut nesting.current, plain);
+        if nesting.is_complete() {
             return Ok(pos);
         }
     }
@@ -69,6 +63,8 @@ pub(crate) fn skip(
 const fn plain(first: u8) -> Plain {
     match first {
         0xa0..=0xbf => Plain::Text(first & 0x1f),
+        0xd9 => Plain::Text8,
+        0xda => Plain::Text16,
         0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => Plain::Scalar(1),
         0xcc | 0xd0 => Plain::Scalar(2),
         0xcd | 0xd1 => Plain::Scalar(3),

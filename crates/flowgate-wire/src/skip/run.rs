@@ -1,17 +1,22 @@
-//! The fast way over short strings and scalars: what the lists and dictionaries of binary formats
-//! are mostly made of.
+//! The fast way over strings and scalars: what the lists and dictionaries of binary formats are
+//! mostly made of.
 //!
 //! It takes a value only where nothing can be wrong with it, and leaves every other one, and every
 //! error, to the careful way.
 
 use super::{Keys, Level};
 use crate::block::{SHORT, non_ascii};
+use crate::utf8;
 
 /// What the first octet of a value says.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Plain {
     /// A string of so many octets, less than [`SHORT`].
     Text(u8),
+    /// A string whose length stands in the next octet.
+    Text8,
+    /// A string whose length stands in the next two octets.
+    Text16,
     /// A number, truth value or null of so many octets, the first included.
     Scalar(usize),
     /// Anything else.
@@ -33,6 +38,10 @@ pub(super) fn skip_run(
         let Some(first) = bytes.get(pos) else { break };
         let octets = match plain(*first) {
             Plain::Text(len) if is_short_ascii(bytes, pos + 1, len) => 1 + usize::from(len),
+            text @ (Plain::Text8 | Plain::Text16) => match long_text(bytes, pos, text) {
+                Some(octets) => octets,
+                None => break,
+            },
             // Keys come where the count is even.
             Plain::Scalar(_) if strings_alone && remaining.is_multiple_of(2) => break,
             Plain::Scalar(octets) if octets <= bytes.len() - pos => octets,
@@ -45,9 +54,38 @@ pub(super) fn skip_run(
     pos
 }
 
-/// Whether the first `len` octets at `pos` are ASCII; `false` where the input ends within a block.
+/// How many octets the string at `pos` takes, its first included; `None` unless it is there and
+/// UTF-8.
+///
+/// Not inlined, since the loop is for short values.
+#[inline(never)]
+fn long_text(bytes: &[u8], pos: usize, text: Plain) -> Option<usize> {
+    let (len, header) = match (text, bytes.get(pos..)?) {
+        (Plain::Text8, [_, len, ..]) => (usize::from(*len), 2),
+        (Plain::Text16, [_, high, low, ..]) => (usize::from(u16::from_be_bytes([*high, *low])), 3),
+        _ => return None,
+    };
+    let start = pos + header;
+    utf8::text(bytes.get(start..start + len)?)?;
+    Some(header + len)
+}
+
+/// Whether the first `len` octets at `pos` are there and ASCII; `false` also where the whole input
+/// is shorter than a block.
 #[inline(always)]
 fn is_short_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
-    let block = bytes.get(pos..).and_then(<[u8]>::first_chunk::<SHORT>);
-    block.is_some_and(|block| non_ascii(block) & ((1 << len) - 1) == 0)
+    let text: u32 = (1 << len) - 1;
+    if let Some(block) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<SHORT>) {
+        return non_ascii(block) & text == 0;
+    }
+    // The last block of the input begins before the string.
+    match (bytes.last_chunk::<SHORT>(), bytes.len().checked_sub(pos)) {
+        (Some(block), Some(rest)) if usize::from(len) <= rest => {
+            u64::from(non_ascii(block)) >> (SHORT - rest) & u64::from(text) == 0
+        }
+        _ => false,
+    }
 }
+
+#[cfg(test)]
+mod tests;

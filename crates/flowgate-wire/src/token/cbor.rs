@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Token, Tokens};
-use crate::head::cbor::{Chunks, Head, head};
+use crate::head::cbor::{Chunks, Head, head, short_text};
 
 /// The tags of big integers (RFC 8949, "Bignums").
 const BIGNUM: u64 = 2;
@@ -26,25 +26,9 @@ impl<'a> CborTokens<'a> {
         Token::End
     }
 
-    fn octets(&mut self, definite: Option<&'a [u8]>) -> Cow<'a, [u8]> {
-        definite.map_or_else(
-            || Cow::Owned(self.concatenate(Chunks::binary(self.bytes, self.pos))),
-            Cow::Borrowed,
-        )
-    }
-
-    fn concatenate(&mut self, mut chunks: Chunks<'a>) -> Vec<u8> {
-        let mut whole = Vec::new();
-        while let Ok(Some(chunk)) = chunks.next() {
-            whole.extend_from_slice(chunk);
-        }
-        self.pos = chunks.pos();
-        whole
-    }
-}
-
-impl<'a> Tokens<'a> for CborTokens<'a> {
-    fn token(&mut self) -> Token<'a> {
+    /// Any token.
+    #[inline(never)]
+    fn any(&mut self) -> Token<'a> {
         let mut innermost_tag = None;
         loop {
             let Ok((item, next)) = head(self.bytes, self.pos) else {
@@ -79,6 +63,35 @@ impl<'a> Tokens<'a> for CborTokens<'a> {
                 Head::Float(number) => Token::Float(number),
                 Head::Break => Token::End,
             };
+        }
+    }
+
+    fn octets(&mut self, definite: Option<&'a [u8]>) -> Cow<'a, [u8]> {
+        definite.map_or_else(
+            || Cow::Owned(self.concatenate(Chunks::binary(self.bytes, self.pos))),
+            Cow::Borrowed,
+        )
+    }
+
+    fn concatenate(&mut self, mut chunks: Chunks<'a>) -> Vec<u8> {
+        let mut whole = Vec::new();
+        while let Ok(Some(chunk)) = chunks.next() {
+            whole.extend_from_slice(chunk);
+        }
+        self.pos = chunks.pos();
+        whole
+    }
+}
+
+impl<'a> Tokens<'a> for CborTokens<'a> {
+    #[inline]
+    fn token(&mut self) -> Token<'a> {
+        match short_text(self.bytes, self.pos) {
+            Some((text, next)) => {
+                self.pos = next;
+                Token::String(Cow::Borrowed(text))
+            }
+            None => self.any(),
         }
     }
 

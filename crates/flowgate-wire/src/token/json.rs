@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::{Token, Tokens};
 use crate::base64;
-use crate::head::checked_text;
 use crate::scan::{Strings, number_end, unescape};
+use crate::utf8;
 
 /// Tokens of JSON text; white space, commas and colons are passed over.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ impl<'a> JsonTokens<'a> {
     /// The string or the octets that the text between quotes stands for, which has escapes.
     #[inline(never)]
     fn escaped(quoted: &'a [u8]) -> Token<'a> {
-        match base64::from_json_text(&checked_text(Cow::Borrowed(quoted))) {
+        match base64::from_json_text(&utf8::checked(Cow::Borrowed(quoted))) {
             Some(octets) => Token::Binary(Cow::Owned(octets)),
             None => Self::unescaped(quoted),
         }
@@ -74,7 +74,7 @@ impl<'a> JsonTokens<'a> {
 
     /// The string that the text between quotes stands for, which has escapes.
     fn unescaped(quoted: &'a [u8]) -> Token<'a> {
-        Token::String(Cow::Owned(unescape(&checked_text(Cow::Borrowed(quoted))).into_bytes()))
+        Token::String(Cow::Owned(unescape(&utf8::checked(Cow::Borrowed(quoted))).into_bytes()))
     }
 
     fn number(&mut self) -> Token<'a> {

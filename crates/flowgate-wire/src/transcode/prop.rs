@@ -222,7 +222,7 @@ fn likely(format: Format) -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn runs_of_small_values_are_judged_as_others_judge_them_wherever_they_break() {
-    for length in [0, 1, 7, 8, 15, 23, 24, 31, 32, 33] {
+    for length in [0, 1, 7, 8, 15, 23, 24, 31, 32, 33, 255, 256] {
         let text = Value::from("x".repeat(length));
         let numbers = [Value::Unsigned(7), Value::Signed(-300), Value::Float(0.5), Value::Null];
         let dict = Value::dict([("key", text.clone()), ("k", Value::Unsigned(1 << 40))]);
@@ -235,6 +235,17 @@ fn runs_of_small_values_are_judged_as_others_judge_them_wherever_they_break() {
                 changed[at] |= 0x80;
                 check(format, &changed).expect("changed");
             }
+        }
+    }
+}
+
+#[test]
+fn numbers_are_judged_as_others_judge_them_whatever_stands_among_their_digits() {
+    for char in '\0'..='\u{100}' {
+        for digits in 1..12 {
+            // Enough behind it that the digits are looked at by the word.
+            let text = format!("[{}{char}12345678]", "1".repeat(digits));
+            check(Format::Json, text.as_bytes()).expect(&text);
         }
     }
 }

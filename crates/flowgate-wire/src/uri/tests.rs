@@ -26,9 +26,30 @@ fn a_pattern_may_have_empty_components_where_its_policy_allows() {
     check("", MatchPolicy::Prefix, true, true);
     check("com.", MatchPolicy::Prefix, true, true);
     check("com..x", MatchPolicy::Prefix, false, false);
+    check("com..", MatchPolicy::Prefix, false, false);
+    check(".", MatchPolicy::Prefix, false, false);
+    check(".com", MatchPolicy::Prefix, false, false);
     check("com..x", MatchPolicy::Wildcard, true, true);
     check("..", MatchPolicy::Wildcard, true, true);
     check("com. .x", MatchPolicy::Wildcard, false, false);
+}
+
+#[test]
+fn a_character_is_allowed_or_not_wherever_it_stands() {
+    let beyond_ascii = ['\u{85}', '\u{a0}', '\u{2003}', '\u{3000}', 'ä', '中', '\u{1f6b0}'];
+    let all = ('\0'..='\u{7f}').chain(beyond_ascii);
+    for char in all.filter(|char| *char != '.') {
+        let white = char.is_whitespace() || matches!(char, '\u{1c}'..='\u{1f}');
+        let loose = !white && char != '#';
+        let strict = matches!(char, 'a'..='z' | '0'..='9' | '_');
+        for policy in [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard] {
+            check(&char.to_string(), policy, loose, strict);
+            check(&format!("{char}om.example"), policy, loose, strict);
+            check(&format!("com.{char}.example"), policy, loose, strict);
+            check(&format!("com.exampl{char}"), policy, loose, strict);
+            check(&format!("com.ö{char}.example"), policy, loose, false);
+        }
+    }
 }
 
 #[test]

@@ -285,6 +285,8 @@ fn what_exceeds_the_limits() {
         (Format::MessagePack, hex("94 46 01 80 92 01 02")),
         (Format::Cbor, hex("84 1846 01 a0 82 01 02")),
         (Format::Cbor, hex("84 1846 01 a0 9f 01 02 ff")),
+        (Format::Cbor, hex("84 1846 01 a0 9f 81 01 ff")),
+        (Format::Cbor, hex("84 1846 01 a0 9f 9f 01 ff ff")),
         (Format::Cbor, hex("84 1846 01 a0 81 bf 6161 01 ff")),
     ] {
         let error = Message::decode(format, &many, &limits).err();
