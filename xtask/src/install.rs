@@ -83,14 +83,14 @@ pub(crate) fn node(directory: &Path, pins: &Path) -> Result<Option<PathBuf>> {
 }
 
 /// What a program prints, if it is there and ends well.
-fn output(command: &mut Command) -> Option<String> {
+pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then_some(text)
 }
 
 /// Runs a step of an installation; when it fails, its output is the error.
-fn step(command: &mut Command, log: &Path) -> Result<()> {
+pub(crate) fn step(command: &mut Command, log: &Path) -> Result<()> {
     match process::run(command, log, INSTALL_LIMIT)? {
         Ended::Exited(status) if status.success() => Ok(()),
         Ended::Exited(status) => {
@@ -102,11 +102,11 @@ fn step(command: &mut Command, log: &Path) -> Result<()> {
 }
 
 /// Whether the folder was completely installed from exactly these pins.
-fn is_stamped(directory: &Path, stamp: &str) -> bool {
+pub(crate) fn is_stamped(directory: &Path, stamp: &str) -> bool {
     fs::read_to_string(stamp_path(directory)).is_ok_and(|found| found == stamp)
 }
 
-fn write_stamp(directory: &Path, stamp: &str) -> Result<()> {
+pub(crate) fn write_stamp(directory: &Path, stamp: &str) -> Result<()> {
     Ok(fs::write(stamp_path(directory), stamp)?)
 }
 
