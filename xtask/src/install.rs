@@ -9,8 +9,8 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::process::{self, Ended};
 
-/// Installing downloads some 20 to 100 MB.
-const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+/// For each step of an installation, which downloads some 20 to 100 MB in less than a minute.
+const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the oldest Python that the pinned packages support can say about itself.
 const PYTHON_CHECK: &str = "import ensurepip, sys, venv; assert sys.version_info >= (3, 11); \

@@ -41,7 +41,7 @@ impl Observer {
         Self {
             started: now,
             now,
-            pending: Pending::new(timeout, limits.max_pending_count, hasher(seed)),
+            pending: Pending::new(timeout, limits, hasher(seed)),
             series: Series::new(limits, hasher(seed)),
             counts: Counts::default(),
         }

@@ -8,7 +8,7 @@ use foldhash::fast::SeedableRandomState;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::ConnectionId;
+use crate::{ConnectionId, Limits};
 
 /// Open requests: found by connection and identifier, by identifier alone, and in the order in
 /// which they time out, each in constant time.
@@ -17,7 +17,8 @@ use crate::ConnectionId;
 /// and a list of them is all the timer that is needed.
 ///
 /// Invariants: every request is in `own`, is in the list that `any` has for its identifier, and in
-/// the list from `oldest` to `newest`; at most one has a given connection and identifier.
+/// the list from `oldest` to `newest`; at most one has a given connection and identifier;
+/// `text_bytes` is the sum over all of them.
 #[derive(Debug)]
 pub(crate) struct Pending {
     requests: Slab<Request>,
@@ -27,8 +28,10 @@ pub(crate) struct Pending {
     any: HashTable<usize>,
     oldest: Option<usize>,
     newest: Option<usize>,
+    /// Octets of the texts of all requests.
+    text_bytes: usize,
     timeout: Duration,
-    max_count: usize,
+    limits: Limits,
     hasher: SeedableRandomState,
 }
 
@@ -65,15 +68,16 @@ pub(crate) enum Opened {
 }
 
 impl Pending {
-    pub(crate) fn new(timeout: Duration, max_count: usize, hasher: SeedableRandomState) -> Self {
+    pub(crate) fn new(timeout: Duration, limits: Limits, hasher: SeedableRandomState) -> Self {
         Self {
             requests: Slab::new(),
             own: HashTable::new(),
             any: HashTable::new(),
             oldest: None,
             newest: None,
+            text_bytes: 0,
             timeout,
-            max_count,
+            limits,
             hasher,
         }
     }
@@ -92,9 +96,13 @@ impl Pending {
         now: Timestamp,
     ) -> Opened {
         let replaced = self.find_own(connection, id).and_then(|place| self.remove(place));
-        if self.requests.len() >= self.max_count {
+        let text_bytes = self.text_bytes + source.len() + id.len() + name.len();
+        if self.requests.len() >= self.limits.max_pending_count
+            || text_bytes > self.limits.max_pending_bytes
+        {
             return Opened::Full;
         }
+        self.text_bytes = text_bytes;
         let older = self.newest;
         let namesake = self.find_any(id);
         let place = self.requests.insert(Request {
@@ -203,7 +211,9 @@ impl Pending {
         if let Some(newer) = namesakes.newer.and_then(|newer| self.requests.get_mut(newer)) {
             newer.namesakes.older = namesakes.older;
         }
-        self.requests.try_remove(place)
+        let request = self.requests.try_remove(place)?;
+        self.text_bytes -= request.text_bytes();
+        Some(request)
     }
 
     /// Proves the invariants. Cost: O(requests).
@@ -232,9 +242,18 @@ impl Pending {
             }
         }
         assert_eq!(named, count);
+        let text_bytes: usize = self.requests.iter().map(|(_, request)| request.text_bytes()).sum();
+        assert_eq!(self.text_bytes, text_bytes);
         for (place, request) in &self.requests {
             assert_eq!(self.find_own(request.connection, &request.id), Some(place));
         }
+    }
+}
+
+impl Request {
+    /// Octets of its texts.
+    fn text_bytes(&self) -> usize {
+        self.source.len() + self.id.len() + self.name.len()
     }
 }
 

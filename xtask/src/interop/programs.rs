@@ -145,6 +145,9 @@ fn fetch(programs: &BTreeSet<Program>, directory: &Path) -> Result<()> {
         apt.args(["-q", "-y", "-o", "Debug::NoLocking=true", "-o", "APT::Sandbox::User="]);
         apt.arg("-o").arg(format!("Dir::State::lists={}", lists.display()));
         apt.arg("-o").arg(format!("Dir::Cache={}", directory.display()));
+        // A mirror that does not answer is given up soon.
+        apt.args(["-o", "Acquire::http::Timeout=20", "-o", "Acquire::https::Timeout=20"]);
+        apt.args(["-o", "Acquire::Retries=2"]);
         apt.env("DEBIAN_FRONTEND", "noninteractive");
         apt
     };
