@@ -67,10 +67,10 @@ impl Observer {
             self.counts.timed_out += 1;
             let duration = self.now.since(request.opened);
             let subject = Subject {
-                source: &request.source,
+                source: request.source(),
                 kind: "timeouts",
                 label: LABEL,
-                value: &request.name,
+                value: request.name(),
             };
             self.series.observe(subject, duration);
         }
@@ -120,7 +120,7 @@ impl Observer {
                         Outcome::Error => "errors",
                     };
                     let duration = self.now.since(request.opened);
-                    let subject = Subject { source, kind, label: LABEL, value: &request.name };
+                    let subject = Subject { source, kind, label: LABEL, value: request.name() };
                     self.series.observe(subject, duration);
                 }
             }

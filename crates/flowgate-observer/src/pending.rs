@@ -1,6 +1,7 @@
 //! Requests that wait for their replies.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 use std::time::Duration;
 
 use flowgate_event::Timestamp;
@@ -39,10 +40,12 @@ pub(crate) struct Pending {
 #[derive(Debug)]
 pub(crate) struct Request {
     connection: ConnectionId,
-    id: Box<str>,
-    /// Protocol and direction of its line.
-    pub(crate) source: Box<str>,
-    pub(crate) name: Box<str>,
+    /// Identifier, source and name, one after the other: one allocation instead of three.
+    text: Box<str>,
+    id_bytes: usize,
+    source_bytes: usize,
+    /// That of the identifier, so that neither removing nor growing has to read it.
+    id_hash: u64,
     pub(crate) opened: Timestamp,
     /// Neighbours among all requests.
     age: Links,
@@ -95,7 +98,8 @@ impl Pending {
         name: &str,
         now: Timestamp,
     ) -> Opened {
-        let replaced = self.find_own(connection, id).and_then(|place| self.remove(place));
+        let id_hash = self.hasher.hash_one(id);
+        let replaced = self.find_own(connection, id, id_hash).and_then(|place| self.remove(place));
         let text_bytes = self.text_bytes + source.len() + id.len() + name.len();
         if self.requests.len() >= self.limits.max_pending_count
             || text_bytes > self.limits.max_pending_bytes
@@ -104,12 +108,13 @@ impl Pending {
         }
         self.text_bytes = text_bytes;
         let older = self.newest;
-        let namesake = self.find_any(id);
+        let namesake = self.find_any(id, id_hash);
         let place = self.requests.insert(Request {
             connection,
-            id: Box::from(id),
-            source: Box::from(source),
-            name: Box::from(name),
+            text: [id, source, name].concat().into_boxed_str(),
+            id_bytes: id.len(),
+            source_bytes: source.len(),
+            id_hash,
             opened: now,
             age: Links { older, newer: None },
             namesakes: Links { older: namesake, newer: None },
@@ -122,19 +127,21 @@ impl Pending {
         if let Some(namesake) = namesake.and_then(|older| self.requests.get_mut(older)) {
             namesake.namesakes.newer = Some(place);
         }
-        self.point_any(id, place);
+        self.point_any(id, id_hash, place);
         let Self { requests, own, hasher, .. } = self;
         let rehash = |place: &usize| {
-            requests.get(*place).map_or(0, |at| own_hash(hasher, at.connection, &at.id))
+            requests.get(*place).map_or(0, |at| own_hash(hasher, at.connection, at.id_hash))
         };
-        own.insert_unique(own_hash(hasher, connection, id), place, rehash);
+        own.insert_unique(own_hash(hasher, connection, id_hash), place, rehash);
         if replaced.is_some() { Opened::Replaced } else { Opened::Waiting }
     }
 
     /// Ends the request that a reply on `connection` answers: its own one, or else the newest of
     /// another connection, since the process that answers need not be the one that was asked.
     pub(crate) fn close(&mut self, connection: ConnectionId, id: &str) -> Option<Request> {
-        let place = self.find_own(connection, id).or_else(|| self.find_any(id))?;
+        let id_hash = self.hasher.hash_one(id);
+        let own = self.find_own(connection, id, id_hash);
+        let place = own.or_else(|| self.find_any(id, id_hash))?;
         self.remove(place)
     }
 
@@ -152,45 +159,43 @@ impl Pending {
         Some(oldest.opened.after(self.timeout))
     }
 
-    fn find_own(&self, connection: ConnectionId, id: &str) -> Option<usize> {
-        let hash = own_hash(&self.hasher, connection, id);
+    fn find_own(&self, connection: ConnectionId, id: &str, id_hash: u64) -> Option<usize> {
+        let hash = own_hash(&self.hasher, connection, id_hash);
         let is_it = |place: &usize| {
-            self.requests.get(*place).is_some_and(|at| at.connection == connection && *at.id == *id)
+            self.requests.get(*place).is_some_and(|at| at.connection == connection && at.id() == id)
         };
         self.own.find(hash, is_it).copied()
     }
 
-    fn find_any(&self, id: &str) -> Option<usize> {
+    fn find_any(&self, id: &str, id_hash: u64) -> Option<usize> {
         let is_it =
-            |place: &usize| self.requests.get(*place).is_some_and(|request| *request.id == *id);
-        self.any.find(self.hasher.hash_one(id), is_it).copied()
+            |place: &usize| self.requests.get(*place).is_some_and(|request| request.id() == id);
+        self.any.find(id_hash, is_it).copied()
     }
 
     /// Makes `place` the newest request of its identifier.
-    fn point_any(&mut self, id: &str, place: usize) {
-        let Self { requests, any, hasher, .. } = self;
-        let hash = hasher.hash_one(id);
-        let is_it = |place: &usize| requests.get(*place).is_some_and(|at| *at.id == *id);
-        if let Some(known) = any.find_mut(hash, is_it) {
+    fn point_any(&mut self, id: &str, id_hash: u64, place: usize) {
+        let Self { requests, any, .. } = self;
+        let is_it = |place: &usize| requests.get(*place).is_some_and(|at| at.id() == id);
+        if let Some(known) = any.find_mut(id_hash, is_it) {
             *known = place;
         } else {
-            let rehash =
-                |place: &usize| requests.get(*place).map_or(0, |at| hasher.hash_one(&*at.id));
-            any.insert_unique(hash, place, rehash);
+            let rehash = |place: &usize| requests.get(*place).map_or(0, |at| at.id_hash);
+            any.insert_unique(id_hash, place, rehash);
         }
     }
 
     fn remove(&mut self, place: usize) -> Option<Request> {
         let request = self.requests.get(place)?;
         let (connection, age, namesakes) = (request.connection, request.age, request.namesakes);
-        let own_hash = own_hash(&self.hasher, connection, &request.id);
-        let any_hash = self.hasher.hash_one(&*request.id);
+        let id_hash = request.id_hash;
+        let own_hash = own_hash(&self.hasher, connection, id_hash);
         if let Ok(entry) = self.own.find_entry(own_hash, |own| *own == place) {
             entry.remove();
         }
         // The newest of an identifier is the one that the table points to.
         if namesakes.newer.is_none()
-            && let Ok(mut entry) = self.any.find_entry(any_hash, |newest| *newest == place)
+            && let Ok(mut entry) = self.any.find_entry(id_hash, |newest| *newest == place)
         {
             match namesakes.older {
                 Some(older) => *entry.get_mut() = older,
@@ -212,7 +217,7 @@ impl Pending {
             newer.namesakes.older = namesakes.older;
         }
         let request = self.requests.try_remove(place)?;
-        self.text_bytes -= request.text_bytes();
+        self.text_bytes -= request.text.len();
         Some(request)
     }
 
@@ -233,30 +238,44 @@ impl Pending {
         let mut named = 0;
         for newest in &self.any {
             let mut next = Some(*newest);
-            let id = &self.requests[*newest].id;
+            let id = self.requests[*newest].id();
             assert!(self.requests[*newest].namesakes.newer.is_none());
             while let Some(request) = next.and_then(|place| self.requests.get(place)) {
-                assert_eq!(&request.id, id);
+                assert_eq!(request.id(), id);
                 named += 1;
                 next = request.namesakes.older;
             }
         }
         assert_eq!(named, count);
-        let text_bytes: usize = self.requests.iter().map(|(_, request)| request.text_bytes()).sum();
+        let text_bytes: usize = self.requests.iter().map(|(_, request)| request.text.len()).sum();
         assert_eq!(self.text_bytes, text_bytes);
         for (place, request) in &self.requests {
-            assert_eq!(self.find_own(request.connection, &request.id), Some(place));
+            let Request { connection, id_hash, .. } = *request;
+            assert_eq!(self.find_own(connection, request.id(), id_hash), Some(place));
         }
     }
 }
 
 impl Request {
-    /// Octets of its texts.
-    fn text_bytes(&self) -> usize {
-        self.source.len() + self.id.len() + self.name.len()
+    /// Protocol and direction of its line.
+    pub(crate) fn source(&self) -> &str {
+        self.part(self.id_bytes..self.id_bytes + self.source_bytes)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.part(self.id_bytes + self.source_bytes..self.text.len())
+    }
+
+    fn id(&self) -> &str {
+        self.part(0..self.id_bytes)
+    }
+
+    /// Invariant: the lengths are those of the parts from which the text was made.
+    fn part(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
     }
 }
 
-fn own_hash(hasher: &SeedableRandomState, connection: ConnectionId, id: &str) -> u64 {
-    hasher.hash_one((connection, id))
+fn own_hash(hasher: &SeedableRandomState, connection: ConnectionId, id_hash: u64) -> u64 {
+    hasher.hash_one((connection, id_hash))
 }
