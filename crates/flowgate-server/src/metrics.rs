@@ -261,7 +261,7 @@ impl ListenerMetrics {
 
     /// Octets went over the wire, in either direction.
     pub(crate) fn wire_bytes(&self, direction: Direction, bytes: usize) {
-        self.metrics.local().wire_bytes(self.listener, direction, bytes);
+        self.metrics.count(|local| local.wire_bytes(self.listener, direction, bytes));
     }
 
     /// A transport is agreed on: one more connection, for as long as the guard lives.

@@ -58,12 +58,14 @@ impl Observer for MetricsObserver {
     fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
         let Self { metrics, realm, registrations, subscriptions } = self;
         match *event {
-            Event::CallStarted { .. } => metrics.local().call_started(*realm),
+            Event::CallStarted { .. } => metrics.count(|local| local.call_started(*realm)),
             Event::CallEnded { called, outcome, error } => {
-                metrics.local().call_ended(*realm, called, outcome, error);
+                metrics.count(|local| local.call_ended(*realm, called, outcome, error));
             }
-            Event::Published { event_count, .. } => metrics.local().published(*realm, event_count),
-            Event::PublishRefused { .. } => metrics.local().publish_refused(*realm),
+            Event::Published { event_count, .. } => {
+                metrics.count(|local| local.published(*realm, event_count));
+            }
+            Event::PublishRefused { .. } => metrics.count(|local| local.publish_refused(*realm)),
             Event::RegistrationCreated { registration, uri, policy, invoke } => {
                 let held = metrics.registration(*realm, registration, uri, (policy, invoke));
                 registrations.insert(registration, held);
@@ -86,10 +88,12 @@ impl Observer for MetricsObserver {
                 }
             }
             Event::Violation { .. } => metrics.violation(*realm),
-            Event::Denied { action, .. } => metrics.local().denied(*realm, action),
-            Event::Dropped { message, .. } => metrics.local().dropped(*realm, message, "refused"),
+            Event::Denied { action, .. } => metrics.count(|local| local.denied(*realm, action)),
+            Event::Dropped { message, .. } => {
+                metrics.count(|local| local.dropped(*realm, message, "refused"));
+            }
             Event::Undeliverable { message, .. } => {
-                metrics.local().dropped(*realm, message, "too_large");
+                metrics.count(|local| local.dropped(*realm, message, "too_large"));
             }
             _ => {}
         }

@@ -34,8 +34,8 @@ use crate::{
 };
 
 pub(crate) use invocations::{Began, Invocations};
-use queue::Queue;
 pub(crate) use queue::{Kind, Timing};
+use queue::{Mark, Queue};
 use sender::Sender;
 pub(crate) use sender::decrypt;
 
@@ -199,7 +199,7 @@ impl Outlet {
 
     /// Counts a message that the client does not get since its connection is over.
     pub(crate) fn count_dropped(&self, place: RealmIndex, message: MessageType) {
-        self.metrics.all().local().dropped(place, message, "closed");
+        self.metrics.all().count(|local| local.dropped(place, message, "closed"));
     }
 
     /// Appends octets that are no WAMP message: a control frame of the transport.
@@ -223,7 +223,8 @@ impl Outlet {
         let waiting = queue.position.saturating_sub(self.written.load(Ordering::Acquire));
         if waiting > self.max_queued_bytes.saturating_add(message_bytes as u64) {
             self.die(queue, LeaveReason::SlowConsumer);
-            return Enqueued::Closed;
+            // It has been queued, and was dropped with the rest.
+            return Enqueued::Queued;
         }
         if std::mem::replace(&mut queue.flagged, true) { Enqueued::Queued } else { Enqueued::Flush }
     }
@@ -232,8 +233,17 @@ impl Outlet {
         if !matches!(queue.ending, Some(Ending::Dead(_))) {
             queue.ending = Some(Ending::Dead(reason));
         }
-        queue.clear();
+        self.count_unsent(&queue.clear());
         self.woken.notify_one();
+    }
+
+    /// Counts the events among messages that the client does not get.
+    fn count_unsent(&self, unsent: &VecDeque<Mark>) {
+        for mark in unsent {
+            if let Timing::Event(place, _) = mark.timing {
+                self.count_dropped(place, mark.message);
+            }
+        }
     }
 
     /// Ends the session once everything queued is written.
@@ -406,7 +416,7 @@ impl Outlet {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "write failed");
-                    sender.clear();
+                    self.count_unsent(&sender.clear());
                     self.die(&mut lock(&self.queue), LeaveReason::TransportLost);
                     return flushed;
                 }
@@ -429,7 +439,7 @@ impl Outlet {
                 let written = *written.get_or_insert_with(|| self.metrics.now());
                 match mark.timing {
                     Timing::None => {}
-                    Timing::Event(since) => local.event_written(place, written.since(since)),
+                    Timing::Event(_, since) => local.event_written(place, written.since(since)),
                     Timing::Invocation(request) => metering.invocations.written(request, written),
                     Timing::Reply(call, callee) => {
                         local.call_answered(place, call, callee, written);
@@ -454,6 +464,16 @@ impl Outlet {
             Some(metering) if !metering.reports.is_empty() => Flushed::Reports,
             Some(_) | None => Flushed::Done,
         }
+    }
+}
+
+/// What a connection has not taken when it ends is lost.
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        let queued = lock(&self.queue).clear();
+        let taken = lock(&self.sender).clear();
+        self.count_unsent(&queued);
+        self.count_unsent(&taken);
     }
 }
 

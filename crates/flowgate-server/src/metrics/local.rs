@@ -83,7 +83,7 @@ struct Traffic {
 }
 
 impl Metrics {
-    /// The calling thread's handles.
+    /// The calling thread's handles; who uses them more than once keeps what this returns.
     #[inline]
     pub(crate) fn local(&self) -> Rc<Local> {
         LOCALS
@@ -94,6 +94,23 @@ impl Metrics {
                     .map(Rc::clone)
             })
             .unwrap_or_else(|| self.new_local())
+    }
+
+    /// Counts something on the calling thread's handles.
+    #[inline]
+    pub(crate) fn count(&self, count: impl FnOnce(&Local)) {
+        let missed = LOCALS.with_borrow(|locals| {
+            match locals.iter().find(|local| Arc::ptr_eq(&local.families, &self.families)) {
+                Some(local) => {
+                    count(local);
+                    None
+                }
+                None => Some(count),
+            }
+        });
+        if let Some(count) = missed {
+            count(&self.new_local());
+        }
     }
 
     #[cold]

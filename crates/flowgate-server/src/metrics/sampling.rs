@@ -15,14 +15,22 @@ use crate::listener::Stop;
 /// OpenSimulator's pace; [`flowgate_metrics::Registry::sample`] says what it is for.
 const SAMPLE_EVERY: Duration = Duration::from_millis(2500);
 
+/// As long as a series has to be idle before it may be folded.
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
+
 impl Metrics {
     /// Samples and records until `stop` says so for good.
     pub(crate) async fn run(self: Arc<Self>, mut stop: watch::Receiver<Stop>) {
         let mut sample_at = self.clock.now();
+        let mut refresh_at = sample_at.after(REFRESH_EVERY);
         loop {
             let now = self.clock.now();
             if now >= sample_at {
                 self.sample(now);
+                if now >= refresh_at {
+                    self.families.procedures.refresh();
+                    refresh_at = now.after(REFRESH_EVERY);
+                }
                 // By the time of the plan, not of the work; and never twice for what was missed.
                 sample_at = sample_at.after(SAMPLE_EVERY).max(now);
             }
@@ -42,7 +50,6 @@ impl Metrics {
 
     fn sample(&self, now: Timestamp) {
         self.registry.sample(now);
-        self.families.procedures.refresh();
         let scrape = self.registry.scrape();
         let counts = scrape.series_counts().map(|(family, count)| (family.to_owned(), count));
         *lock(&self.series_counts) = counts.collect();

@@ -66,7 +66,7 @@ impl Outbox for Delivery<'_> {
                 let timing = if let Message::Invocation(invocation) = &message {
                     Timing::Invocation(invocation.request)
                 } else if let Message::Event(_) = message {
-                    Timing::Event(self.now)
+                    Timing::Event(self.place, self.now)
                 } else {
                     Timing::None
                 };
@@ -108,7 +108,7 @@ impl Delivery<'_> {
 
     fn fan_out(&mut self, to: &[SessionKey], message: &Message<'_>, traffic: Traffic) {
         let (kind, timing) = match traffic {
-            Traffic::Ordinary => (Kind::Ordinary, Timing::Event(self.now)),
+            Traffic::Ordinary => (Kind::Ordinary, Timing::Event(self.place, self.now)),
             Traffic::Statistics => (Kind::Statistics, Timing::None),
         };
         if let [only] = to {

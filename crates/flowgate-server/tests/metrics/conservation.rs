@@ -222,3 +222,41 @@ async fn connections_and_sessions_that_end_are_counted_once() {
     })
     .await;
 }
+
+/// Whoever does not read loses events, and they are counted: none is unaccounted for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_event_is_written_or_dropped() {
+    const EVENTS: u64 = 60;
+    within(async {
+        let setup = Setup::with_flowgate(json!({"limits": {"send_queue_bytes": 1 << 20}}));
+        let router = Router::start(&setup);
+        let mut publisher = Client::join(&router, (Transport::Unix, CBOR)).await;
+        let mut slow = Vec::new();
+        for transport in [Transport::RawSocket, Transport::WebSocketTls] {
+            let mut client = Client::join(&router, (transport, CBOR)).await;
+            client.subscribe("com.topic").await;
+            slow.push(client);
+        }
+        let payload = "x".repeat(256 << 10);
+        for _ in 0..EVENTS {
+            let request = publisher.request();
+            let options = json!({"acknowledge": true});
+            publisher.say(&json!([16, request, options, "com.topic", [payload]])).await;
+            assert_eq!(publisher.hear().await[0], 17);
+        }
+        let realm = format!("{{realm=\"{REALM}\"");
+        let name = |name: &str, more: &str| format!("flowgate_{name}{realm}{more}}}");
+        let closed = name("slow_consumers_total", ",action=\"closed\"");
+        page_on_which(&router, |page| page.count(&closed) == 2).await;
+        drop(slow);
+        let connections = |page: &Page| page.sum("flowgate_connections", &[]);
+        let page = page_on_which(&router, |page| connections(page) == 1).await;
+        let sent = page.count(&name("messages_total", ",direction=\"sent\",type=\"EVENT\""));
+        let dropped = page.count(&name("events_dropped_total", ",reason=\"closed\""));
+        let events = page.count(&name("events_total", ""));
+        assert!(dropped > 0 && sent > 0, "{sent} sent, {dropped} dropped");
+        assert_eq!(sent + dropped, events);
+        assert_eq!(page.count(&name("event_dispatch_seconds_count", "")), sent);
+    })
+    .await;
+}

@@ -8,6 +8,7 @@ use flowgate_router::AnsweredCall;
 use flowgate_wire::{MessageType, RequestId};
 
 use super::Ending;
+use crate::metrics::RealmIndex;
 
 /// A chunk that small frames are copied to is full from this length on.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -113,8 +114,8 @@ impl Chunk {
 pub(crate) enum Timing {
     /// Nothing.
     None,
-    /// EVENT: how long ago came what caused it.
-    Event(Timestamp),
+    /// EVENT in this realm: how long ago came what caused it.
+    Event(RealmIndex, Timestamp),
     /// INVOCATION with this request: from now on the callee has it.
     Invocation(RequestId),
     /// The final reply of a call, and how long the callee took that has answered it, if known.
@@ -217,11 +218,11 @@ impl Queue {
         !self.blocked && (self.urge || !self.chunks.is_empty())
     }
 
-    /// Drops everything.
-    pub(super) fn clear(&mut self) {
+    /// Drops everything, and says which messages that are.
+    pub(super) fn clear(&mut self) -> VecDeque<Mark> {
         self.chunks = VecDeque::new();
-        self.marks = VecDeque::new();
         self.urge = false;
+        mem::take(&mut self.marks)
     }
 }
 

@@ -147,10 +147,11 @@ impl Sender {
         self.position
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Drops everything, and says which messages that are.
+    pub(super) fn clear(&mut self) -> VecDeque<Mark> {
         self.chunks.clear();
-        self.marks.clear();
         self.offset = 0;
+        mem::take(&mut self.marks)
     }
 
     pub(super) fn wants_write(&self) -> bool {
