@@ -9,8 +9,8 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::process::{self, Ended};
 
-/// Installing downloads some 20 to 100 MB.
-const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+/// For each step of an installation, which downloads some 20 to 100 MB in less than a minute.
+const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the oldest Python that the pinned packages support can say about itself.
 const PYTHON_CHECK: &str = "import ensurepip, sys, venv; assert sys.version_info >= (3, 11); \
@@ -83,14 +83,14 @@ pub(crate) fn node(directory: &Path, pins: &Path) -> Result<Option<PathBuf>> {
 }
 
 /// What a program prints, if it is there and ends well.
-fn output(command: &mut Command) -> Option<String> {
+pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then_some(text)
 }
 
 /// Runs a step of an installation; when it fails, its output is the error.
-fn step(command: &mut Command, log: &Path) -> Result<()> {
+pub(crate) fn step(command: &mut Command, log: &Path) -> Result<()> {
     match process::run(command, log, INSTALL_LIMIT)? {
         Ended::Exited(status) if status.success() => Ok(()),
         Ended::Exited(status) => {
@@ -102,11 +102,11 @@ fn step(command: &mut Command, log: &Path) -> Result<()> {
 }
 
 /// Whether the folder was completely installed from exactly these pins.
-fn is_stamped(directory: &Path, stamp: &str) -> bool {
+pub(crate) fn is_stamped(directory: &Path, stamp: &str) -> bool {
     fs::read_to_string(stamp_path(directory)).is_ok_and(|found| found == stamp)
 }
 
-fn write_stamp(directory: &Path, stamp: &str) -> Result<()> {
+pub(crate) fn write_stamp(directory: &Path, stamp: &str) -> Result<()> {
     Ok(fs::write(stamp_path(directory), stamp)?)
 }
 

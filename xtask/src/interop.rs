@@ -13,12 +13,13 @@ use anyhow::{Context, Result, bail, ensure};
 use self::cases::{Argument, Case};
 use self::clients::Clients;
 use self::router::{Endpoints, Router, Setup, Signal};
-use self::runner::{Runner, report};
+use self::runner::{Runner, Subject, report};
 use crate::tally::{Skips, Summary, Tally};
 use crate::workspace;
 
 mod cases;
 mod clients;
+mod programs;
 mod router;
 mod runner;
 
@@ -94,7 +95,7 @@ fn run_cases(options: &Options) -> Result<Tally> {
     let cases = selected(options);
     ensure!(!cases.is_empty(), "no case matches the filter");
     let directory = workspace::target_directory()?.join("interop");
-    let runner = Runner::new(Clients::install(&directory)?, &directory);
+    let runner = Runner::new(Clients::install(&directory, &cases)?, &directory);
     println!("\nInterop with third-party clients, logs in {}", runner.logs().display());
     match &options.external {
         Some(endpoints) => against_external(cases, endpoints, &runner),
@@ -108,10 +109,16 @@ fn run_cases(options: &Options) -> Result<Tally> {
 /// Starts a router for each setup that the cases need, and stops it as an operator would.
 fn against_own(cases: Vec<Case>, binary: &Path, runner: &Runner) -> Result<Tally> {
     let mut by_setup: BTreeMap<Setup, Vec<Case>> = BTreeMap::new();
+    let mut alone = Vec::new();
     for case in cases {
-        by_setup.entry(case.setup).or_default().push(case);
+        match case.setup {
+            Some(setup) => by_setup.entry(setup).or_default().push(case),
+            None => alone.push(case),
+        }
     }
-    let mut tally = Tally::default();
+    let alone_subject =
+        Subject { binary: Some(binary), endpoints: &Endpoints::default(), router_pid: None };
+    let mut tally = runner.run(&alone, alone_subject)?;
     for (setup, cases) in by_setup {
         let log = runner.logs().join(format!("{setup}-router.log"));
         let mut router = match Router::start(binary, setup, &log) {
@@ -122,7 +129,8 @@ fn against_own(cases: Vec<Case>, binary: &Path, runner: &Runner) -> Result<Tally
                 continue;
             }
         };
-        tally += runner.run(&cases, router.endpoints(), Some(router.pid()))?;
+        let (endpoints, router_pid) = (router.endpoints(), Some(router.pid()));
+        tally += runner.run(&cases, Subject { binary: Some(binary), endpoints, router_pid })?;
         let sent = cases.iter().any(|case| case.arguments.contains(&Argument::RouterPid));
         let signal = if sent { Signal::SentByCase } else { Signal::NotSent };
         let name = format!("{setup}/router/ends with 0 on SIGTERM");
@@ -134,16 +142,20 @@ fn against_own(cases: Vec<Case>, binary: &Path, runner: &Runner) -> Result<Tally
 /// Runs what can run on a router that somebody else configured.
 fn against_external(cases: Vec<Case>, endpoints: &Endpoints, runner: &Runner) -> Result<Tally> {
     let able = |case: &Case| {
-        case.setup == Setup::Embedded
+        case.setup == Some(Setup::Embedded)
             && case.arguments.iter().all(|argument| match argument {
                 Argument::WebSocket => endpoints.websocket.is_some(),
                 Argument::RawSocket => endpoints.rawsocket.is_some(),
-                Argument::RouterPid => false,
-                Argument::Text(_) | Argument::Node | Argument::NodeScript(_) => true,
+                Argument::RouterPid | Argument::Flowgate => false,
+                Argument::Text(_)
+                | Argument::Node
+                | Argument::NodeScript(_)
+                | Argument::PhpScript(_)
+                | Argument::Program(_) => true,
             })
     };
     let (able, unable): (Vec<_>, Vec<_>) = cases.into_iter().partition(able);
-    let mut tally = runner.run(&able, endpoints, None)?;
+    let mut tally = runner.run(&able, Subject { binary: None, endpoints, router_pid: None })?;
     tally.skip(unable.len(), "cases that need a router of their own, or another transport");
     Ok(tally)
 }

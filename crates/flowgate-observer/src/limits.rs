@@ -4,8 +4,11 @@
 /// php-wamp-observer takes.
 const MAX_LINE_BYTES: usize = 64 << 10;
 
-/// Requests that wait for a reply, unless configured otherwise: about 200 MB at the most.
+/// Requests that wait for a reply, unless configured otherwise: about 200 MB with ordinary texts.
 const MAX_PENDING_COUNT: usize = 1_000_000;
+
+/// Octets of their texts, unless configured otherwise: far more than a million ordinary ones have.
+const MAX_PENDING_BYTES: usize = 256 << 20;
 
 /// Families, unless configured otherwise; an application has a handful.
 const MAX_FAMILY_COUNT: usize = 100;
@@ -20,6 +23,9 @@ pub struct Limits {
     pub max_line_bytes: usize,
     /// Requests that may wait for their replies; one more is not paired, and counted.
     pub max_pending_count: usize,
+    /// Octets of the identifiers, names, protocols and directions of all requests that wait; a
+    /// request for which there is no room is not paired, and counted.
+    pub max_pending_bytes: usize,
     /// Families; what would be one more goes to the family of the protocol `_other`.
     pub max_family_count: usize,
     /// Label values of one family; what would be one more goes to the value `_other`.
@@ -31,6 +37,7 @@ impl Default for Limits {
         Self {
             max_line_bytes: MAX_LINE_BYTES,
             max_pending_count: MAX_PENDING_COUNT,
+            max_pending_bytes: MAX_PENDING_BYTES,
             max_family_count: MAX_FAMILY_COUNT,
             max_label_value_count: MAX_LABEL_VALUE_COUNT,
         }

@@ -41,7 +41,7 @@ impl Observer {
         Self {
             started: now,
             now,
-            pending: Pending::new(timeout, limits.max_pending_count, hasher(seed)),
+            pending: Pending::new(timeout, limits, hasher(seed)),
             series: Series::new(limits, hasher(seed)),
             counts: Counts::default(),
         }
@@ -67,10 +67,10 @@ impl Observer {
             self.counts.timed_out += 1;
             let duration = self.now.since(request.opened);
             let subject = Subject {
-                source: &request.source,
+                source: request.source(),
                 kind: "timeouts",
                 label: LABEL,
-                value: &request.name,
+                value: request.name(),
             };
             self.series.observe(subject, duration);
         }
@@ -120,7 +120,7 @@ impl Observer {
                         Outcome::Error => "errors",
                     };
                     let duration = self.now.since(request.opened);
-                    let subject = Subject { source, kind, label: LABEL, value: &request.name };
+                    let subject = Subject { source, kind, label: LABEL, value: request.name() };
                     self.series.observe(subject, duration);
                 }
             }

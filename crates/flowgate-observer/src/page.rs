@@ -56,9 +56,9 @@ fn write_family(to: &mut String, family: &Family) -> std::fmt::Result {
     writeln!(to, "# TYPE {name}_total_seconds histogram")?;
     writeln!(to, "# UNIT {name}_total_seconds seconds")?;
     writeln!(to, "# HELP {name}_total_seconds A histogram of the {words}.")?;
-    let mut cumulative = 0;
+    let mut cumulative = 0_u64;
     for ((_, bound), count) in BUCKETS.iter().zip(buckets) {
-        cumulative += count;
+        cumulative = cumulative.saturating_add(*count);
         writeln!(to, "{name}_total_seconds_bucket{{le=\"{bound}\"}} {cumulative}")?;
     }
     writeln!(to, "{name}_total_seconds_bucket{{le=\"+Inf\"}} {}", total.count)?;

@@ -1,6 +1,7 @@
 //! Requests that wait for their replies.
 
 use std::hash::BuildHasher;
+use std::ops::Range;
 use std::time::Duration;
 
 use flowgate_event::Timestamp;
@@ -8,7 +9,7 @@ use foldhash::fast::SeedableRandomState;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::ConnectionId;
+use crate::{ConnectionId, Limits};
 
 /// Open requests: found by connection and identifier, by identifier alone, and in the order in
 /// which they time out, each in constant time.
@@ -17,7 +18,8 @@ use crate::ConnectionId;
 /// and a list of them is all the timer that is needed.
 ///
 /// Invariants: every request is in `own`, is in the list that `any` has for its identifier, and in
-/// the list from `oldest` to `newest`; at most one has a given connection and identifier.
+/// the list from `oldest` to `newest`; at most one has a given connection and identifier;
+/// `text_bytes` is the sum over all of them.
 #[derive(Debug)]
 pub(crate) struct Pending {
     requests: Slab<Request>,
@@ -27,8 +29,10 @@ pub(crate) struct Pending {
     any: HashTable<usize>,
     oldest: Option<usize>,
     newest: Option<usize>,
+    /// Octets of the texts of all requests.
+    text_bytes: usize,
     timeout: Duration,
-    max_count: usize,
+    limits: Limits,
     hasher: SeedableRandomState,
 }
 
@@ -36,10 +40,12 @@ pub(crate) struct Pending {
 #[derive(Debug)]
 pub(crate) struct Request {
     connection: ConnectionId,
-    id: Box<str>,
-    /// Protocol and direction of its line.
-    pub(crate) source: Box<str>,
-    pub(crate) name: Box<str>,
+    /// Identifier, source and name, one after the other: one allocation instead of three.
+    text: Box<str>,
+    id_bytes: usize,
+    source_bytes: usize,
+    /// That of the identifier, so that neither removing nor growing has to read it.
+    id_hash: u64,
     pub(crate) opened: Timestamp,
     /// Neighbours among all requests.
     age: Links,
@@ -65,15 +71,16 @@ pub(crate) enum Opened {
 }
 
 impl Pending {
-    pub(crate) fn new(timeout: Duration, max_count: usize, hasher: SeedableRandomState) -> Self {
+    pub(crate) fn new(timeout: Duration, limits: Limits, hasher: SeedableRandomState) -> Self {
         Self {
             requests: Slab::new(),
             own: HashTable::new(),
             any: HashTable::new(),
             oldest: None,
             newest: None,
+            text_bytes: 0,
             timeout,
-            max_count,
+            limits,
             hasher,
         }
     }
@@ -91,17 +98,23 @@ impl Pending {
         name: &str,
         now: Timestamp,
     ) -> Opened {
-        let replaced = self.find_own(connection, id).and_then(|place| self.remove(place));
-        if self.requests.len() >= self.max_count {
+        let id_hash = self.hasher.hash_one(id);
+        let replaced = self.find_own(connection, id, id_hash).and_then(|place| self.remove(place));
+        let text_bytes = self.text_bytes + source.len() + id.len() + name.len();
+        if self.requests.len() >= self.limits.max_pending_count
+            || text_bytes > self.limits.max_pending_bytes
+        {
             return Opened::Full;
         }
+        self.text_bytes = text_bytes;
         let older = self.newest;
-        let namesake = self.find_any(id);
+        let namesake = self.find_any(id, id_hash);
         let place = self.requests.insert(Request {
             connection,
-            id: Box::from(id),
-            source: Box::from(source),
-            name: Box::from(name),
+            text: [id, source, name].concat().into_boxed_str(),
+            id_bytes: id.len(),
+            source_bytes: source.len(),
+            id_hash,
             opened: now,
             age: Links { older, newer: None },
             namesakes: Links { older: namesake, newer: None },
@@ -114,19 +127,21 @@ impl Pending {
         if let Some(namesake) = namesake.and_then(|older| self.requests.get_mut(older)) {
             namesake.namesakes.newer = Some(place);
         }
-        self.point_any(id, place);
+        self.point_any(id, id_hash, place);
         let Self { requests, own, hasher, .. } = self;
         let rehash = |place: &usize| {
-            requests.get(*place).map_or(0, |at| own_hash(hasher, at.connection, &at.id))
+            requests.get(*place).map_or(0, |at| own_hash(hasher, at.connection, at.id_hash))
         };
-        own.insert_unique(own_hash(hasher, connection, id), place, rehash);
+        own.insert_unique(own_hash(hasher, connection, id_hash), place, rehash);
         if replaced.is_some() { Opened::Replaced } else { Opened::Waiting }
     }
 
     /// Ends the request that a reply on `connection` answers: its own one, or else the newest of
     /// another connection, since the process that answers need not be the one that was asked.
     pub(crate) fn close(&mut self, connection: ConnectionId, id: &str) -> Option<Request> {
-        let place = self.find_own(connection, id).or_else(|| self.find_any(id))?;
+        let id_hash = self.hasher.hash_one(id);
+        let own = self.find_own(connection, id, id_hash);
+        let place = own.or_else(|| self.find_any(id, id_hash))?;
         self.remove(place)
     }
 
@@ -144,45 +159,43 @@ impl Pending {
         Some(oldest.opened.after(self.timeout))
     }
 
-    fn find_own(&self, connection: ConnectionId, id: &str) -> Option<usize> {
-        let hash = own_hash(&self.hasher, connection, id);
+    fn find_own(&self, connection: ConnectionId, id: &str, id_hash: u64) -> Option<usize> {
+        let hash = own_hash(&self.hasher, connection, id_hash);
         let is_it = |place: &usize| {
-            self.requests.get(*place).is_some_and(|at| at.connection == connection && *at.id == *id)
+            self.requests.get(*place).is_some_and(|at| at.connection == connection && at.id() == id)
         };
         self.own.find(hash, is_it).copied()
     }
 
-    fn find_any(&self, id: &str) -> Option<usize> {
+    fn find_any(&self, id: &str, id_hash: u64) -> Option<usize> {
         let is_it =
-            |place: &usize| self.requests.get(*place).is_some_and(|request| *request.id == *id);
-        self.any.find(self.hasher.hash_one(id), is_it).copied()
+            |place: &usize| self.requests.get(*place).is_some_and(|request| request.id() == id);
+        self.any.find(id_hash, is_it).copied()
     }
 
     /// Makes `place` the newest request of its identifier.
-    fn point_any(&mut self, id: &str, place: usize) {
-        let Self { requests, any, hasher, .. } = self;
-        let hash = hasher.hash_one(id);
-        let is_it = |place: &usize| requests.get(*place).is_some_and(|at| *at.id == *id);
-        if let Some(known) = any.find_mut(hash, is_it) {
+    fn point_any(&mut self, id: &str, id_hash: u64, place: usize) {
+        let Self { requests, any, .. } = self;
+        let is_it = |place: &usize| requests.get(*place).is_some_and(|at| at.id() == id);
+        if let Some(known) = any.find_mut(id_hash, is_it) {
             *known = place;
         } else {
-            let rehash =
-                |place: &usize| requests.get(*place).map_or(0, |at| hasher.hash_one(&*at.id));
-            any.insert_unique(hash, place, rehash);
+            let rehash = |place: &usize| requests.get(*place).map_or(0, |at| at.id_hash);
+            any.insert_unique(id_hash, place, rehash);
         }
     }
 
     fn remove(&mut self, place: usize) -> Option<Request> {
         let request = self.requests.get(place)?;
         let (connection, age, namesakes) = (request.connection, request.age, request.namesakes);
-        let own_hash = own_hash(&self.hasher, connection, &request.id);
-        let any_hash = self.hasher.hash_one(&*request.id);
+        let id_hash = request.id_hash;
+        let own_hash = own_hash(&self.hasher, connection, id_hash);
         if let Ok(entry) = self.own.find_entry(own_hash, |own| *own == place) {
             entry.remove();
         }
         // The newest of an identifier is the one that the table points to.
         if namesakes.newer.is_none()
-            && let Ok(mut entry) = self.any.find_entry(any_hash, |newest| *newest == place)
+            && let Ok(mut entry) = self.any.find_entry(id_hash, |newest| *newest == place)
         {
             match namesakes.older {
                 Some(older) => *entry.get_mut() = older,
@@ -203,7 +216,9 @@ impl Pending {
         if let Some(newer) = namesakes.newer.and_then(|newer| self.requests.get_mut(newer)) {
             newer.namesakes.older = namesakes.older;
         }
-        self.requests.try_remove(place)
+        let request = self.requests.try_remove(place)?;
+        self.text_bytes -= request.text.len();
+        Some(request)
     }
 
     /// Proves the invariants. Cost: O(requests).
@@ -223,21 +238,44 @@ impl Pending {
         let mut named = 0;
         for newest in &self.any {
             let mut next = Some(*newest);
-            let id = &self.requests[*newest].id;
+            let id = self.requests[*newest].id();
             assert!(self.requests[*newest].namesakes.newer.is_none());
             while let Some(request) = next.and_then(|place| self.requests.get(place)) {
-                assert_eq!(&request.id, id);
+                assert_eq!(request.id(), id);
                 named += 1;
                 next = request.namesakes.older;
             }
         }
         assert_eq!(named, count);
+        let text_bytes: usize = self.requests.iter().map(|(_, request)| request.text.len()).sum();
+        assert_eq!(self.text_bytes, text_bytes);
         for (place, request) in &self.requests {
-            assert_eq!(self.find_own(request.connection, &request.id), Some(place));
+            let Request { connection, id_hash, .. } = *request;
+            assert_eq!(self.find_own(connection, request.id(), id_hash), Some(place));
         }
     }
 }
 
-fn own_hash(hasher: &SeedableRandomState, connection: ConnectionId, id: &str) -> u64 {
-    hasher.hash_one((connection, id))
+impl Request {
+    /// Protocol and direction of its line.
+    pub(crate) fn source(&self) -> &str {
+        self.part(self.id_bytes..self.id_bytes + self.source_bytes)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.part(self.id_bytes + self.source_bytes..self.text.len())
+    }
+
+    fn id(&self) -> &str {
+        self.part(0..self.id_bytes)
+    }
+
+    /// Invariant: the lengths are those of the parts from which the text was made.
+    fn part(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
+    }
+}
+
+fn own_hash(hasher: &SeedableRandomState, connection: ConnectionId, id_hash: u64) -> u64 {
+    hasher.hash_one((connection, id_hash))
 }

@@ -10,6 +10,7 @@ use crate::{Batch, ConnectionId, Intake, Limits, Observer, Protocol, Snapshot, p
 const LIMITS: Limits = Limits {
     max_line_bytes: 64,
     max_pending_count: 6,
+    max_pending_bytes: 50,
     max_family_count: 3,
     max_label_value_count: 2,
 };

@@ -87,17 +87,18 @@ impl Family {
     }
 
     fn add(&mut self, other: &Self) {
-        merge(&mut self.counters, &other.counters, |own, more| *own += more);
+        merge(&mut self.counters, &other.counters, |own, more| *own = own.saturating_add(*more));
         merge(&mut self.durations, &other.durations, |own, more| own.add(*more));
         for (own, more) in self.buckets.iter_mut().zip(other.buckets) {
-            *own += more;
+            *own = own.saturating_add(more);
         }
     }
 }
 
 impl Durations {
     pub(crate) fn add(&mut self, other: Self) {
-        self.count += other.count;
+        // What other observers send may be anything.
+        self.count = self.count.saturating_add(other.count);
         self.sum = self.sum.saturating_add(other.sum);
     }
 }

@@ -317,20 +317,26 @@ fn what_is_beyond_the_limits_is_folded_and_sums_stay_exact() {
 }
 
 #[test]
-fn requests_beyond_the_limit_are_counted_and_do_not_disturb_the_others() {
-    let limits = Limits { max_pending_count: 1, ..Limits::default() };
-    let steps = [
-        (0, 1, request("a", "x")),
-        (1, 1, request("b", "y")),
-        (2, 1, response("b")),
-        (3, 1, response("a")),
-    ];
-    let steps: Vec<Step<'_>> =
-        steps.iter().map(|(ms, at, line)| (*ms, *at, line.as_str())).collect();
-    let observer = run_with(limits, Protocol::Wamp, &steps, 10);
-    let Counts { unpaired, answered, .. } = observer.counts();
-    assert_eq!((unpaired, answered), (1, 1));
-    assert!(short_page(&observer.snapshot()).contains("{message=\"x\"} 0.003"));
+fn requests_beyond_a_limit_are_counted_and_do_not_disturb_the_others() {
+    // The texts of one: `wamp_in`, its identifier and its name.
+    let by_bytes = Limits { max_pending_bytes: 9, ..Limits::default() };
+    for limits in [Limits { max_pending_count: 1, ..Limits::default() }, by_bytes] {
+        let steps = [
+            (0, 1, request("a", "x")),
+            (1, 1, request("b", "y")),
+            (2, 1, response("b")),
+            (3, 1, response("a")),
+            (4, 1, request("c", "z")),
+            (6, 1, response("c")),
+        ];
+        let steps: Vec<Step<'_>> =
+            steps.iter().map(|(ms, at, line)| (*ms, *at, line.as_str())).collect();
+        let observer = run_with(limits, Protocol::Wamp, &steps, 10);
+        let Counts { unpaired, answered, .. } = observer.counts();
+        assert_eq!((unpaired, answered), (1, 2), "{limits:?}");
+        let page = short_page(&observer.snapshot());
+        assert!(page.contains("{message=\"x\"} 0.003") && page.contains("{message=\"z\"} 0.002"));
+    }
 }
 
 #[test]

@@ -11,9 +11,14 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::sleep,
+};
 
-use crate::listener::Stop;
+use crate::listener::{ACCEPT_BACKOFF, Stop};
 
 /// Connections at a time; these services are for probes, scrapers and operators.
 const MAX_CONNECTIONS: usize = 64;
@@ -47,22 +52,14 @@ pub(crate) async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                if let Ok((stream, _)) = accepted {
-                    let handler = Arc::clone(&handler);
-                    connections.spawn(async move {
-                        let service = service_fn(move |request| {
-                            let answer = handler.answer(&request);
-                            async move { Ok::<_, Infallible>(answer) }
-                        });
-                        let served = http1::Builder::new()
-                            .timer(TokioTimer::new())
-                            .header_read_timeout(HEAD_TIMEOUT)
-                            .serve_connection(TokioIo::new(stream), service)
-                            .await;
-                        if let Err(error) = served {
-                            tracing::debug!(%error, "HTTP connection failed");
-                        }
-                    });
+                match accepted {
+                    Ok((stream, _)) => {
+                        connections.spawn(connection(stream, Arc::clone(&handler)));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "HTTP: accept failed");
+                        sleep(ACCEPT_BACKOFF).await;
+                    }
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -70,6 +67,22 @@ pub(crate) async fn serve(
                 return;
             },
         }
+    }
+}
+
+/// Answers the requests of one connection.
+async fn connection(stream: TcpStream, handler: Arc<impl Handler>) {
+    let service = service_fn(move |request| {
+        let answer = handler.answer(&request);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "HTTP connection failed");
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long to wait before accepting again when the system is out of descriptors or memory.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// TCP keepalive probes without an answer before the system gives a connection up.
 const PROBES: u32 = 3;

@@ -24,15 +24,17 @@ use tokio::{
     time::sleep_until,
 };
 
-use crate::{clock::Clock, config::ObserverConfig, http, listener::Stop};
+use crate::{
+    clock::Clock,
+    config::ObserverConfig,
+    http,
+    listener::{ACCEPT_BACKOFF, Stop},
+};
 
 pub(crate) use page::{observer_page, own_page};
 
 /// Connections at a time: an application that opens one for each of its requests has many.
 const MAX_CONNECTIONS: usize = 10_000;
-
-/// How long to wait before accepting again when the system is out of descriptors or memory.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// The observer cannot start: the operator's fault, or another program has the port.
 #[derive(Debug, thiserror::Error)]

@@ -111,13 +111,30 @@ async fn a_port_in_use_is_named() {
     within(async {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
+        let (address, free) = (address.as_str(), "127.0.0.1:0");
+        let directory = ScratchDir::new();
+        let observing = json!({
+            "version": 2,
+            "workers": [{
+                "type": "router",
+                "realms": [{"name": "realm1", "roles": []}],
+                "transports": [{"type": "rawsocket", "endpoint": {"type": "tcp", "port": 8080}}],
+            }],
+            "flowgate": {"observer": {"listen": address}},
+        });
+        let file = directory.write("observing.json", &observing.to_string());
+        let file = file.to_str().unwrap();
         for arguments in [
-            ["run", "--listen", &address, "--admin", "127.0.0.1:0"],
-            ["run", "--listen", "127.0.0.1:0", "--admin", &address],
+            &["run", "--listen", address, "--admin", free][..],
+            &["run", "--listen", free, "--admin", address],
+            &["run", "--listen", free, "--admin", free, "--config", file],
+            &["observe", "--listen", address, "--metrics", free],
+            &["observe", "--listen", free, "--metrics", address],
+            &["observe", "--listen", free, "--metrics", free, "--counters", address],
         ] {
-            let output = output(&arguments).await;
-            assert_eq!(output.status.code(), Some(2));
-            assert!(text(&output.stderr).contains(&address), "{}", text(&output.stderr));
+            let output = output(arguments).await;
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+            assert!(text(&output.stderr).contains(address), "{}", text(&output.stderr));
             assert_eq!(text(&output.stdout), "");
         }
     })

@@ -1,6 +1,10 @@
 //! The line-protocol observer: over its sockets, alone and beside the router.
 
-use std::{io::Read as _, net::SocketAddr, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use flate2::read::GzDecoder;
 use flowgate_server::{ObserverServer, config::ObserverConfig};
@@ -185,6 +189,26 @@ async fn observers_are_shown_together_and_nothing_counts_twice() {
         one.stop().await;
         two.page_with("hits_total{page=\"home\"} 2").await;
         two.stop().await;
+    })
+    .await;
+}
+
+/// One thread for everything: whoever never yields would be seen at once.
+#[tokio::test]
+async fn a_client_that_sends_without_a_pause_keeps_nobody_from_being_served() {
+    within(async {
+        let observing = Observing::start(ObserverConfig::default());
+        let lines = observing.lines;
+        let block = logged("[3,\"a\"]").repeat(10_000);
+        let mut flood = std::net::TcpStream::connect(lines).unwrap();
+        // Far more than is read before the others are served, and not without an end.
+        let sender = std::thread::spawn(move || (0..500).all(|_| flood.write_all(&block).is_ok()));
+        let mut stream = TcpStream::connect(observing.counters).await.unwrap();
+        stream.write_all(b"[\"hits\",\"page\",\"home\"]\n").await.unwrap();
+        observing.page_with("hits_total{page=\"home\"} 1").await;
+        assert!(!sender.is_finished(), "others were served only after it");
+        observing.stop().await;
+        assert!(!sender.join().unwrap(), "its connection was not closed");
     })
     .await;
 }

@@ -1,5 +1,6 @@
 //! The list of cases: which script runs with which arguments against which router.
 
+use super::programs::Program;
 use super::router::Setup;
 
 /// One process that must end with exit code 0.
@@ -7,7 +8,8 @@ use super::router::Setup;
 pub(super) struct Case {
     /// Unique; the setup first, since cases of one setup share a router.
     pub(super) name: String,
-    pub(super) setup: Setup,
+    /// The router that it uses; without one it starts what it needs itself.
+    pub(super) setup: Option<Setup>,
     pub(super) script: Script,
     pub(super) arguments: Vec<Argument>,
 }
@@ -33,9 +35,15 @@ pub(super) enum Argument {
     Node,
     /// The path of a file below `interop/node`.
     NodeScript(&'static str),
+    /// The path of a file below `interop/php`.
+    PhpScript(&'static str),
+    /// The built binary, for a script that starts it.
+    Flowgate,
+    /// A program of another project.
+    Program(Program),
 }
 
-use Argument::{Node, NodeScript, RawSocket, RouterPid, WebSocket};
+use Argument::{Flowgate, Node, NodeScript, PhpScript, RawSocket, RouterPid, WebSocket};
 
 const FRAMEWORKS: [&str; 2] = ["asyncio", "twisted"];
 const FORMATS: [&str; 3] = ["json", "msgpack", "cbor"];
@@ -46,12 +54,39 @@ const TRANSPORTS: [(&str, Argument); 2] = [("ws", WebSocket), ("rs", RawSocket)]
 impl Case {
     fn new(setup: Setup, name: impl AsRef<str>, script: Script) -> Self {
         let name = format!("{setup}/{}", name.as_ref());
-        Self { name, setup, script, arguments: Vec::new() }
+        Self { name, setup: Some(setup), script, arguments: Vec::new() }
+    }
+
+    /// A case that starts the built binary itself.
+    fn alone(name: &str, script: &'static str) -> Self {
+        let (name, script) = (format!("alone/{name}"), Script::Python(script));
+        Self { name, setup: None, script, arguments: Vec::new() }.with("--flowgate", Flowgate)
+    }
+
+    /// The programs of other projects that it runs.
+    pub(super) fn programs(&self) -> impl Iterator<Item = Program> {
+        self.arguments.iter().filter_map(|argument| match argument {
+            Argument::Program(program) => Some(*program),
+            Argument::Text(_)
+            | WebSocket
+            | RawSocket
+            | RouterPid
+            | Node
+            | NodeScript(_)
+            | PhpScript(_)
+            | Flowgate => None,
+        })
     }
 
     fn with(mut self, option: &str, value: impl Into<Argument>) -> Self {
         self.arguments.extend([Argument::Text(option.to_owned()), value.into()]);
         self
+    }
+}
+
+impl From<Program> for Argument {
+    fn from(program: Program) -> Self {
+        Self::Program(program)
     }
 }
 
@@ -69,6 +104,7 @@ pub(super) fn all() -> Vec<Case> {
     mixed_formats(&mut cases);
     statistics(&mut cases);
     shutdown(&mut cases);
+    observer(&mut cases);
     cases
 }
 
@@ -201,6 +237,25 @@ fn shutdown(cases: &mut Vec<Case>) {
     }
 }
 
+/// The line-protocol observer: PHP logs, Prometheus and its tools read the page.
+fn observer(cases: &mut Vec<Case>) {
+    cases.push(Case::alone("observer/parser", "observer_parser.py"));
+    cases.push(
+        Case::alone("observer/php-writers", "observer_writers.py")
+            .with("--php", Program::Php)
+            .with("--writer", PhpScript("writer.php")),
+    );
+    for command in ["observe", "run"] {
+        let name = format!("observer/prometheus/{command}");
+        cases.push(
+            Case::alone(&name, "observer_prometheus.py")
+                .with("--prometheus", Program::Prometheus)
+                .with("--promtool", Program::Promtool)
+                .with("--command", command),
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -224,13 +279,19 @@ mod tests {
                 Script::Node(name) => scripts.join("node").join(name),
             };
             assert!(script.is_file(), "{}", script.display());
+            for argument in case.arguments {
+                if let PhpScript(name) = argument {
+                    assert!(scripts.join("php").join(name).is_file(), "{name}");
+                }
+            }
         }
     }
 
     #[test]
     fn the_case_that_ends_a_router_is_its_last() {
         for setup in [Setup::Embedded, Setup::Metered] {
-            let cases: Vec<_> = all().into_iter().filter(|case| case.setup == setup).collect();
+            let cases: Vec<_> =
+                all().into_iter().filter(|case| case.setup == Some(setup)).collect();
             let ends = |case: &Case| case.arguments.contains(&RouterPid);
             assert_eq!(cases.iter().position(ends), Some(cases.len() - 1));
         }

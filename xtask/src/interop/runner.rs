@@ -27,6 +27,16 @@ pub(super) struct Runner {
     logs: PathBuf,
 }
 
+/// What cases run against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// The built binary, for those that start it.
+    pub(super) binary: Option<&'a Path>,
+    pub(super) endpoints: &'a Endpoints,
+    /// The process id of a router that we have started.
+    pub(super) router_pid: Option<u32>,
+}
+
 impl Runner {
     pub(super) fn new(clients: Clients, directory: &Path) -> Self {
         Self { clients, logs: directory.join("logs") }
@@ -37,12 +47,7 @@ impl Runner {
     }
 
     /// Runs cases one after the other, since some count the sessions of the router.
-    pub(super) fn run(
-        &self,
-        cases: &[Case],
-        endpoints: &Endpoints,
-        router_pid: Option<u32>,
-    ) -> Result<Tally> {
+    pub(super) fn run(&self, cases: &[Case], subject: Subject<'_>) -> Result<Tally> {
         let mut tally = Tally::default();
         for case in cases {
             if let Some(reason) = self.clients.missing(case) {
@@ -51,7 +56,7 @@ impl Runner {
                 continue;
             }
             let log = self.logs.join(case.name.replace('/', "-") + ".log");
-            let mut command = self.command(case, endpoints, router_pid)?;
+            let mut command = self.command(case, subject)?;
             let result = match process::run(&mut command, &log, CASE_LIMIT)? {
                 Ended::Exited(status) if status.success() => Ok(()),
                 Ended::Exited(status) => Err(anyhow!("{status}")),
@@ -62,12 +67,8 @@ impl Runner {
         Ok(tally)
     }
 
-    fn command(
-        &self,
-        case: &Case,
-        endpoints: &Endpoints,
-        router_pid: Option<u32>,
-    ) -> Result<Command> {
+    fn command(&self, case: &Case, subject: Subject<'_>) -> Result<Command> {
+        let Subject { binary, endpoints, router_pid } = subject;
         let scripts = workspace::root().join("interop");
         let (program, script) = match case.script {
             Script::Python(name) => (self.clients.python()?, scripts.join("python").join(name)),
@@ -91,6 +92,9 @@ impl Runner {
                 }
                 Argument::Node => command.arg(self.clients.node()?),
                 Argument::NodeScript(name) => command.arg(scripts.join("node").join(name)),
+                Argument::PhpScript(name) => command.arg(scripts.join("php").join(name)),
+                Argument::Flowgate => command.arg(binary.context("the router is not ours")?),
+                Argument::Program(program) => command.arg(self.clients.program(*program)?),
             };
         }
         Ok(command)

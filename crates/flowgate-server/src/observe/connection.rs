@@ -3,7 +3,7 @@
 use std::{cell::Cell, io, sync::Arc};
 
 use flowgate_observer::{Batch, ConnectionId, Intake, Protocol};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::yield_now};
 
 use crate::observe::Observing;
 
@@ -29,11 +29,15 @@ pub(super) async fn read(stream: TcpStream, protocol: Protocol, observing: Arc<O
             tracing::debug!(%error, "observer: connection failed");
             break;
         }
-        if let Some(closed) = read_once(&stream, &mut intake, &open) {
-            if let Err(error) = closed {
+        match read_once(&stream, &mut intake, &open) {
+            // A client that sends faster than it is read must not keep the thread from others.
+            Ok(Progress::More) => yield_now().await,
+            Ok(Progress::Waiting) => {}
+            Ok(Progress::Closed) => break,
+            Err(error) => {
                 tracing::debug!(%error, "observer: connection failed");
+                break;
             }
-            break;
         }
     }
     with_scratch(|scratch| {
@@ -70,19 +74,31 @@ impl Drop for Open<'_> {
     }
 }
 
-/// Reads what is there; says how the connection has ended, if it has.
-fn read_once(stream: &TcpStream, intake: &mut Intake, open: &Open<'_>) -> Option<io::Result<()>> {
+/// How a connection goes on after a read.
+enum Progress {
+    /// There may be more to read.
+    More,
+    /// Everything that had come was read.
+    Waiting,
+    /// The client has closed it.
+    Closed,
+}
+
+/// Reads once.
+fn read_once(stream: &TcpStream, intake: &mut Intake, open: &Open<'_>) -> io::Result<Progress> {
     with_scratch(|scratch| {
         let count = match stream.try_read(&mut scratch.read) {
-            Ok(0) => return Some(Ok(())),
+            Ok(0) => return Ok(Progress::Closed),
             Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-            Err(error) => return Some(Err(error)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Progress::Waiting);
+            }
+            Err(error) => return Err(error),
         };
         let bytes = scratch.read.get(..count).unwrap_or_default();
         intake.feed(bytes, &mut scratch.batch);
         open.apply(&mut scratch.batch);
-        None
+        Ok(Progress::More)
     })
 }
 
