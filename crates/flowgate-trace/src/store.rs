@@ -46,4 +46,4 @@ impl From<io::Error> for StoreError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

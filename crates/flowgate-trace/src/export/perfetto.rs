@@ -4,6 +4,7 @@
 //! "Metadata Events".
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use flowgate_event::Timestamp;
 use flowgate_wire::SessionId;
@@ -117,7 +118,7 @@ impl Document {
         event.insert("cat".into(), category.into());
         event.insert("pid".into(), pid.into());
         event.insert("tid".into(), (*tid).into());
-        event.insert("ts".into(), (moment.since(self.origin).as_secs_f64() * 1e6).into());
+        event.insert("ts".into(), microseconds(moment.since(self.origin)).into());
         event
     }
 
@@ -134,4 +135,10 @@ impl Document {
         })
         .to_string()
     }
+}
+
+/// Microseconds with a fraction: exact to the nanosecond for 104 days.
+#[expect(clippy::cast_precision_loss, reason = "2^53 ns are 104 days, and more is rounded to 2 ns")]
+fn microseconds(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1e3
 }

@@ -37,11 +37,11 @@ fn payload_is_shared_and_kept_only_where_a_trace_wants_it() {
     let who = identity(1);
     let mut facts = Facts::new(at(1), Direction::Rx, MessageType::Call, &who);
     facts.frame = Some((Format::Json, &bytes));
-    let (mut recorder, mut tap) = self::recorder(8, Depth::Envelope);
-    recorder.record(&facts);
+    let (mut without, mut tap) = recorder(8, Depth::Envelope);
+    without.record(&facts);
     assert_eq!(tap.pop().unwrap().frame, None);
-    let (mut recorder, mut tap) = self::recorder(8, Depth::Payload);
-    recorder.record(&facts);
+    let (mut with, mut tap) = recorder(8, Depth::Payload);
+    with.record(&facts);
     let frame = tap.pop().unwrap().frame.unwrap();
     assert_eq!(frame.bytes.as_ptr(), bytes.as_ptr());
 }
