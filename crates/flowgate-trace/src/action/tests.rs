@@ -103,7 +103,7 @@ fn errors_say_how_the_action_ended() {
 #[test]
 fn open_actions_are_bounded_expired_and_ended_with_the_trace() {
     let mut assembler = Assembler::new(2, Duration::from_nanos(100));
-    let anchors = [1, 2, 3].map(|id| call(id, id as u64 * 10)[0].clone());
+    let anchors = [1, 2, 3].map(|id: u64| call(id.into(), id * 10)[0].clone());
     let evicted = run(&mut assembler, &anchors);
     assert_eq!(evicted.len(), 1);
     assert_eq!(evicted[0].action.outcome, Outcome::Evicted);
@@ -131,8 +131,8 @@ fn messages_without_their_anchor_are_counted() {
 fn one_endless_action_does_not_pile_up_those_that_end() {
     let mut assembler = assembler();
     run(&mut assembler, &call(1, 0)[..1]);
-    for id in 2..2000 {
-        run(&mut assembler, &call(id, id as u64));
+    for id in 2..2000_u64 {
+        run(&mut assembler, &call(id.into(), id));
         assert!(assembler.by_age.len() < 80);
     }
 }

@@ -108,6 +108,6 @@ proptest! {
         let gaps: u64 = records.iter().map(Record::gap).sum();
         prop_assert_eq!(records.len() as u64 + gaps + after_last.values().sum::<u64>(), offered);
         prop_assert_eq!(gaps + after_last.values().sum::<u64>(), collector.dropped_count());
-        prop_assert!(records.is_sorted_by_key(|record| record.seq()));
+        prop_assert!(records.is_sorted_by_key(Record::seq));
     }
 }

@@ -38,11 +38,14 @@ fn data(registry: &mut Registry, id: &str) -> Vec<Record> {
 }
 
 fn messages(records: &[Record]) -> Vec<&MessageRecord> {
-    let message = |record| match record {
-        &Record::Message(ref message) => message,
-        Record::Action(action) => panic!("{action:?}"),
-    };
-    records.iter().map(message).collect()
+    let mut found = Vec::new();
+    for record in records {
+        match record {
+            Record::Message(message) => found.push(message),
+            Record::Action(action) => panic!("{action:?}"),
+        }
+    }
+    found
 }
 
 const SECOND: u64 = 1_000_000_000;
