@@ -1,4 +1,5 @@
-//! Turns an NDJSON export into another format: `export perfetto|pcapng|text|lines < IN > OUT`.
+//! Turns an NDJSON export into another format: `export perfetto|pcapng|text|lines < IN > OUT`;
+//! with the feature `otlp` also `otlp`, the body of a request to a collector.
 
 use std::io::{self, Read, Write};
 
@@ -12,6 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("perfetto") => perfetto(&records).into_bytes(),
         Some("pcapng") => pcapng(&records),
         Some("text") => waterfall(&records, Style::Plain).into_bytes(),
+        #[cfg(feature = "otlp")]
+        Some("otlp") => {
+            let resource = [("service.name".to_owned(), "flowgate".to_owned())];
+            flowgate_trace::otlp(&resource, &flowgate_trace::spans(&records))
+        }
         Some("lines") => {
             let lines = records.iter().map(|record| line(record, Style::Plain) + "\n");
             lines.collect::<String>().into_bytes()

@@ -9,7 +9,7 @@ use flowgate_wire::{MessageType, uris::error};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::facts::Object;
+use crate::facts::{Identity, Object, Undelivered};
 use crate::record::{ActionRecord, MessageRecord, Outcome, RESPONDERS_COUNT_MAX, Responder, Side};
 
 /// Most messages of one open action that wait for what becomes of it.
@@ -18,14 +18,18 @@ const HELD_COUNT_MAX: usize = 256;
 /// Most messages of all open actions together that wait.
 const HELD_TOTAL_COUNT_MAX: usize = 1 << 17;
 
-/// `wamp.error.timeout`, which the router itself has no name for yet.
+/// Errors of the advanced profile, which this router may or may not give.
 const TIMEOUT: &str = "wamp.error.timeout";
+const NO_AVAILABLE_CALLEE: &str = "wamp.error.no_available_callee";
+const UNAVAILABLE: &str = "wamp.error.unavailable";
 
 /// Assembles the messages of actions until they end.
 ///
-/// An action begins with its anchor and ends with its last message; exactly one record comes of
-/// each anchor, also when the last message never comes: then because too many actions are open,
-/// too long a time has passed, or the trace ends.
+/// An action begins with its anchor and ends with its last message.
+/// The anchor is the request of the originator; where the router itself publishes or calls, it is
+/// the first message to a receiver.
+/// Exactly one record comes of each anchor, also when the last message never comes: then because
+/// too many actions are open, too long a time has passed, or the trace ends.
 /// Messages whose anchor was not seen are counted and otherwise ignored.
 #[derive(Debug)]
 pub struct Assembler {
@@ -206,15 +210,20 @@ fn is_open(
 
 impl Open {
     fn new(number: u64, correlation: Correlation, anchor: &MessageRecord) -> Self {
+        let (kind, originator) = match anchor.side() {
+            Side::Originator => (anchor.message, Arc::clone(&anchor.who)),
+            // The router's own publications and calls begin with what the first receiver gets.
+            Side::Responder => (of_router(anchor.message), router_in(&anchor.who)),
+        };
         let action = ActionRecord {
             seq: 0,
             at: anchor.at,
             pc_ns: anchor.pc_ns,
-            action: anchor.message,
+            action: kind,
             correlation,
             uri: anchor.step.as_ref().and_then(|step| step.uri.clone()),
-            originator: Arc::clone(&anchor.who),
-            request: anchor.request,
+            originator,
+            request: anchor.request.filter(|_| anchor.side() == Side::Originator),
             responders: Vec::new(),
             fanout: 0,
             end: anchor.at,
@@ -245,6 +254,8 @@ impl Open {
             self.action.error.clone_from(&message.error);
         }
         match message.message {
+            // Whom it did not reach has been told nothing.
+            MessageType::Invocation | MessageType::Event if message.undelivered.is_some() => {}
             MessageType::Invocation | MessageType::Event => self.told(message),
             MessageType::Yield | MessageType::Error if message.side() == Side::Responder => {
                 self.answered(message);
@@ -358,8 +369,21 @@ impl Open {
     }
 }
 
+/// The kind of an action of the router itself, by the first message to a receiver.
+fn of_router(first: MessageType) -> MessageType {
+    if first == MessageType::Event { MessageType::Publish } else { MessageType::Call }
+}
+
+/// The router as the originator of an action: nobody in particular, in a realm.
+fn router_in(receiver: &Identity) -> Arc<Identity> {
+    Arc::new(Identity { realm: receiver.realm.clone(), ..Identity::default() })
+}
+
 /// How an action ended whose last message this is.
 fn outcome(last: &MessageRecord, is_canceled: bool) -> Outcome {
+    if last.side() == Side::Originator && last.undelivered == Some(Undelivered::ReceiverGone) {
+        return Outcome::CallerGone;
+    }
     match last.error.as_deref() {
         None if last.message == MessageType::Error => Outcome::Error,
         None => Outcome::Ok,
@@ -367,7 +391,7 @@ fn outcome(last: &MessageRecord, is_canceled: bool) -> Outcome {
         // Nobody has canceled it, so the callee went away.
         Some(error::CANCELED) => Outcome::CalleeGone,
         Some(TIMEOUT) => Outcome::Timeout,
-        Some(error::NO_SUCH_PROCEDURE) => Outcome::NoCallee,
+        Some(error::NO_SUCH_PROCEDURE | NO_AVAILABLE_CALLEE | UNAVAILABLE) => Outcome::NoCallee,
         Some(error::NOT_AUTHORIZED | error::AUTHORIZATION_FAILED) => Outcome::Denied,
         Some(_) => Outcome::Error,
     }

@@ -219,15 +219,16 @@ fn tracestate_of(text: &str) -> Option<String> {
         if member.is_empty() {
             continue;
         }
+        // Counted before it is compared with the others: a long list costs no more than a short one.
+        if members.len() == MEMBERS_COUNT_MAX {
+            return None;
+        }
         let (key, value) = member.split_once('=')?;
         let is_twice = members.iter().any(|known| known.split('=').next() == Some(key));
         if is_twice || !is_key(key) || !is_state_value(value) {
             return None;
         }
         members.push(member);
-    }
-    if members.len() > MEMBERS_COUNT_MAX {
-        return None;
     }
     let length = |members: &[&str]| members.iter().map(|member| member.len() + 1).sum::<usize>();
     while length(&members) > STATE_BYTES_MAX + 1 {

@@ -1,6 +1,8 @@
 //! Records in the formats of other tools, and as text.
 
 mod ndjson;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod pcapng;
 mod perfetto;
 mod span;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use flowgate_event::Timestamp;
 
 pub use ndjson::{ImportError, ndjson, read_ndjson};
+#[cfg(feature = "otlp")]
+pub use otlp::{OTLP_CONTENT_TYPE, OtlpAnswer, OtlpCounts, OtlpExporter, OtlpLimits, otlp};
 pub use pcapng::pcapng;
 pub use perfetto::perfetto;
 pub use span::{AttributeValue, Link, Span, SpanKind, SpanStatus, spans};

@@ -38,8 +38,10 @@ pub struct Facts<'a> {
     pub queue_ns: Option<u64>,
     /// Nanoseconds that the router worked on it.
     pub router_ns: Option<u64>,
-    /// The error URI that it carries, or the reason why it was refused or dropped.
+    /// The error URI that it carries, or with which it was refused.
     pub error: Option<&'a str>,
+    /// Why a message that the router meant to send has not been sent; `None` if it has.
+    pub undelivered: Option<Undelivered>,
     /// The serialized message, shared and not copied; read at the level of payloads only.
     ///
     /// A handle into a larger buffer keeps all of that buffer, until redaction or truncation
@@ -74,6 +76,7 @@ impl<'a> Facts<'a> {
             queue_ns: None,
             router_ns: None,
             error: None,
+            undelivered: None,
             frame: None,
             context: None,
             is_progress: false,
@@ -150,6 +153,35 @@ impl Position {
     #[must_use]
     pub const fn is_last(self) -> bool {
         matches!(self, Self::Last | Self::Only)
+    }
+}
+
+/// Why a message did not reach its receiver.
+///
+/// A record of what was not sent is how an action ends whose originator has gone: its last message
+/// is the reply that there would have been.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Undelivered {
+    /// The receiver's session is over.
+    ReceiverGone,
+    /// The receiver's transport does not take messages of this size.
+    TooLarge,
+    /// The receiver has not read what was sent to it, and is cut off.
+    SlowConsumer,
+}
+
+impl Undelivered {
+    /// The word in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ReceiverGone => "receiver_gone",
+            Self::TooLarge => "too_large",
+            Self::SlowConsumer => "slow_consumer",
+        }
     }
 }
 

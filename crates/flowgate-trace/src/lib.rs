@@ -54,6 +54,16 @@
 //!   files all have limits, and each says when it was reached.
 //!
 //! Files are written by [`Segments`] alone, through the [`Files`] seam, in the collector's thread.
+//!
+//! # OpenTelemetry
+//!
+//! The feature `otlp` adds spans in the OpenTelemetry protocol: an encoder, and an exporter with a
+//! bounded queue that makes requests and takes their answers.
+//! It stands on prost with the dozen messages that spans need, and not on the opentelemetry crates:
+//! those bring the SDK and the futures crates, take more than three times as long to build (25 s of
+//! processor time against 7 s), and their exporters have threads and clocks of their own, which this
+//! crate must not have.
+//! The requests are plain POSTs, which the HTTP client of the shell sends.
 
 mod action;
 mod collector;
@@ -80,7 +90,9 @@ pub use export::{
     AttributeValue, ImportError, Link, Span, SpanKind, SpanStatus, Style, line, ndjson, pcapng,
     perfetto, read_ndjson, spans, waterfall,
 };
-pub use facts::{Direction, Encryption, Facts, Identity, Object, Position, Step};
+#[cfg(feature = "otlp")]
+pub use export::{OTLP_CONTENT_TYPE, OtlpAnswer, OtlpCounts, OtlpExporter, OtlpLimits, otlp};
+pub use facts::{Direction, Encryption, Facts, Identity, Object, Position, Step, Undelivered};
 pub use filter::Filter;
 pub use frame::Frame;
 pub use options::{

@@ -41,6 +41,7 @@ pub use reader::{OptionsError, OptionsProblem};
 /// | `redact` | a list of [key paths](KeyPath) | none |
 /// | `max_payload` | 0 to 16777216 octets of a message to keep | 1024 |
 /// | `max_memory` | 65536 to 4294967296 octets of history in memory | 67108864 |
+/// | `max_disk` | 1048576 to 1099511627776 octets of files, oldest removed first | 1073741824 |
 /// | `retention` | 1 to 2592000 s to keep data after the stop | 3600 |
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceOptions {
@@ -72,6 +73,8 @@ pub struct TraceOptions {
     pub max_payload_bytes: usize,
     /// Octets of history in memory.
     pub max_memory_bytes: u64,
+    /// Octets of history in files.
+    pub max_disk_bytes: u64,
     /// How long data stays after the stop.
     pub retention: Duration,
 }
@@ -123,6 +126,7 @@ impl Default for TraceOptions {
             redact: Vec::new(),
             max_payload_bytes: 1024,
             max_memory_bytes: 64 << 20,
+            max_disk_bytes: 1 << 30,
             retention: Duration::from_secs(3600),
         }
     }
@@ -153,6 +157,7 @@ impl TraceOptions {
             entry("max_actions", self.max_actions_count as u64),
             entry("max_payload", self.max_payload_bytes as u64),
             entry("max_memory", self.max_memory_bytes),
+            entry("max_disk", self.max_disk_bytes),
             entry("retention", self.retention.as_secs()),
         ];
         self.filter.show(&mut entries);

@@ -8,7 +8,7 @@ use flowgate_event::{Correlation, Timestamp};
 use flowgate_wire::{MessageType, RequestId, SessionId, SubscriptionId};
 
 use crate::context::{SpanId, TraceId};
-use crate::facts::{Direction, Encryption, Identity, Object, Position};
+use crate::facts::{Direction, Encryption, Identity, Object, Position, Undelivered};
 use crate::frame::Frame;
 
 /// One record of a trace.
@@ -31,8 +31,8 @@ pub enum Record {
 /// `correlation_is_anchor`, `correlation_is_last`, `enc_algo`, `enc_key`, `enc_serializer` and
 /// `serializations` are always there.
 /// Where they apply there are `transport`, `serializer`, `peer`, `bytes`, `request`,
-/// `registration`, `subscription`, `publication`, `progress`, `queue_ns`, `router_ns`, `error`, `truncated`
-/// (octets before truncation), `gap` (how many records are missing before this one), `trace_id`,
+/// `registration`, `subscription`, `publication`, `progress`, `queue_ns`, `router_ns`, `error`,
+/// `drop_reason` (why it has not been sent), `truncated` (octets before truncation), `gap` (how many records are missing before this one), `trace_id`,
 /// `span_id`, `parent_span_id` and `msg`, the message as a list.
 ///
 /// Source: "Trace Records" of Crossbar.io Fabric's documentation.
@@ -64,8 +64,10 @@ pub struct MessageRecord {
     pub router_ns: Option<u64>,
     /// Whether more is to come: a progressive result, or a call that goes on.
     pub is_progress: bool,
-    /// Its error URI, or why it was refused or dropped.
+    /// Its error URI, or the one with which it was refused.
     pub error: Option<Arc<str>>,
+    /// Why it has not been sent, if it has not.
+    pub undelivered: Option<Undelivered>,
     /// The message itself, if the trace wants payloads.
     pub frame: Option<Frame>,
     /// Octets of the message before its payload was cut.
@@ -204,6 +206,8 @@ pub enum Outcome {
     Denied,
     /// The callee went away.
     CalleeGone,
+    /// The originator went away.
+    CallerGone,
     /// Not yet: the recorder has waited for its end for as long as it is told to.
     Expired,
     /// Not yet: the recorder had too many open actions to follow.
@@ -224,6 +228,7 @@ impl Outcome {
             Self::NoCallee => "no_callee",
             Self::Denied => "denied",
             Self::CalleeGone => "callee_gone",
+            Self::CallerGone => "caller_gone",
             Self::Expired => "expired",
             Self::Evicted => "evicted",
             Self::Unfinished => "unfinished",

@@ -124,6 +124,7 @@ impl Recorder {
             router_ns: facts.router_ns,
             is_progress: facts.is_progress,
             error: facts.error.map(|error| self.names.intern(error)),
+            undelivered: facts.undelivered,
             frame: match depth {
                 Depth::Payload if !is_secret(facts.message) => {
                     facts.frame.map(|(format, bytes)| Frame { format, bytes: bytes.clone() })

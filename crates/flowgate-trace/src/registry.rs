@@ -3,7 +3,7 @@
 mod error;
 mod info;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ impl Registry {
     /// Creates a trace that does not run yet, and gives its identifier: the wanted one, or
     /// `trace1`, `trace2` and so on.
     ///
-    /// A stopped trace of the same name is replaced, with its data.
+    /// A stopped trace of the same name is replaced, with its data and files.
     ///
     /// # Errors
     /// [`RegistryError`] if the name is taken or is none, there are too many traces, or files are
@@ -143,7 +143,7 @@ impl Registry {
                     ("persistent_id", persistent_id.clone().into()),
                     ("options", options.to_value()),
                 ]);
-                let limits = SegmentsLimits { age: options.retention, ..SegmentsLimits::default() };
+                let limits = SegmentsLimits::from(&options);
                 let segments = Segments::new(open_files(), persistent_id.clone(), about, limits);
                 (Some(persistent_id), Some(segments))
             }
@@ -159,8 +159,50 @@ impl Registry {
             period_from_seq: 0,
             pipeline: Pipeline::new(options, segments),
         };
-        self.traces.insert(id.clone(), trace);
+        if let Some(mut replaced) = self.traces.insert(id.clone(), trace) {
+            replaced.remove_files();
+        }
         Ok(id)
+    }
+
+    /// Brings back the persistent traces that earlier processes have left in files, stopped, until
+    /// their retention is over; to be called once, before traces are created. Their names.
+    ///
+    /// A trace whose name is taken is named by its persistent identifier.
+    ///
+    /// # Errors
+    /// [`RegistryError::Store`] if the files cannot be read; those read before are there.
+    pub fn recover(&mut self, now: Timestamp) -> Result<Vec<String>, RegistryError> {
+        let Some(open_files) = &mut self.open_files else { return Ok(Vec::new()) };
+        let names = open_files().names().map_err(StoreError::from)?;
+        let prefixes: BTreeSet<&str> = names.iter().filter_map(|name| prefix(name)).collect();
+        let mut recovered = Vec::new();
+        for prefix in prefixes {
+            let limits = SegmentsLimits::default();
+            let segments = Segments::recover(open_files(), prefix.to_owned(), limits)?;
+            let Some((started, ended)) = segments.period() else { continue };
+            let about = segments.about();
+            let wanted = about.get("id").and_then(Value::as_str).unwrap_or(prefix);
+            let taken = self.traces.contains_key(wanted);
+            let id = if taken { prefix } else { wanted }.to_owned();
+            // Options of a later version, which this one does not know, are of no use any more.
+            let options = about.get("options").map(TraceOptions::from_value);
+            let options = options.and_then(Result::ok).unwrap_or_default();
+            let trace = Trace {
+                persistent_id: Some(prefix.to_owned()),
+                status: Status::Stopped,
+                started: Some(started),
+                ended: Some(ended.min(now)),
+                reason: Some(StopReason::Restart),
+                period: 0,
+                period_start: started,
+                period_from_seq: 0,
+                pipeline: Pipeline::recovered(options, segments),
+            };
+            self.traces.insert(id.clone(), trace);
+            recovered.push(id);
+        }
+        Ok(recovered)
     }
 
     /// Starts a trace that was created.
@@ -268,7 +310,13 @@ impl Registry {
             // It is in the table: nothing was removed since.
             let _ = self.stop_because(&id, reason, now);
         }
-        self.traces.retain(|_, trace| !trace.is_forgotten(now));
+        self.traces.retain(|_, trace| {
+            let is_forgotten = trace.is_forgotten(now);
+            if is_forgotten {
+                trace.remove_files();
+            }
+            !is_forgotten
+        });
     }
 
     /// When [`tick`](Self::tick) has something to do next; `None` if there is no trace.
@@ -432,6 +480,12 @@ impl Trace {
         self.forget_at().is_some_and(|moment| moment <= now)
     }
 
+    /// Removes what there is in files. What cannot be removed is found and tried again when the
+    /// next process [recovers](Registry::recover) its traces.
+    fn remove_files(&mut self) {
+        let _ = self.pipeline.output_mut().remove_files();
+    }
+
     /// Publishes and writes the records of the current period, and begins the next.
     fn close_period(
         &mut self,
@@ -458,6 +512,12 @@ impl Trace {
         self.period_from_seq = output.next_seq();
         output.persist(now)
     }
+}
+
+/// The persistent identifier in the name of a segment file: a UUID.
+fn prefix(name: &str) -> Option<&str> {
+    let (prefix, _) = name.strip_suffix(".trace")?.rsplit_once('-')?;
+    prefix.parse::<Correlation>().ok().map(|_| prefix)
 }
 
 fn no_such_trace(id: &str) -> RegistryError {

@@ -60,6 +60,15 @@ impl Pipeline {
         Self { options, assembler, output }
     }
 
+    /// What an earlier process has left in files; nothing is added to it.
+    pub(crate) fn recovered(options: TraceOptions, segments: Segments) -> Self {
+        let next_seq = segments.last_seq().map_or(0, |seq| seq.saturating_add(1));
+        let mut pipeline = Self::new(options, Some(segments));
+        pipeline.output.next_seq = next_seq;
+        pipeline.output.next_persisted_seq = next_seq;
+        pipeline
+    }
+
     pub(crate) const fn options(&self) -> &TraceOptions {
         &self.options
     }
@@ -185,6 +194,11 @@ impl Output {
         self.next_persisted_seq = self.next_seq;
         segments.append(&new)?;
         segments.retain(now).map(drop)
+    }
+
+    /// Removes the files.
+    pub(crate) fn remove_files(&mut self) -> Result<(), StoreError> {
+        self.segments.as_mut().map_or(Ok(()), Segments::remove_all)
     }
 
     /// Finishes the files.

@@ -82,6 +82,7 @@ fn errors_say_how_the_action_ended() {
         (Some(error::CANCELED), false, Outcome::CalleeGone),
         (Some("wamp.error.timeout"), false, Outcome::Timeout),
         (Some(error::NO_SUCH_PROCEDURE), false, Outcome::NoCallee),
+        (Some("wamp.error.no_available_callee"), false, Outcome::NoCallee),
         (Some(error::NOT_AUTHORIZED), false, Outcome::Denied),
         (Some("com.example.error"), true, Outcome::Error),
         (None, false, Outcome::Error),
@@ -97,6 +98,51 @@ fn errors_say_how_the_action_ended() {
         let finished = run(&mut assembler(), &messages);
         assert_eq!(finished[0].action.outcome, outcome, "{uri:?}");
         assert_eq!(finished[0].action.error.as_deref(), uri);
+    }
+}
+
+#[test]
+fn an_action_whose_originator_has_gone_ends_with_the_reply_that_was_not_sent() {
+    let [first, invocation, ..] = call(5, 0);
+    let mut last = message(MessageType::Error, Direction::Tx, 1, 5, Position::Last, 300);
+    last.error = Some(error::CANCELED.into());
+    last.undelivered = Some(Undelivered::ReceiverGone);
+    let finished = run(&mut assembler(), &[first, invocation, last]);
+    let action = &finished[0].action;
+    assert_eq!((action.outcome, action.duration_ns()), (Outcome::CallerGone, 300));
+}
+
+#[test]
+fn what_was_not_sent_is_no_part_of_the_fan_out() {
+    let publish = message(MessageType::Publish, Direction::Rx, 1, 5, Position::Anchor, 0);
+    let event = message(MessageType::Event, Direction::Tx, 2, 5, Position::Inner, 10);
+    let mut last = message(MessageType::Event, Direction::Tx, 3, 5, Position::Last, 20);
+    last.undelivered = Some(Undelivered::SlowConsumer);
+    let finished = run(&mut assembler(), &[publish, event, last]);
+    let action = &finished[0].action;
+    assert_eq!((action.fanout, action.message_count, action.outcome), (1, 3, Outcome::Ok));
+    assert_eq!(action.responders.len(), 1);
+}
+
+#[test]
+fn what_the_router_begins_itself_has_nobody_in_particular_as_its_originator() {
+    let event = |session, position, ns| {
+        message(MessageType::Event, Direction::Tx, session, 5, position, ns)
+    };
+    let events = [event(2, Position::Anchor, 0), event(3, Position::Last, 10)];
+    let [_, invocation, answer, _] = call(6, 0);
+    let mut question = [invocation, answer];
+    for (message, position) in question.iter_mut().zip([Position::Anchor, Position::Last]) {
+        message.step.as_mut().unwrap().position = position;
+    }
+    for (messages, kind, fanout, callee_ns) in
+        [(&events, MessageType::Publish, 2, 0), (&question, MessageType::Call, 1, 700)]
+    {
+        let finished = run(&mut assembler(), messages);
+        let action = &finished[0].action;
+        assert_eq!((action.action, action.fanout, action.callee_ns), (kind, fanout, callee_ns));
+        assert_eq!((action.originator.session, &*action.originator.realm), (None, "realm1"));
+        assert_eq!((action.request, action.outcome), (None, Outcome::Ok));
     }
 }
 

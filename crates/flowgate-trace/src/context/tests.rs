@@ -69,6 +69,18 @@ fn a_tracestate_is_kept_as_it_is() {
 }
 
 #[test]
+fn a_tracestate_has_at_most_32_members() {
+    let mut counts = ContextCounts::default();
+    let members =
+        |count: u32| (0..count).map(|number| format!("k{number}=v")).collect::<Vec<_>>().join(",");
+    assert!(counts.read(VALID, Some(&members(32))).unwrap().1.is_some());
+    assert_eq!(counts.read(VALID, Some(&members(33))).unwrap().1, None);
+    // A list as long as a message is refused as fast; compared pair by pair it would take hours.
+    assert_eq!(counts.read(VALID, Some(&members(1_000_000))).unwrap().1, None);
+    assert_eq!(counts.invalid_tracestate, 2);
+}
+
+#[test]
 fn a_long_tracestate_loses_long_members_first_and_then_the_last() {
     let mut counts = ContextCounts::default();
     let long = |key: &str| format!("{key}={}", "x".repeat(210));

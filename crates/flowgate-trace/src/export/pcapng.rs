@@ -35,7 +35,8 @@ mod tag {
 /// `EXP_PDU_PT_TCP`.
 const PORT_TYPE_TCP: u32 = 2;
 
-/// The messages among the records as a capture file; actions have no place in it.
+/// The messages among the records as a capture file; actions, and messages that were not sent, have
+/// no place in it.
 ///
 /// A packet is the serialized message in its own format, or, where the trace has kept no message,
 /// the record itself as JSON.
@@ -57,7 +58,9 @@ pub fn pcapng(records: &[Record]) -> Vec<u8> {
     option(0, &[], &mut interface);
     block(1, &interface, &mut out);
     for record in records {
-        if let Record::Message(message) = record {
+        if let Record::Message(message) = record
+            && message.undelivered.is_none()
+        {
             block(6, &packet(record, message), &mut out);
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::context::TraceId;
-use crate::facts::{Direction, Position};
+use crate::facts::{Direction, Position, Undelivered};
 use crate::record::tests::{call, call_frame, message, record};
 
 fn records(messages: impl IntoIterator<Item = crate::MessageRecord>) -> Vec<Record> {
@@ -190,6 +190,9 @@ CALL com.example.uri ok 1.000 ms
 #[test]
 fn a_capture_is_blocks_that_name_their_dissectors() {
     let mut all = call(0xa1, 0).to_vec();
+    let mut unsent = all[3].clone();
+    unsent.undelivered = Some(Undelivered::TooLarge);
+    all.push(unsent);
     all[0].frame = Some(call_frame(vec![Value::from(1_u64)], Vec::new()));
     let octets = pcapng(&records(all));
     let word = |at: usize| u32::from_le_bytes(octets[at..at + 4].try_into().unwrap());

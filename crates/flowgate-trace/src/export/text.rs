@@ -6,7 +6,7 @@ use flowgate_event::Timestamp;
 use flowgate_wire::SessionId;
 
 use super::actions;
-use crate::facts::{Direction, Identity};
+use crate::facts::{Direction, Identity, Undelivered};
 use crate::record::{ActionRecord, Outcome, Record, type_name};
 use crate::time::TimeOfDay;
 
@@ -41,7 +41,7 @@ const GREY: u8 = 90;
 /// One line about a record, without a line feed.
 ///
 /// A message: time of day, realm, direction seen from the router (`->` to it, `<-` from it), who,
-/// type, URI, request, size, error.
+/// type, URI, request, size, error, and why it was not sent.
 /// An action: time of day of its end, realm, who, kind, URI, outcome, duration, fan-out, error.
 /// Control characters in names are escaped, so that nobody can write over a terminal.
 #[must_use]
@@ -63,6 +63,8 @@ pub fn line(record: &Record, style: Style) -> String {
             parts.extend(message.request.map(|request| format!("#{request}")));
             parts.push(format!("{} B", message.bytes));
             parts.extend(message.error.as_deref().map(|error| style.paint(RED, &plain(error))));
+            let undelivered = message.undelivered.map(Undelivered::name);
+            parts.extend(undelivered.map(|why| style.paint(RED, &format!("[not sent: {why}]"))));
         }
         Record::Action(action) => {
             parts.push(plain(&action.originator.realm));
@@ -171,7 +173,8 @@ const fn colour(outcome: Outcome) -> u8 {
         | Outcome::Timeout
         | Outcome::NoCallee
         | Outcome::Denied
-        | Outcome::CalleeGone => RED,
+        | Outcome::CalleeGone
+        | Outcome::CallerGone => RED,
         Outcome::Expired | Outcome::Evicted | Outcome::Unfinished => YELLOW,
     }
 }

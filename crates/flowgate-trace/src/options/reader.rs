@@ -79,6 +79,7 @@ const KEYS: &[&str] = &[
     "redact",
     "max_payload",
     "max_memory",
+    "max_disk",
     "retention",
 ];
 
@@ -201,6 +202,7 @@ fn set(
         }
         "max_payload" => options.max_payload_bytes = size(value, 0..=16 << 20)?,
         "max_memory" => options.max_memory_bytes = number(value, 1 << 16..=1 << 32)?,
+        "max_disk" => options.max_disk_bytes = number(value, 1 << 20..=1 << 40)?,
         "retention" => options.retention = seconds(value, 30 * DAY_S)?,
         unknown => return Err(OptionsProblem::Unknown { nearest: nearest(unknown) }),
     }

@@ -24,6 +24,7 @@ fn options_are_shown_as_they_were_given() {
         "min_bytes": 10, "max_bytes": 20, "errors_only": true, "min_duration_ms": 1.5,
         "sample": 0.25, "max_rate": 100, "action_timeout": 9, "max_actions": 3,
         "redact": ["kwargs.password", "pin"], "max_payload": 0, "max_memory": 65536,
+        "max_disk": 1_048_576,
         "retention": 60,
     });
     let options = read(&json).unwrap();

@@ -13,7 +13,7 @@ use super::{
     type_from_name, type_name,
 };
 use crate::context::{SpanId, TraceId};
-use crate::facts::{Direction, Identity, Object, Position};
+use crate::facts::{Direction, Identity, Object, Position, Undelivered};
 use crate::frame::{self, Frame};
 
 /// The keys of a message record.
@@ -60,6 +60,8 @@ struct MessageShape<'a> {
     router_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drop_reason: Option<Undelivered>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     truncated: Option<u64>,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -211,6 +213,7 @@ impl<'a> From<&'a MessageRecord> for MessageShape<'a> {
             queue_ns: record.queue_ns,
             router_ns: record.router_ns,
             error: record.error.as_deref().map(Cow::Borrowed),
+            drop_reason: record.undelivered,
             truncated: record.truncated_bytes,
             gap: record.gap,
             trace_id: spans.map(|spans| spans.trace.to_string()),
@@ -275,6 +278,7 @@ impl MessageShape<'_> {
             queue_ns: self.queue_ns,
             router_ns: self.router_ns,
             error: self.error.map(|error| Arc::from(&*error)),
+            undelivered: self.drop_reason,
             frame: frame.transpose()?,
             truncated_bytes: self.truncated,
             gap: self.gap,

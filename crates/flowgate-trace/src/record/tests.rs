@@ -56,6 +56,7 @@ pub(crate) fn message(
         router_ns: None,
         is_progress: false,
         error: None,
+        undelivered: None,
         frame: None,
         truncated_bytes: None,
         gap: 0,
@@ -172,6 +173,9 @@ fn step() -> impl Strategy<Value = Option<RecordedStep>> {
     }))
 }
 
+const UNDELIVERED: [Undelivered; 3] =
+    [Undelivered::ReceiverGone, Undelivered::TooLarge, Undelivered::SlowConsumer];
+
 fn message_record() -> impl Strategy<Value = MessageRecord> {
     let kind = prop::sample::select(MessageType::ALL.to_vec());
     let direction = prop::sample::select(vec![Direction::Rx, Direction::Tx]);
@@ -182,6 +186,7 @@ fn message_record() -> impl Strategy<Value = MessageRecord> {
         prop::option::of(any::<u64>()),
         prop::option::of("[a-z.]{1,12}"),
         prop::option::of(any::<u64>()),
+        prop::option::of(prop::sample::select(UNDELIVERED.to_vec())),
     );
     let frame = prop::option::of((prop::collection::vec(value(), 0..4), value()));
     let trace = (prop::option::of(1_u128..), prop::option::of(1_u64..));
@@ -214,6 +219,7 @@ fn message_record() -> impl Strategy<Value = MessageRecord> {
                     router_ns: options.2,
                     is_progress,
                     error: options.3.map(Into::into),
+                    undelivered: options.5,
                     frame: frame.map(|(args, value)| call_frame(args, vec![("key", value)])),
                     truncated_bytes: options.4,
                     gap: bytes % 3,

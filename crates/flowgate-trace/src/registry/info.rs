@@ -28,6 +28,8 @@ pub enum StopReason {
     Request,
     /// Its time was over.
     Duration,
+    /// The process that took it has ended; its records are those that were in files.
+    Restart,
     /// There was no room for its files.
     DiskFull,
     /// Its files could not be written, for the reason given.
@@ -125,6 +127,7 @@ impl fmt::Display for StopReason {
         match self {
             Self::Request => f.write_str("request"),
             Self::Duration => f.write_str("duration"),
+            Self::Restart => f.write_str("restart"),
             Self::DiskFull => f.write_str("disk full"),
             Self::Store(error) => f.write_str(error),
         }

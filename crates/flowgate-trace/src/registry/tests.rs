@@ -378,6 +378,72 @@ fn a_persistent_trace_is_read_from_its_files_when_memory_has_forgotten() {
 }
 
 #[test]
+fn a_persistent_trace_outlives_its_process_until_its_retention_is_over() {
+    let disk = Disk::new(usize::MAX);
+    let persistent = options(&json!({"persist": true, "retention": 10, "sample": 0.5})).unwrap();
+    let mut before = registry(Some(disk.clone()));
+    let id = before.create(Some("mine"), persistent.clone()).unwrap();
+    before.start(&id, START).unwrap();
+    // Half of all actions: as many as are needed for one.
+    (1..20).for_each(|number| feed(&mut before, &call(number, 0)));
+    before.tick(at(SECOND));
+    let records = data(&mut before, &id);
+    assert!(!records.is_empty());
+    drop(before);
+
+    let mut after = registry(Some(disk.clone()));
+    assert_eq!(after.recover(at(2 * SECOND)).unwrap(), ["mine"]);
+    assert_eq!(data(&mut after, "mine"), records);
+    let info = after.info("mine", at(2 * SECOND)).unwrap();
+    assert_eq!((info.status, info.reason), (Status::Stopped, Some(StopReason::Restart)));
+    assert_eq!(info.next_seq, records.len() as u64);
+    assert_eq!(info.options, persistent.to_value());
+    assert_eq!(
+        after.next_deadline(),
+        records.iter().map(|record| record.at().after(Duration::from_secs(10))).max()
+    );
+    after.tick(at(11 * SECOND));
+    assert_eq!(after.ids(WithStopped::Yes).count(), 0);
+    assert_eq!(disk.list(), [""; 0]);
+}
+
+#[test]
+fn a_trace_that_is_replaced_takes_its_files_along() {
+    let disk = Disk::new(usize::MAX);
+    let mut registry = registry(Some(disk.clone()));
+    let persistent = options(&json!({"persist": true, "batching_period": 100})).unwrap();
+    for round in 1..=2 {
+        registry.create(Some("mine"), persistent.clone()).unwrap();
+        registry.start("mine", START).unwrap();
+        feed(&mut registry, &call(round, 0));
+        registry.stop("mine", at(SECOND)).unwrap();
+        assert_eq!(disk.list().len(), 1);
+    }
+}
+
+#[test]
+fn a_trace_in_files_with_a_name_that_is_taken_is_found_by_its_identifier() {
+    let disk = Disk::new(usize::MAX);
+    let mut first = registry(Some(disk.clone()));
+    let (id, _) = persisted(&mut first);
+    let mut second = registry(Some(disk.clone()));
+    second.create(Some(&id), TraceOptions::default()).unwrap();
+    let recovered = second.recover(at(SECOND)).unwrap();
+    let info = second.info(&recovered[0], at(SECOND)).unwrap();
+    assert_eq!(info.persistent_id.as_deref(), Some(&*recovered[0]));
+}
+
+/// A stopped trace with one call in its files, and its persistent identifier.
+fn persisted(registry: &mut Registry) -> (String, String) {
+    let persistent = options(&json!({"persist": true})).unwrap();
+    let id = registry.create(None, persistent).unwrap();
+    registry.start(&id, START).unwrap();
+    feed(registry, &call(1, 0));
+    let info = registry.stop(&id, at(SECOND)).unwrap();
+    (id, info.persistent_id.unwrap())
+}
+
+#[test]
 fn a_full_disk_stops_the_trace_with_a_reason_and_keeps_the_data() {
     let mut registry = registry(Some(Disk::new(1500)));
     let persistent = options(&json!({"persist": true, "batching_period": 100})).unwrap();

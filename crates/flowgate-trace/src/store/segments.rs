@@ -8,6 +8,7 @@ use flowgate_wire::Value;
 
 use super::segment::{Segment, SegmentWriter};
 use super::{Files, StoreError};
+use crate::options::TraceOptions;
 use crate::record::Record;
 
 /// Most records in a block: the unit that a crash can cost and that a reader reads.
@@ -28,6 +29,16 @@ impl Default for SegmentsLimits {
     /// 16 MiB, 1 GiB, 7 days.
     fn default() -> Self {
         Self { segment_bytes: 16 << 20, total_bytes: 1 << 30, age: Duration::from_secs(7 * 86_400) }
+    }
+}
+
+/// The limits that a trace asks for; a segment is an eighth of all at most, so that removing the
+/// oldest leaves most.
+impl From<&TraceOptions> for SegmentsLimits {
+    fn from(options: &TraceOptions) -> Self {
+        let default = Self::default();
+        let segment_bytes = default.segment_bytes.min(options.max_disk_bytes / 8);
+        Self { segment_bytes, total_bytes: options.max_disk_bytes, age: options.retention }
     }
 }
 
@@ -59,8 +70,8 @@ impl Segments {
 
     /// The segments with names that begin with `prefix`, as an earlier process left them.
     ///
-    /// Files without a single whole block are left alone and out; the others are cut where they are
-    /// torn.
+    /// What is no segment is left alone and out; segments are cut where they are torn, and removed if
+    /// no record is left.
     ///
     /// # Errors
     /// [`StoreError`] if the files cannot be read.
@@ -77,12 +88,12 @@ impl Segments {
                 continue;
             }
             match Segment::open(&mut *files, &name) {
+                Ok((segment, _)) if segment.blocks.is_empty() => files.remove(&name)?,
                 Ok((segment, _)) => finished.push(segment),
                 Err(StoreError::Damaged { .. }) => {}
                 Err(error @ (StoreError::Full | StoreError::Io(_))) => return Err(error),
             }
         }
-        finished.retain(|segment| !segment.blocks.is_empty());
         finished.sort_by_key(Segment::last_seq);
         let about = finished.last().map_or(Value::Null, |segment| segment.about.clone());
         let finished = finished.into();
@@ -156,6 +167,34 @@ impl Segments {
             removed_count += 1;
         }
         Ok(removed_count)
+    }
+
+    /// Removes all segments: nobody wants the records any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a file cannot be removed; those behind it are left too.
+    pub fn remove_all(&mut self) -> Result<(), StoreError> {
+        self.finished.extend(self.writer.take().map(|writer| writer.segment));
+        while let Some(oldest) = self.finished.front() {
+            self.files.remove(&oldest.name)?;
+            self.finished.pop_front();
+        }
+        Ok(())
+    }
+
+    /// The moments of the first and the last record; `None` if there is none.
+    #[must_use]
+    pub fn period(&self) -> Option<(Timestamp, Timestamp)> {
+        let blocks = || self.all().flat_map(|segment| &segment.blocks);
+        let first_ns = blocks().map(|block| block.first_ts).min()?;
+        let last_ns = blocks().map(|block| block.last_ts).max()?;
+        Some((Timestamp::from_nanos(first_ns), Timestamp::from_nanos(last_ns)))
+    }
+
+    /// The number of the last record.
+    #[must_use]
+    pub fn last_seq(&self) -> Option<u64> {
+        self.all().filter_map(Segment::last_seq).max()
     }
 
     /// At most `limit_count` records, by ascending number, from `from_seq` to `to_seq` inclusive.

@@ -47,7 +47,7 @@ impl Disk {
         self.with(|state| state.files[name].clone())
     }
 
-    fn list(&self) -> Vec<String> {
+    pub(crate) fn list(&self) -> Vec<String> {
         self.with(|state| state.files.keys().cloned().collect())
     }
 }
