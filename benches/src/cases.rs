@@ -9,11 +9,12 @@ use std::time::Duration;
 use flowgate_event::Timestamp;
 use flowgate_meter::{Due, SessionMeter, StatsConfig, Traffic};
 use flowgate_router::SessionKey;
+use flowgate_trace::Recorder;
 use flowgate_wire::{Format, Limits, MatchPolicy, Message, Value};
 
 use crate::messages::{self, PROCEDURE, TOPIC, call_frames, invocation, text};
 use crate::realm::Bench;
-use crate::uris;
+use crate::{trace, uris};
 
 /// A case runs at most so often: calls are encoded in advance, as many in every run, so that they
 /// cancel out.
@@ -71,6 +72,7 @@ impl Case {
 pub fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     metering(&mut cases);
+    tracing(&mut cases);
     codec(&mut cases);
     matching(&mut cases);
     calls(&mut cases);
@@ -118,6 +120,26 @@ fn meter_messages(meter: &mut SessionMeter, count: impl Fn(&mut SessionMeter, us
         if count(black_box(meter), bytes) == Due::Now {
             black_box(meter.close(Timestamp::EPOCH));
         }
+    }
+}
+
+/// Recording at each level; what is recorded is thrown away, which costs the same at each but the
+/// last, and is part of what is counted.
+fn tracing(cases: &mut Vec<Case>) {
+    for (name, options) in trace::levels() {
+        let case = Case::new(format!("trace, {name}"), move || {
+            let traffic = trace::Traffic::new();
+            let (registry, switch) = trace::registry(options.clone());
+            let (mut recorder, mut tap) = Recorder::new(switch, 1024, trace::NOW);
+            move || {
+                black_box(&registry);
+                trace::fill(&traffic, &mut recorder);
+                while tap.pop().is_some() {}
+            }
+        });
+        // 1024, which a u32 holds.
+        let units_count = u32::try_from(trace::MESSAGE_COUNT).unwrap_or(u32::MAX);
+        cases.push(Case { units_count, ..case });
     }
 }
 

@@ -9,4 +9,5 @@
 pub mod cases;
 pub mod messages;
 pub mod realm;
+pub mod trace;
 pub mod uris;

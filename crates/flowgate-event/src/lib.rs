@@ -4,11 +4,13 @@
 //! of the router. It must never grow behaviour.
 //! Start with [`Observer`], which watches the router, and [`Gate`], which admits what sessions do.
 
+mod correlation;
 mod gate;
 mod observer;
 mod stats;
 mod time;
 
+pub use correlation::{Correlation, CorrelationSyntax};
 pub use gate::{Answer, Disclosure, Gate, GateAction, GateRequest, Verdict};
 pub use observer::{CallOutcome, Called, Event, EventKind, LeaveReason, Observer};
 pub use stats::{Account, Report, Totals};
