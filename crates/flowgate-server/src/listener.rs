@@ -2,9 +2,9 @@
 
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::{
-    net::{TcpListener, TcpStream, UnixListener},
+    net::{TcpListener, UnixListener},
     sync::watch,
     task::JoinSet,
     time::sleep,
@@ -29,7 +29,7 @@ const PROBE_RESOLUTION: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Bound {
     /// A TCP port.
-    Tcp { listener: TcpListener, address: SocketAddr, user_timeout: Option<Duration> },
+    Tcp { listener: TcpListener, address: SocketAddr },
     /// A Unix domain socket; its file is removed in the end.
     Unix { listener: UnixListener, path: PathBuf },
 }
@@ -44,9 +44,12 @@ pub struct BindError {
 
 impl Bound {
     /// Binds an endpoint.
-    pub(crate) fn bind(endpoint: &Endpoint) -> Result<Self, BindError> {
+    pub(crate) fn bind(
+        endpoint: &Endpoint,
+        keepalive: Option<Keepalive>,
+    ) -> Result<Self, BindError> {
         match endpoint {
-            Endpoint::Tcp(endpoint) => bind_tcp(endpoint)
+            Endpoint::Tcp(endpoint) => bind_tcp(endpoint, keepalive)
                 .map_err(|source| BindError { place: endpoint.address.to_string(), source }),
             Endpoint::Unix(endpoint) => bind_unix(endpoint)
                 .map_err(|source| BindError { place: endpoint.path.display().to_string(), source }),
@@ -65,10 +68,9 @@ impl Bound {
     /// to with a second change of `stop`. Every connection's task is owned here.
     pub(crate) async fn run(self, service: Arc<Service>, mut stop: watch::Receiver<Stop>) {
         let mut links = JoinSet::new();
-        let keepalive = service.flowgate.keepalive;
         loop {
             tokio::select! {
-                accepted = self.accept(keepalive), if links.len() < service.listener.max_connections => {
+                accepted = self.accept(), if links.len() < service.listener.max_connections => {
                     match accepted {
                         Ok((reader, writer, peer)) => {
                             service.counts.connected();
@@ -104,14 +106,10 @@ impl Bound {
         }
     }
 
-    async fn accept(
-        &self,
-        keepalive: Option<Keepalive>,
-    ) -> io::Result<(ReadHalf, WriteHalf, Box<str>)> {
+    async fn accept(&self) -> io::Result<(ReadHalf, WriteHalf, Box<str>)> {
         match self {
-            Self::Tcp { listener, user_timeout, .. } => {
+            Self::Tcp { listener, .. } => {
                 let (stream, peer) = listener.accept().await?;
-                prepare(&stream, *user_timeout, keepalive)?;
                 let (reader, writer) = split_tcp(stream);
                 let version = if peer.is_ipv6() { "tcp6" } else { "tcp4" };
                 Ok((reader, writer, format!("{version}:{peer}").into()))
@@ -144,13 +142,17 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+/// What every connection of a listening socket is to have.
+///
+/// Set once, on the listening socket, whose options accepted sockets inherit: that saves five
+/// system calls for each connection.
 fn prepare(
-    stream: &TcpStream,
+    socket: &Socket,
     user_timeout: Option<Duration>,
     keepalive: Option<Keepalive>,
 ) -> io::Result<()> {
     // Small frames must not wait for acknowledgements of earlier ones.
-    stream.set_nodelay(true)?;
+    socket.set_tcp_nodelay(true)?;
     if let Some(Keepalive { interval, timeout }) = keepalive {
         // Finds dead clients of RawSocket, which is not pinged by default.
         let probe = timeout.unwrap_or(interval) / PROBES;
@@ -158,18 +160,18 @@ fn prepare(
             .with_time(interval.max(PROBE_RESOLUTION))
             .with_interval(probe.max(PROBE_RESOLUTION))
             .with_retries(PROBES);
-        SockRef::from(stream).set_tcp_keepalive(&probes)?;
+        socket.set_tcp_keepalive(&probes)?;
     }
     #[cfg(target_os = "linux")]
     if user_timeout.is_some() {
-        SockRef::from(stream).set_tcp_user_timeout(user_timeout)?;
+        socket.set_tcp_user_timeout(user_timeout)?;
     }
     #[cfg(not(target_os = "linux"))]
     let _ = user_timeout;
     Ok(())
 }
 
-fn bind_tcp(endpoint: &TcpEndpoint) -> io::Result<Bound> {
+fn bind_tcp(endpoint: &TcpEndpoint, keepalive: Option<Keepalive>) -> io::Result<Bound> {
     let socket =
         Socket::new(Domain::for_address(endpoint.address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -177,11 +179,12 @@ fn bind_tcp(endpoint: &TcpEndpoint) -> io::Result<Bound> {
     if endpoint.shared {
         socket.set_reuse_port(true)?;
     }
+    prepare(&socket, endpoint.user_timeout, keepalive)?;
     socket.bind(&endpoint.address.into())?;
     socket.listen(i32::from(endpoint.backlog))?;
     let listener = TcpListener::from_std(socket.into())?;
     let address = listener.local_addr()?;
-    Ok(Bound::Tcp { listener, address, user_timeout: endpoint.user_timeout })
+    Ok(Bound::Tcp { listener, address })
 }
 
 fn bind_unix(endpoint: &UnixEndpoint) -> io::Result<Bound> {
@@ -203,3 +206,6 @@ fn is_socket(path: &std::path::Path) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
+
+#[cfg(test)]
+mod tests;

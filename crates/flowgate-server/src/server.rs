@@ -121,7 +121,7 @@ impl Server {
             .collect::<Result<_, StartError>>()?;
         let mut listeners = Vec::new();
         for listener in config.listeners {
-            let bound = Bound::bind(&listener.endpoint)
+            let bound = Bound::bind(&listener.endpoint, flowgate.keepalive)
                 .map_err(|source| StartError::Listener { id: listener.id.clone(), source })?;
             let tls = load_tls(&listener)?;
             let service = Service::new(

@@ -74,10 +74,11 @@ impl WriteHalf {
         }
     }
 
-    /// Whether small segments go out at once; Unix streams always do.
-    pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+    /// Lets small segments wait for others, which they do not otherwise; on Unix streams they
+    /// never do.
+    pub(crate) fn delay_small_segments(&self) -> io::Result<()> {
         match self {
-            Self::Tcp(half) => half.as_ref().set_nodelay(nodelay),
+            Self::Tcp(half) => half.as_ref().set_nodelay(false),
             Self::Unix(_) => Ok(()),
         }
     }

@@ -43,7 +43,9 @@ pub(super) async fn agree(opening: &mut Opening, service: &Service) -> Result<Te
         Ok(Upgrade { path, auth, serializer, response }) => {
             opening.write(&response).await?;
             let options = &path.options;
-            opening.writer.set_nodelay(options.tcp_nodelay)?;
+            if !options.tcp_nodelay {
+                opening.writer.delay_small_segments()?;
+            }
             Ok(Terms {
                 wire: Wire { framing: Framing::WebSocket, serializer },
                 max_received_bytes: options.max_message_bytes,
