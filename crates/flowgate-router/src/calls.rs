@@ -1,37 +1,32 @@
 //! Pending calls: from CALL to the one final reply.
 
+mod ending;
 mod queues;
+mod timeouts;
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
-use flowgate_event::{CallOutcome, Called, Event, EventKind, Observer, Timestamp};
-use flowgate_wire::{
-    Dict, Entry, Error, MessageType, OwnedPayload, Payload, RegistrationId, RequestId,
-    Result as ResultMessage, Uri, Value,
-};
-
-use queues::Queues;
+use flowgate_event::{Event, EventKind, Observer, Timestamp};
+use flowgate_wire::{OwnedPayload, RegistrationId, RequestId};
 
 use crate::{
-    AnsweredCall, SessionKey,
+    SessionKey,
     deadlines::{DeadlineKey, Deadlines},
     dealer::{Route, Seat},
-    details::Details,
     ids::{HashMap, hasher},
-    options::{CallOptions, CancelMode, Progress},
-    passthru::Passthru,
-    request_error::RequestError,
+    options::{CallOptions, Progress},
     turn::Turn,
 };
-
-/// `RESULT.Details` of a result that is not the last.
-static PROGRESS: [Entry<'static>; 1] = [(Cow::Borrowed("progress"), Value::Bool(true))];
+pub(crate) use ending::Outcome;
+use queues::Queues;
+use timeouts::Timeout;
 
 /// The only owner of pending calls.
 ///
 /// A call is here from when it is accepted until its final reply; [`finish`](Self::finish) is the
-/// only way out. It is with a callee, or waits in the queue of its registration. What a callee still says about a call that is gone is absorbed, since its invocation
-/// was [issued](Self::was_issued).
+/// only way out. It is with a callee, or waits in the queue of its registration.
+/// What a callee still says about a call that is gone is absorbed, since its invocation was
+/// [issued](Self::was_issued).
 ///
 /// Invariants: every pending call is in the table of its caller, and in that of its callee or in
 /// the queue of its registration, and nothing else is; both sessions are open. The deadlines are
@@ -52,13 +47,6 @@ pub(crate) struct Calls {
 /// The place of a pending call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallKey(usize);
-
-/// The time a call has until its next result.
-#[derive(Debug, Clone, Copy)]
-struct Timeout {
-    call: CallKey,
-    after: Duration,
-}
 
 /// What a session takes part in.
 struct SessionCalls {
@@ -170,38 +158,6 @@ pub(crate) struct Assignment {
     pub(crate) callee: SessionKey,
     pub(crate) interrupt: Interruptible,
     pub(crate) seat: Option<Seat>,
-}
-
-/// How a call ends, and what its caller gets.
-pub(crate) enum Outcome<'a> {
-    /// RESULT.
-    Result(Payload<'a>, Option<&'a Passthru>),
-    /// ERROR as the callee gave it.
-    Error { details: Dict<'a>, error: Uri<'a>, payload: Payload<'a> },
-    /// ERROR by the router.
-    Refused(RequestError<'a>),
-    /// Nothing: the caller is gone.
-    Dropped,
-}
-
-impl Outcome<'_> {
-    fn kind(&self) -> CallOutcome {
-        match self {
-            Self::Result(..) => CallOutcome::Ok,
-            Self::Error { .. } => CallOutcome::Error,
-            Self::Refused(error) => error.call_outcome(),
-            Self::Dropped => CallOutcome::CallerGone,
-        }
-    }
-
-    /// The error that the caller gets.
-    fn error(&self) -> Option<&str> {
-        match self {
-            Self::Error { error, .. } => Some(error.as_str()),
-            Self::Refused(error) => Some(error.uri()),
-            Self::Result(..) | Self::Dropped => None,
-        }
-    }
 }
 
 impl Calls {
@@ -321,10 +277,6 @@ impl Calls {
         self.sessions.get_mut(key.index())
     }
 
-    fn wait(&mut self, now: Timestamp, timeout: Timeout) -> DeadlineKey {
-        self.deadlines.set(now.after(timeout.after), timeout)
-    }
-
     /// What has to be remembered of a call, if anything.
     pub(crate) fn kept(&self, key: CallKey) -> Option<&Kept> {
         self.get(key)?.kept.as_deref()
@@ -338,17 +290,6 @@ impl Calls {
     pub(crate) fn waiting(&self, key: CallKey) -> Option<(RegistrationId, &Kept)> {
         let call = self.get(key).filter(|call| call.with.is_none())?;
         Some((call.registration, call.kept.as_deref()?))
-    }
-
-    /// Limits the time of a call that has no limit yet.
-    pub(crate) fn limit(&mut self, now: Timestamp, key: CallKey, timeout: Option<Duration>) {
-        let is_unlimited = self.get(key).is_some_and(|call| call.deadline.is_none());
-        if let Some(after) = timeout.filter(|_| is_unlimited) {
-            let deadline = Some(self.wait(now, Timeout { call: key, after }));
-            if let Some(call) = self.get_mut(key) {
-                call.deadline = deadline;
-            }
-        }
     }
 
     /// The callee of a call that has not been told to stop, and the INVOCATION's request.
@@ -365,44 +306,6 @@ impl Calls {
     /// The next of the counted calls that are over.
     pub(crate) fn pop_released(&mut self) -> Option<(RegistrationId, Seat)> {
         self.released.pop()
-    }
-
-    /// Removes a call and sends its final reply: the only way out.
-    pub(crate) fn finish<O: Observer>(
-        &mut self,
-        turn: &mut Turn<'_, O>,
-        key: CallKey,
-        outcome: Outcome<'_>,
-    ) {
-        let Some(PendingCall { caller, request, registration, began, .. }) = self.remove(key)
-        else {
-            return;
-        };
-        turn.observe(EventKind::CallEnded, || Event::CallEnded {
-            called: Called::Registered(registration),
-            outcome: outcome.kind(),
-            error: outcome.error(),
-        });
-        let answered = AnsweredCall { registration, began };
-        match outcome {
-            Outcome::Result(payload, None) => {
-                let result = ResultMessage { request, details: Dict::EMPTY, payload };
-                turn.reply(caller, result, answered);
-            }
-            Outcome::Result(payload, Some(passthru)) => {
-                let mut details = Details::<4>::new();
-                passthru.push_to(&mut details);
-                let details = details.as_dict();
-                turn.reply(caller, ResultMessage { request, details, payload }, answered);
-            }
-            Outcome::Error { details, error, payload } => {
-                let request_type = MessageType::Call;
-                let error = Error { request_type, request, details, error, payload };
-                turn.reply(caller, error, answered);
-            }
-            Outcome::Refused(error) => turn.refuse_call(caller, request, &error, answered),
-            Outcome::Dropped => {}
-        }
     }
 
     fn remove(&mut self, key: CallKey) -> Option<PendingCall> {
@@ -424,146 +327,6 @@ impl Calls {
             None => self.queues.remove(call.registration, key),
         }
         Some(call)
-    }
-
-    /// Sends a result that is not the last, if the caller takes such results; if it does not, the
-    /// callee was not asked for them and they are absorbed ("Progressive Call Results").
-    ///
-    /// Either way the callee is alive, and its time begins anew ("Progressive Call Results",
-    /// timeouts).
-    pub(crate) fn progress<O: Observer>(
-        &mut self,
-        turn: &mut Turn<'_, O>,
-        key: CallKey,
-        payload: Payload<'_>,
-        passthru: Option<&Passthru>,
-    ) {
-        self.restart(turn.now, key);
-        let Some(call) = self.get(key).filter(|call| call.receive_progress == Progress::Yes) else {
-            return;
-        };
-        let (to, request) = (call.caller, call.request);
-        match passthru {
-            None => {
-                let details = Dict::from_entries(&PROGRESS);
-                turn.send(to, ResultMessage { request, details, payload });
-            }
-            Some(passthru) => {
-                let mut details = Details::<5>::new();
-                details.push("progress", true);
-                passthru.push_to(&mut details);
-                turn.send(to, ResultMessage { request, details: details.as_dict(), payload });
-            }
-        }
-    }
-
-    /// Lets the time of a call begin anew, if it has any.
-    pub(crate) fn restart(&mut self, now: Timestamp, key: CallKey) {
-        let deadline = self.get(key).and_then(|call| call.deadline);
-        let Some(timeout) = deadline.and_then(|deadline| self.deadlines.call_off(deadline)) else {
-            return;
-        };
-        let deadline = Some(self.wait(now, timeout));
-        if let Some(call) = self.get_mut(key) {
-            call.deadline = deadline;
-        }
-    }
-
-    /// When a call times out, if nothing happens before.
-    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.next()
-    }
-
-    /// Ends the calls whose time is over ("Call Timeouts", by the dealer).
-    pub(crate) fn expire<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
-        while let Some(Timeout { call, after }) = self.deadlines.expire(turn.now) {
-            self.give_up(turn, call, Outcome::Refused(RequestError::Timeout(after)));
-        }
-    }
-
-    /// Cancels a call ("Call Canceling"); a callee that cannot be interrupted is skipped.
-    pub(crate) fn cancel<O: Observer>(
-        &mut self,
-        turn: &mut Turn<'_, O>,
-        key: CallKey,
-        mode: CancelMode,
-    ) {
-        let Some(call) = self.get_mut(key) else { return };
-        // A call that waits for a callee is skipped.
-        let interruptible = call.with.filter(|with| with.interrupt == Interruptible::Yes);
-        let mode = if interruptible.is_some() { mode } else { CancelMode::Skip };
-        if let Some(Assigned { callee, invocation, .. }) = interruptible
-            && mode != CancelMode::Skip
-            && call.phase == CallPhase::Running
-        {
-            turn.interrupt(callee, invocation, mode.name());
-        }
-        match mode {
-            CancelMode::Kill => call.phase = CallPhase::Killed,
-            CancelMode::Skip | CancelMode::KillNoWait => {
-                self.finish(turn, key, Outcome::Refused(RequestError::Canceled));
-            }
-        }
-    }
-
-    /// Ends a call by the router's own decision: the caller gets the error, and the callee is told
-    /// to stop if it can be.
-    pub(crate) fn give_up<O: Observer>(
-        &mut self,
-        turn: &mut Turn<'_, O>,
-        key: CallKey,
-        outcome: Outcome<'_>,
-    ) {
-        let Some(call) = self.get(key) else { return };
-        if let Some(Assigned { callee, invocation, interrupt: Interruptible::Yes, .. }) = call.with
-            && call.phase == CallPhase::Running
-        {
-            turn.interrupt(callee, invocation, CancelMode::KillNoWait.name());
-        }
-        self.finish(turn, key, outcome);
-    }
-
-    /// Ends a call whose INVOCATION has not come to its callee; one that has had earlier parts of
-    /// it is told to stop.
-    pub(crate) fn lose<O: Observer>(&mut self, turn: &mut Turn<'_, O>, key: CallKey) {
-        let outcome = Outcome::Refused(RequestError::InvocationTooLarge);
-        match self.kept(key).map(|kept| &kept.parts) {
-            Some(Parts::Some | Parts::All) => self.give_up(turn, key, outcome),
-            Some(Parts::Whole(_)) | None => self.finish(turn, key, outcome),
-        }
-    }
-
-    /// Ends all calls that a session takes part in, since it is gone ("Caller Leaving During an RPC
-    /// Invocation", "Callee Leaving During an RPC Invocation"); sends nothing to the session itself.
-    pub(crate) fn detach<O: Observer>(&mut self, turn: &mut Turn<'_, O>, session: SessionKey) {
-        let Some(own) = self.sessions.get(session.index()) else { return };
-        let mut calls = std::mem::take(&mut self.scratch);
-        fill_in_order(&mut calls, &own.as_caller);
-        for &(_, key) in &calls {
-            if self.get(key).is_some_and(|call| call.is_with(session)) {
-                self.finish(turn, key, Outcome::Dropped);
-            } else {
-                self.give_up(turn, key, Outcome::Dropped);
-            }
-        }
-        if let Some(own) = self.sessions.get(session.index()) {
-            fill_in_order(&mut calls, &own.as_callee);
-        }
-        for &(_, key) in &calls {
-            self.finish(turn, key, Outcome::Refused(RequestError::CalleeLeft));
-        }
-        self.scratch = calls;
-        // Invocations count from 1 again for the next session at this key.
-        if let Some(own) = self.sessions.get_mut(session.index()) {
-            *own = SessionCalls::new(self.seed);
-        }
-    }
-
-    /// Ends all calls with an error, since the router shuts down.
-    pub(crate) fn shut_down<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
-        for index in 0..self.pending.len() {
-            self.finish(turn, CallKey(index), Outcome::Refused(RequestError::ShuttingDown));
-        }
     }
 
     #[cfg(test)]
@@ -635,12 +398,6 @@ impl Calls {
     }
 }
 
-impl PendingCall {
-    fn is_with(&self, session: SessionKey) -> bool {
-        self.with.is_some_and(|with| with.callee == session)
-    }
-}
-
 impl SessionCalls {
     fn new(seed: u64) -> Self {
         Self {
@@ -650,11 +407,4 @@ impl SessionCalls {
             streamed: None,
         }
     }
-}
-
-/// The calls of one side by ascending request, so that what is sent about them has an order.
-fn fill_in_order(calls: &mut Vec<(RequestId, CallKey)>, side: &HashMap<RequestId, CallKey>) {
-    calls.clear();
-    calls.extend(side.iter().map(|(request, key)| (*request, *key)));
-    calls.sort_unstable_by_key(|(request, _)| *request);
 }

@@ -214,8 +214,10 @@ impl Link {
             if self.settle().await == Course::Over {
                 return;
             }
-            if self.timers.next() < sleep.deadline() {
-                sleep.as_mut().reset(self.timers.next());
+            if let Some(deadline) = self.timers.deadline()
+                && deadline < sleep.deadline()
+            {
+                sleep.as_mut().reset(deadline);
             }
             let blocked = outlet.is_blocked();
             let reads = self.may_receive() && !(blocked && outlet.is_congested());

@@ -85,7 +85,8 @@ impl Link {
 
     /// Handles messages that came behind one that opened or ended a session.
     fn take_held(&mut self, scratch: &mut Scratch) {
-        while self.may_receive()
+        while !self.held.is_empty()
+            && self.may_receive()
             && let Some(message) = self.held.pop_front()
         {
             self.handle(&[&message], scratch);

@@ -8,6 +8,7 @@ use flowgate_router::{Close, HandshakeStep, Input, Join, Refusal};
 use flowgate_wire::{
     Abort, DecodeError, Dict, Message, MessageType, Payload, RequestId, Value, uris,
 };
+use smallvec::SmallVec;
 
 use super::{
     Enqueued, Kind, Link, Phase,
@@ -134,14 +135,12 @@ impl Link {
     }
 
     /// Hands a batch of messages to the realm, which it locks once.
-    fn route(&mut self, batch: &[&[u8]], scratch: &mut Scratch) -> usize {
+    fn route<'m>(&mut self, batch: &[&'m [u8]], scratch: &mut Scratch) -> usize {
         let Phase::Joined { realm, session } = &self.phase else { return batch.len() };
         let format = self.outlet.wire.serializer.format;
-        let mut decoded: [Option<Result<Message<'_>, DecodeError>>; BATCH] =
-            [const { None }; BATCH];
-        for (slot, octets) in decoded.iter_mut().zip(batch) {
-            *slot = Some(Message::decode(format, octets, &self.limits));
-        }
+        let decode = |octets: &&'m [u8]| Message::decode(format, octets, &self.limits);
+        let mut decoded: SmallVec<[Result<Message<'m>, DecodeError>; BATCH]> =
+            batch.iter().map(decode).collect();
         let now = self.service.clock.now();
         let (session, outlet) = (*session, &self.outlet);
         let local = self.service.metrics.all().local();
@@ -152,7 +151,8 @@ impl Link {
         realm.turn(now, scratch, |turn| {
             let mut metering = outlet.metering();
             let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
-            for (octets, message) in batch.iter().zip(decoded.into_iter().flatten()) {
+            // Drained where they are: to move room for sixteen would cost more than handling one.
+            for (octets, message) in batch.iter().zip(decoded.drain(..)) {
                 handled += 1;
                 let message = match message {
                     Ok(message) => message,

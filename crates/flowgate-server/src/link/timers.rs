@@ -58,13 +58,14 @@ impl Timers {
         }
     }
 
-    /// The nearest deadline.
+    /// The nearest deadline, if there is any.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [self.opening, self.closing, self.probe, self.window].into_iter().flatten().min()
+    }
+
+    /// The nearest deadline, or a moment at which it does no harm to look.
     pub(crate) fn next(&self) -> Instant {
-        [self.opening, self.closing, self.probe, self.window]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or_else(|| Instant::now() + NEVER)
+        self.deadline().unwrap_or_else(|| Instant::now() + NEVER)
     }
 
     /// Something was received.
