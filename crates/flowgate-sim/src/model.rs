@@ -4,25 +4,27 @@
 //! anything missing, wrong or too much is found at the step where it happens.
 //! Only random identifiers are learned from the realm instead of being predicted.
 
+mod answers;
+mod hearing;
+mod invocations;
 mod lifecycle;
 mod pubsub;
 mod registrations;
 mod rpc;
 mod session;
+mod state;
 mod waiting;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use flowgate_event::{Answer, Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
 use flowgate_router::{CallSettings, ClientFeatures, Input, MetaApi, RequestIds, SessionKey};
 use flowgate_wire::{MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris};
 
-use crate::{gate::RoleGate, said::Said, world::HISTORIES};
-use session::Testament;
-use waiting::Waiting;
+use crate::{gate::RoleGate, said::Said, world::settings::HISTORIES};
+use state::{
+    Callee, Deadline, Heard, Name, Parts, Pending, Phase, Registration, Seat, Subscription,
+};
 
 /// In place of an error: the request waits for an authorizer.
 const ASKED: &str = "asked";
@@ -65,114 +67,7 @@ pub(crate) struct Model {
     asked: Option<Duration>,
 }
 
-type Name = (MatchPolicy, String);
-
-/// When, and the how manieth of all deadlines of sessions.
-type Deadline = (Timestamp, u64);
-
-#[derive(Debug)]
-struct Seat {
-    phase: Phase,
-    role: usize,
-    features: ClientFeatures,
-    last_request: u64,
-    issued: u64,
-    /// The highest request of a call in parts.
-    streamed: u64,
-    id: u64,
-    authid: Option<String>,
-    authrole: String,
-    testaments: Vec<Testament>,
-    waiting: Option<Waiting>,
-    /// When the session is closed that does not answer GOODBYE.
-    farewell: Option<Deadline>,
-    /// What has been said to the session so far.
-    heard: Heard,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    ShuttingDown,
-    Closed,
-    Refused,
-}
-
-/// What a session was told, in the order in which it was told.
-#[derive(Debug, Default)]
-struct Heard {
-    welcome: bool,
-    /// GOODBYE or ABORT: nothing may follow.
-    end: bool,
-    close: bool,
-    subscriptions: BTreeSet<u64>,
-    registrations: BTreeSet<u64>,
-}
-
-#[derive(Debug)]
-struct Subscription {
-    id: u64,
-    subscribers: BTreeSet<SessionKey>,
-    /// All that was recorded, if it has a history, and the number of records that are kept.
-    history: Option<(Vec<pubsub::Kept>, usize)>,
-}
-
-#[derive(Debug)]
-struct Registration {
-    id: u64,
-    invoke: String,
-    callees: Vec<Callee>,
-    /// Whose turn it is.
-    next: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Callee {
-    key: SessionKey,
-    /// When it became a callee: calls from before do not count.
-    since: u64,
-    concurrency: Option<u64>,
-    disclose_caller: bool,
-    forward_timeout: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Pending {
-    caller: SessionKey,
-    request: u64,
-    registration: u64,
-    /// The callee, its invocation, and since when it was callee; none while the call waits.
-    with: Option<(Callee, u64)>,
-    /// Waiting calls go by this.
-    place: u64,
-    policy: MatchPolicy,
-    procedure: String,
-    /// `None`: as the callee wants.
-    disclosed: Option<bool>,
-    receive_progress: bool,
-    passthru: Option<String>,
-    payload: String,
-    parts: Parts,
-    is_kept: bool,
-    tried: Vec<SessionKey>,
-    is_killed: bool,
-    asked: Option<Duration>,
-    timeout: Option<Duration>,
-    deadline: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Parts {
-    Whole,
-    Some,
-    All,
-}
-
-impl Pending {
-    fn is_with(&self, key: SessionKey) -> bool {
-        self.with.is_some_and(|(callee, _)| callee.key == key)
-    }
-}
+impl Pending {}
 
 impl Model {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -218,36 +113,6 @@ impl Model {
             Input::Shutdown => self.shut_down(),
         }
         self.start_waiting();
-    }
-
-    /// Compares what the realm said, in order, with the prediction.
-    pub(crate) fn judge(&mut self, said: Vec<(SessionKey, Said)>) -> Result<(), String> {
-        let mut actual: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (key, mut said) in said {
-            self.hear(key, &said)?;
-            said.forget_text();
-            actual.entry(key).or_default().push(said);
-        }
-        let mut expected = std::mem::take(&mut self.expected);
-        expected.values_mut().flatten().for_each(Said::forget_text);
-        for said in actual.values_mut().chain(expected.values_mut()) {
-            said.sort();
-        }
-        for key in actual.keys().chain(expected.keys()) {
-            let (actual, expected) = (actual.get(key), expected.get(key));
-            if actual != expected {
-                let nothing = Vec::new();
-                let (actual, expected) = (actual.unwrap_or(&nothing), expected.unwrap_or(&nothing));
-                let missing: Vec<_> = expected.iter().filter(|one| !actual.contains(one)).collect();
-                let wrong: Vec<_> = actual.iter().filter(|one| !expected.contains(one)).collect();
-                return Err(format!(
-                    "{key:?} was told {} things instead of {}; missing {missing:?}, wrong {wrong:?}",
-                    actual.len(),
-                    expected.len()
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// The session that a WELCOME opened.
@@ -400,43 +265,5 @@ impl Model {
         let (session, authid, authrole) = (SessionId::MIN, "", "");
         let request = GateRequest { session, authid, authrole, action, uri, policy };
         self.settings.roles.get(role).map_or(Verdict::Deny, |(_, gate)| gate.admit(&request))
-    }
-
-    /// Checks what must hold about the order in which a session is told things.
-    fn hear(&mut self, key: SessionKey, said: &Said) -> Result<(), String> {
-        let Some(seat) = self.sessions.get_mut(&key) else {
-            return Err(format!("{said:?} for {key:?}, where nobody is"));
-        };
-        let heard = &mut seat.heard;
-        let is_in_time = match said {
-            Said::Welcome => !heard.welcome && !heard.end,
-            Said::Abort { .. } => !heard.end,
-            Said::Close { .. } => !heard.close,
-            _ => heard.welcome && !heard.end,
-        };
-        if !is_in_time || heard.close {
-            return Err(format!("{said:?} for {key:?} at the wrong time: {heard:?}"));
-        }
-        match said {
-            Said::Welcome => heard.welcome = true,
-            Said::Abort { .. } | Said::Goodbye { .. } => heard.end = true,
-            Said::Close { .. } => heard.close = true,
-            Said::Subscribed { subscription, .. } => {
-                heard.subscriptions.insert(*subscription);
-            }
-            Said::Registered { registration, .. } => {
-                heard.registrations.insert(*registration);
-            }
-            Said::Event { subscription, .. } if !heard.subscriptions.contains(subscription) => {
-                return Err(format!("EVENT before SUBSCRIBED: {said:?} for {key:?}"));
-            }
-            Said::Invocation { registration, .. }
-                if !heard.registrations.contains(registration) =>
-            {
-                return Err(format!("INVOCATION before REGISTERED: {said:?} for {key:?}"));
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use flowgate_wire::{
 use super::{Model, Name, Phase, Seat, Subscription};
 use crate::{
     said::{self, Said, is_true},
-    world::{HISTORIES, RETAINED_MAX},
+    world::settings::{HISTORIES, RETAINED_MAX},
 };
 
 impl Model {
