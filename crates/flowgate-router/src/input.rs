@@ -6,7 +6,7 @@ use flowgate_wire::{Message, MessageType, RequestId, Value};
 use crate::{AskId, SessionKey};
 
 /// One thing that happened; a realm handles them one at a time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Input<'a> {
     /// A connection has finished its handshake.
     ///
