@@ -5,7 +5,7 @@ mod asking;
 mod calling;
 mod publishing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use fastrand::Rng;
 use flowgate_router::{ClientFeatures, RequestIds};
@@ -19,6 +19,9 @@ use crate::{
     said::{is_true, text},
 };
 
+/// Publications that a client remembers, to ask a history about.
+const PUBLICATION_COUNT: usize = 6;
+
 /// One client and what it knows of its session.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -27,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) format: Format,
     /// What its transport takes.
     pub(crate) limit_bytes: usize,
+    /// Messages that may wait for it.
+    pub(crate) queue_limit: usize,
     pub(crate) features: ClientFeatures,
     /// Whether invocations come in the order of their calls.
     pub(crate) keeps_order: bool,
@@ -40,7 +45,14 @@ pub(crate) struct Client {
     sequence: u64,
     subscriptions: Vec<SubscriptionId>,
     registrations: Vec<RegistrationId>,
+    /// Calls without a final reply.
     calls: Vec<RequestId>,
+    /// Requests that were used twice, of which it cannot be said how many replies are due.
+    doubtful: Vec<RequestId>,
+    /// The latest invocation.
+    invoked: Option<RequestId>,
+    /// The latest publications that it was told of.
+    publications: VecDeque<PublicationId>,
     invocations: Vec<Invoked>,
     /// Calls in parts, of which the last is to come.
     streams: Vec<(RequestId, Uri<'static>)>,
@@ -61,6 +73,7 @@ impl Client {
             serial,
             format: Format::ALL[random.usize(..3)],
             limit_bytes: if random.u8(..4) == 0 { 2048 } else { usize::MAX },
+            queue_limit: if random.u8(..4) == 0 { random.usize(2..16) } else { usize::MAX },
             features: ClientFeatures {
                 callee_call_canceling: random.u8(..4) > 0,
                 callee_progressive_call_results: random.u8(..4) > 0,
@@ -84,6 +97,9 @@ impl Client {
             subscriptions: Vec::new(),
             registrations: Vec::new(),
             calls: Vec::new(),
+            doubtful: Vec::new(),
+            invoked: None,
+            publications: VecDeque::new(),
             invocations: Vec::new(),
             streams: Vec::new(),
             heard: BTreeMap::new(),
@@ -146,6 +162,7 @@ impl Client {
                 }
                 let wants_progress = is_true(&invocation.details, "receive_progress");
                 let request = invocation.request;
+                self.invoked = self.invoked.max(Some(request));
                 // Further parts of a call are no further invocations.
                 if self.invocations.iter().all(|invoked| invoked.request != request) {
                     self.invocations.push(Invoked { request, wants_progress });
@@ -162,20 +179,57 @@ impl Client {
                 }
                 let publisher = event.details.get("publisher").and_then(|value| value.as_u64());
                 self.peers.extend(publisher);
+                if !is_meta {
+                    self.publications.push_back(event.publication);
+                    if self.publications.len() > PUBLICATION_COUNT {
+                        self.publications.pop_front();
+                    }
+                }
                 // A retained event is older than what came in between.
                 if !is_meta && !is_true(&event.details, "retained") {
                     self.check_order(message.message_type(), &event.payload)?;
                 }
             }
-            Message::Result(result) if !is_true(&result.details, "progress") => {
-                self.calls.retain(|call| *call != result.request);
+            Message::Result(result) => {
+                let is_last = !is_true(&result.details, "progress");
+                self.take_reply(message.message_type(), result.request, is_last)?;
             }
             Message::Error(error) if error.request_type == MessageType::Call => {
-                self.calls.retain(|call| *call != error.request);
+                self.take_reply(message.message_type(), error.request, true)?;
+            }
+            // What its transport does not take may have been an INVOCATION.
+            Message::Interrupt(interrupt)
+                if Some(interrupt.request) > self.invoked && self.limit_bytes == usize::MAX =>
+            {
+                return Err(format!("INTERRUPT before INVOCATION {}", interrupt.request));
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// A reply to a call that has had its last is one too many.
+    fn take_reply(
+        &mut self,
+        kind: MessageType,
+        request: RequestId,
+        is_last: bool,
+    ) -> Result<(), String> {
+        match self.calls.iter().position(|call| *call == request) {
+            Some(place) if is_last => {
+                self.calls.swap_remove(place);
+            }
+            None if !self.doubtful.contains(&request) => {
+                return Err(format!("{} for call {request}, which is over", kind.name()));
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+
+    /// The calls that wait for their final reply, as far as it can be said.
+    pub(crate) fn unanswered(&self) -> Option<RequestId> {
+        self.calls.iter().copied().find(|call| !self.doubtful.contains(call))
     }
 
     /// Events and invocations come in the order in which their sender sent them, across topics and

@@ -1,10 +1,12 @@
 //! What the realm should do: a router written for shortness, which scans lists.
 //!
-//! It is told each input before the realm handles it and predicts what is said to whom, so that
+//! It is told each input that the realm has handled and predicts what was said to whom, so that
 //! anything missing, wrong or too much is found at the step where it happens.
-//! Only random identifiers are learned from the realm instead of being predicted.
+//! Only what chance decides is learned from the realm instead of being predicted: identifiers, and
+//! which of several sessions was chosen.
 
 mod answers;
+mod asked;
 mod hearing;
 mod invocations;
 mod lifecycle;
@@ -15,7 +17,10 @@ mod session;
 mod state;
 mod waiting;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use flowgate_event::{Answer, Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
 use flowgate_router::{CallSettings, ClientFeatures, Input, MetaApi, RequestIds, SessionKey};
@@ -43,7 +48,7 @@ pub(crate) struct Model {
     /// Counts what has to have an order.
     sequence: u64,
     /// How often something happened that no message shows.
-    pub(crate) seen: BTreeMap<&'static str, u64>,
+    pub(crate) seen: BTreeMap<String, u64>,
     now: Timestamp,
     settings: Settings,
     is_shutting_down: bool,
@@ -54,6 +59,16 @@ pub(crate) struct Model {
     registrations: BTreeMap<Name, Registration>,
     /// In the order in which they were made.
     calls: Vec<Pending>,
+    /// What the realm has said to the current input.
+    said: Vec<(SessionKey, Said)>,
+    /// A choice or an identifier that the realm should not have come to.
+    fault: Option<String>,
+    /// The publications that are known, by the number of the event.
+    publications: BTreeMap<u64, u64>,
+    /// All identifiers of publications so far.
+    publication_ids: BTreeSet<u64>,
+    /// For a key, who of two was chosen where both could have been.
+    preferred: BTreeSet<(String, String, String)>,
     /// What is predicted for the current input.
     expected: BTreeMap<SessionKey, Vec<Said>>,
     /// Identifiers of subscriptions and registrations count up.
@@ -82,6 +97,11 @@ impl Model {
             retained: Vec::new(),
             registrations: BTreeMap::new(),
             calls: Vec::new(),
+            said: Vec::new(),
+            fault: None,
+            publications: BTreeMap::new(),
+            publication_ids: BTreeSet::new(),
+            preferred: BTreeSet::new(),
             expected: BTreeMap::new(),
             subscription_count: HISTORIES.len() as u64,
             registration_count: 0,
@@ -92,8 +112,8 @@ impl Model {
         }
     }
 
-    /// Predicts what the realm says to an input that it is about to handle.
-    pub(crate) fn predict(&mut self, now: Timestamp, input: &Input<'_>) {
+    /// Predicts what the realm says to an input.
+    pub(super) fn predict(&mut self, now: Timestamp, input: &Input<'_>) {
         self.now = now;
         match input {
             Input::Join(join) => self.join(join),
@@ -102,8 +122,8 @@ impl Model {
             Input::Undeliverable { session, message, request } => {
                 self.undeliverable(*session, *message, request.map(RequestId::get));
             }
-            Input::Stats { session, .. } => self.stats(*session),
-            Input::Leave { session, report, .. } => self.leave(*session, report.is_some()),
+            Input::Stats { session, report } => self.stats(*session, report),
+            Input::Leave { session, report, .. } => self.leave(*session, report.as_ref()),
             Input::Answer { session, ask, answer } => self.answer(*session, *ask, *answer),
             Input::Tick => {
                 self.expire();
@@ -113,17 +133,6 @@ impl Model {
             Input::Shutdown => self.shut_down(),
         }
         self.start_waiting();
-    }
-
-    /// The session that a WELCOME opened.
-    pub(crate) fn welcome(&mut self, key: SessionKey, id: SessionId) -> Result<(), String> {
-        if self.sessions.values().any(|seat| seat.id == id.get()) {
-            return Err(format!("session {id} exists twice"));
-        }
-        if let Some(seat) = self.sessions.get_mut(&key) {
-            seat.id = id.get();
-        }
-        Ok(())
     }
 
     pub(crate) fn open_count(&self) -> usize {
@@ -218,6 +227,16 @@ impl Model {
 
     fn features(&self, key: SessionKey) -> ClientFeatures {
         self.sessions.get(&key).map(|seat| seat.features).unwrap_or_default()
+    }
+
+    /// Counts something that no message shows.
+    fn see(&mut self, what: &str) {
+        *self.seen.entry(what.to_owned()).or_default() += 1;
+    }
+
+    /// The identifier of a session, which may have just ended.
+    fn session_id(&self, key: SessionKey) -> u64 {
+        self.sessions.get(&key).map_or(0, |seat| seat.id)
     }
 
     fn expect(&mut self, to: SessionKey, said: Said) {

@@ -17,6 +17,9 @@ pub(crate) struct Connection {
     pub(crate) outbound: VecDeque<Vec<u8>>,
     /// The realm has asked to close the session.
     pub(crate) closing: Option<Close>,
+    /// More than its client reads was to be queued: nothing comes or goes any more, which the realm
+    /// learns later.
+    pub(crate) is_dead: bool,
 }
 
 /// One action for one session.
@@ -49,7 +52,22 @@ pub(crate) struct Encoder<'w> {
 impl Connection {
     pub(crate) fn new(client: Client) -> Self {
         let (inbound, outbound) = (VecDeque::new(), VecDeque::new());
-        Self { client, inbound, outbound, closing: None }
+        Self { client, inbound, outbound, closing: None, is_dead: false }
+    }
+
+    /// Queues a message for the client; what a client does not read may not grow without bound.
+    pub(crate) fn queue(&mut self, bytes: Vec<u8>) {
+        self.outbound.push_back(bytes);
+        if self.outbound.len() > self.client.queue_limit {
+            self.inbound.clear();
+            self.outbound.clear();
+            self.is_dead = true;
+        }
+    }
+
+    /// Whether so much waits for the client that no more is taken from it.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.outbound.len() > self.client.queue_limit / 2
     }
 
     pub(crate) fn send(&mut self, message: &Message<'_>) {

@@ -20,7 +20,10 @@ use crate::{
     shell::{Connection, decode},
     transcript::Transcript,
 };
-use settings::{HISTORIES, RETAINED_MAX, calls, history, roles};
+use settings::{HISTORIES, RETAINED_MAX, calls, history, roles, trustlevel};
+
+/// When every simulation begins.
+pub(crate) const BEGIN: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
 
 /// Octets that are a message in none of the formats.
 const GARBAGE: &str = "not a message";
@@ -66,7 +69,11 @@ impl World {
             calls,
             roles: roles()
                 .into_iter()
-                .map(|(name, gate)| Role { name, gate: Box::new(gate), trustlevel: None })
+                .map(|(name, gate)| Role {
+                    trustlevel: trustlevel(&name),
+                    name,
+                    gate: Box::new(gate),
+                })
                 .collect(),
             agent: "simulation".to_owned(),
             events: EventsConfig {
@@ -80,7 +87,7 @@ impl World {
             realm: Realm::new(config, random.u64(..), ()),
             model: Model::new(Settings { uri_check, meta_api, request_ids, calls, roles: roles() }),
             seats: (0..seat_count).map(|_| None).collect(),
-            now: Timestamp::from_nanos(1_700_000_000_000_000_000),
+            now: BEGIN,
             request_ids,
             keeps_order,
             step_count: options.step_count,
@@ -111,6 +118,11 @@ impl World {
         }
         for index in 0..self.seats.len() {
             let Some(connection) = &mut self.seats[index] else { continue };
+            if connection.client.is_active()
+                && let Some(request) = connection.client.unanswered()
+            {
+                return Err(format!("call {request} of {:?} has no final reply", key(index)));
+            }
             if connection.client.is_active() && self.random.bool() {
                 let goodbye = connection.client.goodbye();
                 connection.send(&goodbye);
@@ -120,10 +132,10 @@ impl World {
             }
         }
         self.settle()?;
-        match self.model.remains() {
-            Some(what) => Err(what),
-            None => Ok(()),
+        if let Some(what) = self.model.remains() {
+            return Err(what);
         }
+        self.realm.check_nothing_left()
     }
 
     pub(crate) fn into_summary(self) -> Summary {
@@ -131,7 +143,7 @@ impl World {
             input_count: self.input_count,
             counts: {
                 let seen = self.model.seen.iter();
-                let seen = seen.map(|(name, count)| ((*name).to_owned(), *count));
+                let seen = seen.map(|(name, count)| (name.clone(), *count));
                 self.counts.into_iter().chain(seen).collect()
             },
             transcript_hash: self.transcript.hash(),
@@ -157,17 +169,23 @@ impl World {
         let Some(connection) = &mut self.seats[index] else {
             return if self.random.u8(..4) == 0 { self.join(index) } else { Ok(()) };
         };
+        if connection.is_dead && self.random.u8(..4) == 0 {
+            return self.leave(index, LeaveReason::SlowConsumer);
+        }
         match self.random.u16(..1000) {
             0..420 => {
-                if connection.client.is_active() {
+                if connection.client.is_active() && !connection.is_dead {
                     let message = connection.client.act(&mut self.random);
                     connection.send(&message);
                 }
                 Ok(())
             }
+            420..700 if connection.is_congested() => Ok(()),
             420..700 => self.receive(index),
+            // Those whose queues are short read slowly.
+            700..970 if connection.client.queue_limit < usize::MAX && self.random.bool() => Ok(()),
             700..970 => self.deliver(index),
-            970..972 => {
+            970..972 if !connection.is_dead => {
                 connection.inbound.push_back(None);
                 Ok(())
             }
@@ -220,7 +238,10 @@ impl World {
                     self.deliver(index)?;
                 }
                 let Some(connection) = &mut self.seats[index] else { continue };
-                if connection.closing.is_some() {
+                if connection.is_dead {
+                    is_idle = false;
+                    self.leave(index, LeaveReason::SlowConsumer)?;
+                } else if connection.closing.is_some() {
                     is_idle = false;
                     self.leave(index, LeaveReason::Goodbye)?;
                 } else if connection.client.is_active() {

@@ -60,6 +60,8 @@ impl Client {
             }
             2 => {
                 let request = self.calls.last().copied().unwrap_or(RequestId::MIN);
+                self.doubtful.push(request);
+                let payload = self.payload(random);
                 Call { request, options, procedure: "com.a".into(), payload }.into()
             }
             3 => {

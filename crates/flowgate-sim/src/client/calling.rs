@@ -2,29 +2,37 @@
 
 use fastrand::Rng;
 use flowgate_wire::{
-    Call, Cancel, Dict, MatchPolicy, Message, Payload, Register, RegistrationId, RequestId,
-    Unregister, Uri, Value,
+    Call, Cancel, Dict, MatchPolicy, Message, Register, RegistrationId, RequestId, Unregister, Uri,
+    Value,
 };
 
 use super::{Client, dict, passthru, take};
 use crate::material;
 
+/// The invocation policies that there are.
+const INVOKE: [&str; 6] = ["single", "first", "last", "roundrobin", "random", "queue_least_loaded"];
+
+/// Procedures that many register, and how they share them.
+const SHARED: [(&str, &str); 4] = [
+    ("com.a", "roundrobin"),
+    ("com.a.a", "random"),
+    ("com.b", "queue_least_loaded"),
+    ("com.ab", "last"),
+];
+
 impl Client {
     pub(super) fn register(&mut self, random: &mut Rng) -> Message<'static> {
-        let is_shared = random.u8(..3) == 0;
-        let (policy, procedure) = if is_shared {
-            (MatchPolicy::Exact, SHARED.to_owned())
-        } else {
-            material::pattern(random)
+        let shared = random.bool().then(|| SHARED[random.usize(..SHARED.len())]);
+        let (policy, procedure) = match shared {
+            Some((procedure, _)) => (MatchPolicy::Exact, procedure.to_owned()),
+            None => material::pattern(random),
         };
         let mut options = vec![("match".into(), Value::from(policy.name()))];
-        if is_shared {
-            options.push(("invoke".into(), Value::from("roundrobin")));
+        if let Some((_, invoke)) = shared {
+            options.push(("invoke".into(), Value::from(invoke)));
         } else if random.bool() {
-            // What a seed chooses cannot be predicted by a model without the router's seed.
-            let invoke = ["single", "first", "last", "roundrobin", "queue_least_loaded", "best"];
-            let choice = random.usize(..11).min(20 - random.usize(..20)) % 6;
-            options.push(("invoke".into(), Value::from(invoke[choice])));
+            let invoke = if random.u8(..20) == 0 { "best" } else { INVOKE[random.usize(..6)] };
+            options.push(("invoke".into(), Value::from(invoke)));
         }
         if random.u8(..3) == 0 {
             options.push(("concurrency".into(), Value::from(random.u64(..8).div_ceil(2))));
@@ -34,7 +42,7 @@ impl Client {
                 options.push((option.into(), Value::from(true)));
             }
         }
-        if random.u8(..10) == 0 {
+        if random.u8(..16) == 0 {
             options.push(("force_reregister".into(), Value::from(true)));
         }
         let options = Dict::from_vec(options);
@@ -71,30 +79,30 @@ impl Client {
         if random.u8(..8) == 0 && (self.features.caller_payload_passthru_mode || breaks) {
             options.push(passthru(random));
         }
-        if random.u8(..8) == 0 {
-            return self.ask_about_subscriptions(random, request);
-        }
         if random.u8(..6) == 0 {
+            let runmode = if random.u8(..20) == 0 { "all" } else { "partition" };
+            options.push(("runmode".into(), Value::from(runmode)));
+            if random.u8(..20) > 0 {
+                options.push(("rkey".into(), material::key(random)));
+            }
+        }
+        if random.u8(..4) == 0 {
+            return self.ask(random, request);
+        }
+        if random.u8(..12) == 0 {
             let (procedure, payload) = material::session_call(random, &self.peers);
             let (options, procedure) = (Dict::from_vec(options), procedure.into());
             return Call { request, options, procedure, payload }.into();
         }
-        let procedure: Uri<'static> = if random.u8(..8) == 0 {
-            ["wamp.session.count", "wamp.session.list", "wamp.session.get"][random.usize(..3)]
-                .into()
-        } else if random.u8(..3) == 0 {
-            SHARED.into()
+        let procedure: Uri<'static> = if random.u8(..3) > 0 {
+            SHARED[random.usize(..SHARED.len())].0.into()
         } else {
             material::uri(random).into()
         };
         if is_stream {
             self.streams.push((request, procedure.clone()));
         }
-        let payload = if procedure == Uri::from("wamp.session.count") {
-            Payload::EMPTY
-        } else {
-            self.payload(random)
-        };
+        let payload = self.payload(random);
         Call { request, options: Dict::from_vec(options), procedure, payload }.into()
     }
 
@@ -130,6 +138,3 @@ impl Client {
         Cancel { request, options }.into()
     }
 }
-
-/// A procedure that many register.
-const SHARED: &str = "com.a";

@@ -5,7 +5,7 @@ use flowgate_wire::{
     Dict, MatchPolicy, Message, Publish, Subscribe, SubscriptionId, Unsubscribe, Value,
 };
 
-use super::{Client, dict, passthru, take};
+use super::{Client, passthru, take};
 use crate::material;
 
 impl Client {
@@ -27,13 +27,15 @@ impl Client {
         } else {
             material::pattern(random)
         };
-        let mut options = match_option(random, policy);
+        let word = if random.u8(..40) == 0 { "somehow" } else { policy.name() };
+        let mut options = vec![("match".into(), Value::from(word))];
         if random.bool() {
-            let get_retained = ("get_retained".into(), Value::from(random.u8(..4) > 0));
-            let all =
-                options.entries().map(|(key, value)| (key.into_owned().into(), value.into_owned()));
-            options = Dict::from_vec(all.chain([get_retained]).collect());
+            options.push(("get_retained".into(), Value::from(random.u8(..4) > 0)));
         }
+        if random.u8(..3) == 0 {
+            options.push(("nkey".into(), material::key(random)));
+        }
+        let options = Dict::from_vec(options);
         Subscribe { request: self.request(random), options, topic: topic.into() }.into()
     }
 
@@ -58,6 +60,9 @@ impl Client {
             options.push(("retain".into(), random.bool().into()));
         }
         if random.u8(..4) == 0 {
+            options.push(("rkey".into(), material::key(random)));
+        }
+        if random.u8(..4) == 0 {
             options.extend(material::listing(random, &self.peers));
         }
         if self.features.publisher_payload_passthru_mode && random.u8(..8) == 0
@@ -69,11 +74,4 @@ impl Client {
         let (topic, payload) = (material::uri(random).into(), self.payload(random));
         Publish { request, options: Dict::from_vec(options), topic, payload }.into()
     }
-}
-
-fn match_option(random: &mut Rng, policy: MatchPolicy) -> Dict<'static> {
-    if random.u8(..40) == 0 {
-        return dict([("match", Value::from("somehow"))]);
-    }
-    dict([("match", Value::from(policy.name()))])
 }

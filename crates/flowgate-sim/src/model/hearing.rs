@@ -2,22 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use flowgate_router::SessionKey;
+use flowgate_event::Timestamp;
+use flowgate_router::{Input, SessionKey};
 
 use super::Model;
 use crate::said::Said;
 
 impl Model {
-    /// Compares what the realm said, in order, with the prediction.
-    pub(crate) fn judge(&mut self, said: Vec<(SessionKey, Said)>) -> Result<(), String> {
+    /// Compares what the realm said to an input, in order, with what it should say.
+    pub(crate) fn judge(
+        &mut self,
+        now: Timestamp,
+        input: &Input<'_>,
+        said: Vec<(SessionKey, Said)>,
+    ) -> Result<(), String> {
+        self.said = said;
+        self.predict(now, input);
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let mut actual: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (key, mut said) in said {
+        for (key, mut said) in std::mem::take(&mut self.said) {
             self.hear(key, &said)?;
             said.forget_text();
             actual.entry(key).or_default().push(said);
         }
         let mut expected = std::mem::take(&mut self.expected);
         expected.values_mut().flatten().for_each(Said::forget_text);
+        for (key, actual) in &actual {
+            let expected = expected.get(key).map(Vec::as_slice).unwrap_or_default();
+            if told_about(actual) != told_about(expected) {
+                return Err(format!("{key:?} was told of things in the wrong order"));
+            }
+        }
         for said in actual.values_mut().chain(expected.values_mut()) {
             said.sort();
         }
@@ -45,7 +62,7 @@ impl Model {
         };
         let heard = &mut seat.heard;
         let is_in_time = match said {
-            Said::Welcome => !heard.welcome && !heard.end,
+            Said::Welcome { .. } => !heard.welcome && !heard.end,
             Said::Abort { .. } => !heard.end,
             Said::Close { .. } => !heard.close,
             _ => heard.welcome && !heard.end,
@@ -54,7 +71,7 @@ impl Model {
             return Err(format!("{said:?} for {key:?} at the wrong time: {heard:?}"));
         }
         match said {
-            Said::Welcome => heard.welcome = true,
+            Said::Welcome { .. } => heard.welcome = true,
             Said::Abort { .. } | Said::Goodbye { .. } => heard.end = true,
             Said::Close { .. } => heard.close = true,
             Said::Subscribed { subscription, .. } => {
@@ -75,4 +92,18 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// What the events of the router say about each subscription and registration, in order; about
+/// several of them they may come as they like.
+fn told_about(said: &[Said]) -> Vec<(u64, u64, &str)> {
+    let events = said.iter().filter_map(|said| match said {
+        Said::Event { subscription, about: Some(about), topic: Some(topic), .. } => {
+            Some((*subscription, *about, topic.as_str()))
+        }
+        _ => None,
+    });
+    let mut events: Vec<_> = events.collect();
+    events.sort_by_key(|(subscription, about, _)| (*subscription, *about));
+    events
 }

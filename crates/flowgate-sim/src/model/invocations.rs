@@ -1,10 +1,13 @@
 //! How calls come to callees in the model.
 
-use flowgate_router::ClientFeatures;
+use flowgate_router::{ClientFeatures, TrustLevel};
 use flowgate_wire::{MatchPolicy, MessageType, uris};
 
 use super::{Callee, Model, Parts, Pending};
-use crate::said::Said;
+use crate::{
+    said::{self, Said},
+    world::settings::trustlevel,
+};
 
 impl Model {
     /// Lets a call wait behind those that do.
@@ -12,7 +15,7 @@ impl Model {
         self.sequence += 1;
         self.calls[index].with = None;
         self.calls[index].place = self.sequence;
-        *self.seen.entry("waited").or_default() += 1;
+        self.see("waited");
     }
 
     /// Gives a call to a callee.
@@ -29,13 +32,16 @@ impl Model {
         let Some((callee, request)) = call.with else { return };
         let features = self.features(callee.key);
         let is_disclosed = call.disclosed.unwrap_or(callee.disclose_caller);
-        let caller = self.sessions.get(&call.caller).map(|seat| seat.id);
+        let caller = self.sessions.get(&call.caller);
+        let trustlevel = caller.and_then(|seat| trustlevel(&seat.authrole));
+        let caller = caller.map(|seat| said::identity(seat.id, &seat.authid, &seat.authrole));
         let timeout = self.timeout(call.asked).filter(|_| self.forwards(callee));
         let said = Said::Invocation {
             request,
             registration: call.registration,
             procedure: (call.policy != MatchPolicy::Exact).then_some(call.procedure),
             caller: caller.filter(|_| is_disclosed),
+            trustlevel: trustlevel.map(|TrustLevel(level)| u64::from(level)),
             receive_progress: call.receive_progress
                 && features.callee_progressive_call_results
                 && features.callee_call_canceling,
@@ -82,14 +88,16 @@ impl Model {
             self.refuse(call.caller, MessageType::Call, call.request, error);
             return true;
         }
-        let Some(callee) = self.choose(registration, &tried) else { return false };
+        let call = self.calls[index].clone();
+        let Some(callee) = self.choose(&call) else { return false };
+        self.see("started after waiting");
         self.pass_on(index, callee);
         true
     }
 
     pub(super) fn pass_on(&mut self, index: usize, callee: Callee) {
-        let call = &self.calls[index];
-        self.take_turn(call.registration, callee);
+        let call = self.calls[index].clone();
+        self.take_turn(&call, callee);
         let call = &mut self.calls[index];
         if check_callee(call, self.sessions[&callee.key].features).is_err() {
             let call = self.calls.remove(index);
@@ -117,8 +125,8 @@ impl Model {
         } else if !call.is_kept || callees.iter().all(|callee| tried.contains(&callee.key)) {
             uris::error::NO_AVAILABLE_CALLEE
         } else {
-            *self.seen.entry("rerouted").or_default() += 1;
-            let next = self.choose(call.registration, &tried);
+            self.see("rerouted");
+            let next = self.choose(&Pending { tried: tried.clone(), ..call });
             self.calls[index].tried = tried;
             self.calls[index].with = None;
             return match next {

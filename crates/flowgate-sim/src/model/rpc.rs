@@ -7,7 +7,8 @@ use flowgate_router::{CallSettings, SessionKey};
 use flowgate_wire::{Call, MatchPolicy, MessageType, uris};
 
 use super::{
-    ASKED, Model, Name, Parts, Pending, invocations::check_callee, pubsub::check_booleans,
+    ASKED, Model, Name, Parts, Pending, Registration, invocations::check_callee,
+    pubsub::check_booleans,
 };
 use crate::said::{self, is_true};
 
@@ -64,7 +65,7 @@ impl Model {
         call.deadline = call.timeout.map(|timeout| self.now.after(timeout));
         call.payload = said::payload(&message.payload);
         if !call.is_killed {
-            *self.seen.entry("parts").or_default() += 1;
+            self.see("parts");
             self.expect_invocation(index, !is_last);
         }
     }
@@ -72,9 +73,20 @@ impl Model {
     fn route(&mut self, from: SessionKey, message: &Call<'_>) -> Result<(), Fault> {
         let options = &message.options;
         check_booleans(options, &["receive_progress", "disclose_me", "progress"])?;
-        if options.get("timeout").is_some_and(|value| value.as_u64().is_none())
-            || (options.get("ppt_cipher").is_some() && options.get("ppt_scheme").is_none())
-        {
+        if options.get("timeout").is_some_and(|value| value.as_u64().is_none()) {
+            Err(uris::error::INVALID_ARGUMENT)?;
+        }
+        let key = said::text(options, "rkey");
+        let is_partitioned = match said::text(options, "runmode").as_deref() {
+            None => false,
+            Some("partition") => true,
+            Some(_) => Err(uris::error::OPTION_NOT_ALLOWED)?,
+        };
+        if (is_partitioned && key.is_none()) || (key.is_none() && options.get("rkey").is_some()) {
+            Err(uris::error::INVALID_ARGUMENT)?;
+        }
+        let key = key.filter(|_| is_partitioned);
+        if options.get("ppt_cipher").is_some() && options.get("ppt_scheme").is_none() {
             Err(uris::error::INVALID_ARGUMENT)?;
         }
         if !message.procedure.is_valid(self.settings.uri_check, MatchPolicy::Exact) {
@@ -103,12 +115,8 @@ impl Model {
             (Disclosure::Always, _) | (Disclosure::OnRequest, true) => Some(true),
             (Disclosure::OnRequest, false) => None,
         };
-        let best = self
-            .registrations
-            .iter()
-            .filter(|((policy, pattern), _)| policy.matches(pattern, procedure))
-            .min_by_key(|(name, _)| precedence(name));
-        let ((policy, _), registration) = best.ok_or(uris::error::NO_SUCH_PROCEDURE)?;
+        let ((policy, _), registration) =
+            self.best(procedure).ok_or(uris::error::NO_SUCH_PROCEDURE)?;
         let (policy, registration) = (*policy, registration.id);
         let asked = options.get("timeout").and_then(|value| value.as_u64());
         let asked = asked.map(Duration::from_millis);
@@ -120,6 +128,7 @@ impl Model {
             place: 0,
             policy,
             procedure: procedure.to_owned(),
+            key,
             disclosed,
             receive_progress: is_true(options, "receive_progress"),
             passthru,
@@ -132,10 +141,10 @@ impl Model {
             timeout: self.timeout(asked),
             deadline: None,
         };
-        match self.choose(registration, &[]) {
+        match self.choose(&call) {
             Some(callee) => {
                 // A call that cannot be made is a turn, too.
-                self.take_turn(registration, callee);
+                self.take_turn(&call, callee);
                 check_callee(&call, self.features(callee.key))?;
                 let callees = self.callees(registration).len();
                 call.is_kept =
@@ -160,6 +169,13 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// The registration that a procedure is called at.
+    pub(super) fn best(&self, procedure: &str) -> Option<(&Name, &Registration)> {
+        let all = self.registrations.iter();
+        let matching = all.filter(|((policy, pattern), _)| policy.matches(pattern, procedure));
+        matching.min_by_key(|(name, _)| precedence(name))
     }
 
     fn add(&mut self, mut call: Pending) -> usize {

@@ -1,6 +1,9 @@
 //! What the model remembers.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use flowgate_event::Timestamp;
 use flowgate_router::{ClientFeatures, SessionKey};
@@ -23,8 +26,9 @@ pub(super) struct Seat {
     /// The highest request of a call in parts.
     pub(super) streamed: u64,
     pub(super) id: u64,
-    pub(super) authid: Option<String>,
+    pub(super) authid: String,
     pub(super) authrole: String,
+    pub(super) serializer: &'static str,
     pub(super) testaments: Vec<Testament>,
     pub(super) waiting: Option<Waiting>,
     /// When the session is closed that does not answer GOODBYE.
@@ -56,6 +60,10 @@ pub(super) struct Heard {
 pub(super) struct Subscription {
     pub(super) id: u64,
     pub(super) subscribers: BTreeSet<SessionKey>,
+    /// The node keys of those who have one.
+    pub(super) nodes: BTreeMap<SessionKey, String>,
+    /// When the first of its present subscribers came.
+    pub(super) created: Timestamp,
     /// All that was recorded, if it has a history, and the number of records that are kept.
     pub(super) history: Option<(Vec<pubsub::Kept>, usize)>,
 }
@@ -63,6 +71,7 @@ pub(super) struct Subscription {
 #[derive(Debug)]
 pub(super) struct Registration {
     pub(super) id: u64,
+    pub(super) created: Timestamp,
     pub(super) invoke: String,
     pub(super) callees: Vec<Callee>,
     /// Whose turn it is.
@@ -90,6 +99,8 @@ pub(super) struct Pending {
     pub(super) place: u64,
     pub(super) policy: MatchPolicy,
     pub(super) procedure: String,
+    /// What chooses the callee.
+    pub(super) key: Option<String>,
     /// `None`: as the callee wants.
     pub(super) disclosed: Option<bool>,
     pub(super) receive_progress: bool,

@@ -31,7 +31,7 @@ impl World {
     ) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
         self.input_count += 1;
         self.note_input(&input);
-        self.model.predict(self.now, &input);
+        let told = input.clone();
         let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None };
         self.realm.handle(self.now, input, &mut encoder);
         let Encoder { sent, fault, .. } = encoder;
@@ -44,7 +44,7 @@ impl World {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        self.model.judge(said)?;
+        self.model.judge(self.now, &told, said)?;
         let lost = self.enqueue(sent)?;
         self.realm.check_invariants()?;
         if self.realm.next_deadline() != self.model.next_deadline() {
@@ -82,13 +82,14 @@ impl World {
                     if let Some(name) = noteworthy(&message) {
                         *self.counts.entry(name.to_owned()).or_default() += 1;
                     }
-                    if let Message::Welcome(welcome) = &message {
-                        self.model.welcome(to, welcome.session)?;
-                    }
-                    if is_too_large {
+                    if connection.is_dead {
+                        *self.counts.entry(format!("{name} to a dead connection")).or_default() +=
+                            1;
+                    } else if is_too_large {
+                        *self.counts.entry(format!("{name} undeliverable")).or_default() += 1;
                         lost.push((to, bytes));
                     } else {
-                        connection.outbound.push_back(bytes);
+                        connection.queue(bytes);
                     }
                 }
             }
@@ -111,7 +112,7 @@ impl World {
             }
             Input::Stats { session, .. } => ("stats".to_owned(), session.0.to_string()),
             Input::Leave { session, reason, .. } => {
-                ("leave".to_owned(), format!("{} {}", session.0, reason.name()))
+                (format!("leave: {}", reason.name()), session.0.to_string())
             }
             Input::Answer { session, ask, answer } => {
                 ("answer".to_owned(), format!("{} {ask:?} {answer:?}", session.0))

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use flowgate_event::Disclosure;
-use flowgate_router::{Allow, CallSettings, Disclose, HistoryConfig, Permissions, Rule};
+use flowgate_router::{
+    Allow, CallSettings, Disclose, HistoryConfig, Permissions, Rule, TrustLevel,
+};
 use flowgate_wire::MatchPolicy;
 
 use crate::gate::{Decides, RoleGate};
@@ -50,4 +52,13 @@ pub(super) fn roles() -> Vec<(String, RoleGate)> {
         role("limited", limited, Decides::Alone),
         role("asking", all(), Decides::WithAuthorizer),
     ]
+}
+
+/// How far those who have a role are trusted.
+pub(crate) fn trustlevel(role: &str) -> Option<TrustLevel> {
+    match role {
+        "limited" => Some(TrustLevel(0)),
+        "asking" => Some(TrustLevel(7)),
+        _ => None,
+    }
 }
