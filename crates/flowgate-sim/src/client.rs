@@ -35,6 +35,7 @@ pub(crate) struct Client {
     pub(crate) features: ClientFeatures,
     /// Whether invocations come in the order of their calls.
     pub(crate) keeps_order: bool,
+    pub(crate) mood: Mood,
     request_ids: RequestIds,
     is_welcome: bool,
     /// It has said GOODBYE or ABORT, or was told so: it sends nothing more.
@@ -58,6 +59,14 @@ pub(crate) struct Client {
     streams: Vec<(RequestId, Uri<'static>)>,
     /// The latest sequence number of each sender's events and invocations.
     heard: BTreeMap<(u64, MessageType), u64>,
+}
+
+/// What the clients of a simulation do most, so that it comes far with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Mixed,
+    Events,
+    Calls,
 }
 
 /// An invocation that the client has not answered.
@@ -88,6 +97,7 @@ impl Client {
                 subscriber_subscription_revocation: random.bool(),
             },
             keeps_order: true,
+            mood: Mood::Mixed,
             request_ids,
             is_welcome: false,
             is_silent: false,
@@ -113,7 +123,14 @@ impl Client {
 
     /// The next message it sends.
     pub(crate) fn act(&mut self, random: &mut Rng) -> Message<'static> {
-        match random.u16(..1000) {
+        let choice = match self.mood {
+            // Without callees there is nothing to call.
+            Mood::Calls if self.registrations.len() < 2 && random.bool() => 380,
+            Mood::Events if random.u8(..4) > 0 => random.u16(..380),
+            Mood::Calls if random.u8(..4) > 0 => random.u16(380..980),
+            Mood::Mixed | Mood::Events | Mood::Calls => random.u16(..1000),
+        };
+        match choice {
             0..120 => self.subscribe(random),
             120..160 => self.unsubscribe(random),
             160..380 => self.publish(random),
@@ -124,9 +141,10 @@ impl Client {
                 Some(message) => message,
                 None => self.call(random),
             },
-            700..760 => self.cancel(random),
-            760..980 => match self.answer(random) {
+            700..730 => self.cancel(random),
+            730..980 => match self.answer(random) {
                 Some(message) => message,
+                None if self.mood == Mood::Calls => self.call(random),
                 None => self.publish(random),
             },
             980..990 => EventReceived { publication: PublicationId::MIN }.into(),
@@ -191,6 +209,7 @@ impl Client {
                 }
             }
             Message::Result(result) => {
+                self.peers.extend(sessions(&result.payload));
                 let is_last = !is_true(&result.details, "progress");
                 self.take_reply(message.message_type(), result.request, is_last)?;
             }
@@ -269,6 +288,13 @@ impl Client {
         self.sequence += 1;
         material::payload(random, self.serial, self.sequence)
     }
+}
+
+/// The sessions of a list that the router has given: no other identifiers are as large.
+fn sessions(payload: &Payload<'_>) -> Vec<u64> {
+    let (args, _) = payload.decode();
+    let items = if let [Value::List(items)] = args.as_slice() { items.as_slice() } else { &[] };
+    items.iter().filter_map(Value::as_u64).filter(|id| *id > u64::from(u32::MAX)).collect()
 }
 
 fn take<T>(random: &mut Rng, from: &mut Vec<T>) -> Option<T> {

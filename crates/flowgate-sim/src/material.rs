@@ -120,7 +120,9 @@ pub(crate) fn session_call(random: &mut Rng, sessions: &[u64]) -> (&'static str,
         }
         let (procedure, first) = match choice {
             0..20 => {
-                let known = random.choice(sessions).copied().unwrap_or(1);
+                // The last that it has heard of is there more often than others.
+                let last = sessions.last().filter(|_| random.bool());
+                let known = last.or_else(|| random.choice(sessions)).copied().unwrap_or(1);
                 ("wamp.session.kill", Value::from(known))
             }
             20..34 => {

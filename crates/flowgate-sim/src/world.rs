@@ -15,7 +15,7 @@ use flowgate_wire::{Message, UriCheck, Value};
 
 use crate::{
     Options, Summary,
-    client::Client,
+    client::{Client, Mood},
     model::{Model, Settings},
     shell::{Connection, decode},
     transcript::Transcript,
@@ -40,6 +40,7 @@ pub(crate) struct World {
     seats: Vec<Option<Connection>>,
     request_ids: RequestIds,
     keeps_order: bool,
+    mood: Mood,
     step_count: u32,
     client_count: u64,
     input_count: u64,
@@ -57,6 +58,7 @@ impl World {
         let uri_check = UriCheck::Loose;
         // Calls that wait or are given to another callee come later than others made after them.
         let keeps_order = random.bool();
+        let mood = [Mood::Mixed, Mood::Events, Mood::Calls][random.usize(..3)];
         let mut calls = calls(&mut random);
         if keeps_order {
             calls.queue_limit = 0;
@@ -90,6 +92,7 @@ impl World {
             now: BEGIN,
             request_ids,
             keeps_order,
+            mood,
             step_count: options.step_count,
             client_count: 0,
             input_count: 0,
@@ -185,7 +188,7 @@ impl World {
             // Those whose queues are short read slowly.
             700..970 if connection.client.queue_limit < usize::MAX && self.random.bool() => Ok(()),
             700..970 => self.deliver(index),
-            970..972 if !connection.is_dead => {
+            970..972 if !connection.is_dead && self.mood == Mood::Mixed => {
                 connection.inbound.push_back(None);
                 Ok(())
             }
@@ -193,7 +196,10 @@ impl World {
                 let (session, report) = (key(index), self.report());
                 self.handle(Input::Stats { session, report })
             }
-            982..986 => self.leave(index, LeaveReason::TransportLost),
+            // Others come further.
+            982..986 if self.mood == Mood::Mixed || self.random.bool() => {
+                self.leave(index, LeaveReason::TransportLost)
+            }
             _ if connection.closing.is_some() && connection.outbound.is_empty() => {
                 self.leave(index, LeaveReason::Goodbye)
             }
@@ -261,6 +267,7 @@ impl World {
         self.client_count += 1;
         let mut client = Client::new(&mut self.random, self.client_count, self.request_ids);
         client.keeps_order = self.keeps_order;
+        client.mood = self.mood;
         client.features.callee_call_reroute &= !self.keeps_order;
         let authrole = match self.random.u8(..12) {
             0 => UNKNOWN_ROLE,

@@ -36,9 +36,9 @@ impl Client {
             1..3 => vec![Value::List(vec!["all".into(), "nobody".into()])],
             _ => Vec::new(),
         };
-        match random.u8(..3) {
+        match random.u8(..4) {
             0 => ("count", roles),
-            1 => ("list", roles),
+            1..3 => ("list", roles),
             _ => ("get", vec![self.peer(random)]),
         }
     }

@@ -6,7 +6,7 @@ use flowgate_wire::{
     Value,
 };
 
-use super::{Client, dict, passthru, take};
+use super::{Client, Mood, dict, passthru, take};
 use crate::material;
 
 /// The invocation policies that there are.
@@ -34,7 +34,7 @@ impl Client {
             let invoke = if random.u8(..20) == 0 { "best" } else { INVOKE[random.usize(..6)] };
             options.push(("invoke".into(), Value::from(invoke)));
         }
-        if random.u8(..3) == 0 {
+        if random.u8(..if self.mood == Mood::Calls { 2 } else { 3 }) == 0 {
             options.push(("concurrency".into(), Value::from(random.u64(..8).div_ceil(2))));
         }
         for option in ["disclose_caller", "forward_timeout"] {
@@ -59,7 +59,7 @@ impl Client {
         self.calls.push(request);
         let mut options = Vec::new();
         if random.bool() {
-            options.push(("receive_progress".into(), random.bool().into()));
+            options.push(("receive_progress".into(), Value::from(random.u8(..4) > 0)));
         }
         if random.u8(..4) == 0 {
             options.push(("disclose_me".into(), random.bool().into()));

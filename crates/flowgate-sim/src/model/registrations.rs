@@ -162,7 +162,10 @@ impl Model {
         match (&call.key, registration.invoke.as_str()) {
             (Some(key), _) => self.choose_shard(call, key, &untried, &free),
             (None, "last") => untried.last().copied().filter(is_free),
-            (None, "random") => self.heard_choice(call, &free).or(free.first().copied()),
+            (None, "random") => {
+                let heard = self.invoked(call, &free).or_else(|| self.refused(call, &free));
+                heard.or(free.first().copied())
+            }
             (None, "roundrobin") => in_turn.min_by_key(turns),
             (None, "queue_least_loaded") => {
                 in_turn.min_by_key(|one| (self.running(id, *one), turns(one)))
@@ -180,9 +183,10 @@ impl Model {
         untried: &[Callee],
         free: &[Callee],
     ) -> Option<Callee> {
-        let Some(chosen) = self.heard_choice(call, free) else {
+        let Some(chosen) = self.invoked(call, free) else {
             // It can wait only for somebody who is busy.
-            return if free.len() < untried.len() { None } else { free.first().copied() };
+            let first = free.first().copied().filter(|_| free.len() == untried.len());
+            return self.refused(call, free).or(first);
         };
         let name = |callee: &Callee| callee.key.0.to_string();
         let others = untried.iter().filter(|other| other.key != chosen.key).map(name).collect();
@@ -191,8 +195,8 @@ impl Model {
         Some(chosen)
     }
 
-    /// Which of several callees has got a call, or would have if it took it.
-    fn heard_choice(&self, call: &Pending, among: &[Callee]) -> Option<Callee> {
+    /// Which of several callees has got a call.
+    fn invoked(&self, call: &Pending, among: &[Callee]) -> Option<Callee> {
         let has_got = |callee: &&Callee| {
             let next = self.sessions.get(&callee.key).map_or(0, |seat| seat.issued + 1);
             self.said.iter().any(|(to, said)| match said {
@@ -204,18 +208,20 @@ impl Model {
                 _ => false,
             })
         };
-        let has_refused = || {
-            self.said.iter().any(|(to, said)| match said {
-                Said::Failed { request, error, .. } => {
-                    (*to, *request) == (call.caller, call.request)
-                        && error == uris::error::FEATURE_NOT_SUPPORTED
-                }
-                _ => false,
-            })
-        };
+        among.iter().find(has_got).copied()
+    }
+
+    /// One of several callees that cannot take a call, if that is why it was refused.
+    fn refused(&self, call: &Pending, among: &[Callee]) -> Option<Callee> {
+        let has_refused = self.said.iter().any(|(to, said)| match said {
+            Said::Failed { request, error, .. } => {
+                (*to, *request) == (call.caller, call.request)
+                    && error == uris::error::FEATURE_NOT_SUPPORTED
+            }
+            _ => false,
+        });
         let cannot = |callee: &&Callee| check_callee(call, self.features(callee.key)).is_err();
-        let chosen = among.iter().find(has_got);
-        chosen.or_else(|| among.iter().find(cannot).filter(|_| has_refused())).copied()
+        among.iter().find(cannot).filter(|_| has_refused).copied()
     }
 
     /// Notes who of several was chosen for a key, which must agree with all choices before.

@@ -1,11 +1,11 @@
 //! One input after the other: the realm, the model, and what becomes of what is said.
 
 use flowgate_router::{Close, Input, SessionKey};
-use flowgate_wire::{Format, Message};
+use flowgate_wire::{Format, Message, Value};
 
 use super::World;
 use crate::{
-    said::is_true,
+    said::{LIMIT_REACHED, is_true, text},
     shell::{Encoder, Sent, What, decode, dropped, encode},
 };
 
@@ -79,8 +79,8 @@ impl World {
                     let message = decode(connection.client.format, &bytes)?;
                     let name = message.message_type().name();
                     *self.counts.entry(format!("{name} sent")).or_default() += 1;
-                    if let Some(name) = noteworthy(&message) {
-                        *self.counts.entry(name.to_owned()).or_default() += 1;
+                    for what in noteworthy(&message) {
+                        *self.counts.entry(what).or_default() += 1;
                     }
                     if connection.is_dead {
                         *self.counts.entry(format!("{name} to a dead connection")).or_default() +=
@@ -131,20 +131,44 @@ impl World {
 }
 
 /// What a message is beside its type, where a simulation without it would say less.
-fn noteworthy(message: &Message<'_>) -> Option<&'static str> {
+fn noteworthy(message: &Message<'_>) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut note = |is_it: bool, what: &str| all.extend(is_it.then(|| what.to_owned()));
     match message {
-        Message::Event(event) if is_true(&event.details, "retained") => Some("retained event"),
-        Message::Event(event) if event.details.get("ppt_scheme").is_some() => {
-            Some("event with passthru")
+        Message::Event(event) => {
+            let (args, _) = event.payload.decode();
+            note(is_true(&event.details, "retained"), "EVENT that was retained");
+            note(event.details.get("ppt_scheme").is_some(), "EVENT with passthru");
+            note(event.details.get("publisher").is_some(), "EVENT with publisher");
+            note(args.first() == Some(&Value::from("testament")), "EVENT of a testament");
         }
-        Message::Unsubscribed(unsubscribed) if unsubscribed.request.is_none() => {
-            Some("subscription revoked")
+        Message::Unsubscribed(message) => note(message.request.is_none(), "UNSUBSCRIBED revoked"),
+        Message::Unregistered(message) => note(message.request.is_none(), "UNREGISTERED revoked"),
+        Message::Invocation(invocation) => {
+            for key in ["caller", "trustlevel", "timeout", "receive_progress", "ppt_scheme"] {
+                let is_there = invocation.details.get(key).is_some();
+                note(is_there, &format!("INVOCATION with {key}"));
+            }
+            note(is_true(&invocation.details, "progress"), "INVOCATION in parts");
+        }
+        Message::Interrupt(interrupt) => {
+            note(
+                true,
+                &format!("INTERRUPT {}", text(&interrupt.options, "mode").unwrap_or_default()),
+            );
         }
         Message::Result(result) => {
+            note(is_true(&result.details, "progress"), "RESULT that is not the last");
             let (events, kwargs) = result.payload.decode();
-            let (key, _) = kwargs.first()?;
-            (key == "is_limit_reached" && !events.is_empty()).then_some("history read")
+            let is_history = kwargs.first().is_some_and(|(key, _)| key == LIMIT_REACHED);
+            note(is_history && !events.is_empty(), "RESULT with events");
         }
-        _ => None,
+        Message::Error(error) if error.error.contains(".error.") => {
+            note(true, &format!("ERROR to {}: {}", error.request_type.name(), error.error));
+        }
+        Message::Goodbye(goodbye) => note(true, &format!("GOODBYE: {}", goodbye.reason)),
+        Message::Abort(abort) => note(true, &format!("ABORT: {}", abort.reason)),
+        _ => {}
     }
+    all
 }
