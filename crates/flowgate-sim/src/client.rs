@@ -181,6 +181,8 @@ impl Client {
                 let wants_progress = is_true(&invocation.details, "receive_progress");
                 let request = invocation.request;
                 self.invoked = self.invoked.max(Some(request));
+                let caller = invocation.details.get("caller").and_then(|value| value.as_u64());
+                self.peers.extend(caller);
                 // Further parts of a call are no further invocations.
                 if self.invocations.iter().all(|invoked| invoked.request != request) {
                     self.invocations.push(Invoked { request, wants_progress });

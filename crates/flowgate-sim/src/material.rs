@@ -120,9 +120,11 @@ pub(crate) fn session_call(random: &mut Rng, sessions: &[u64]) -> (&'static str,
         }
         let (procedure, first) = match choice {
             0..20 => {
-                // The last that it has heard of is there more often than others.
-                let last = sessions.last().filter(|_| random.bool());
-                let known = last.or_else(|| random.choice(sessions)).copied().unwrap_or(1);
+                // Seldom itself; the last that it has heard of is there more often than others.
+                let others = sessions.get(1..).filter(|others| !others.is_empty());
+                let known = others.filter(|_| random.u8(..8) > 0).unwrap_or(sessions);
+                let last = known.last().filter(|_| random.bool());
+                let known = last.or_else(|| random.choice(known)).copied().unwrap_or(1);
                 ("wamp.session.kill", Value::from(known))
             }
             20..34 => {

@@ -318,7 +318,7 @@ impl Model {
         };
         let others = able.iter().map(|(_, other)| (*other).clone());
         let others = others.filter(|other| other != nkey).collect();
-        self.prefer(format!("event {rkey}"), nkey, others);
+        self.prefer(&format!("event {rkey}"), nkey, others);
         if able.len() > 1 {
             self.see("sharded event");
         }

@@ -183,14 +183,20 @@ impl Model {
         untried: &[Callee],
         free: &[Callee],
     ) -> Option<Callee> {
+        let are_free = free.len() == untried.len();
         let Some(chosen) = self.invoked(call, free) else {
             // It can wait only for somebody who is busy.
-            let first = free.first().copied().filter(|_| free.len() == untried.len());
-            return self.refused(call, free).or(first);
+            return self.refused(call, free).or(free.first().copied().filter(|_| are_free));
         };
-        let name = |callee: &Callee| callee.key.0.to_string();
-        let others = untried.iter().filter(|other| other.key != chosen.key).map(name).collect();
-        self.prefer(format!("call {key}"), &name(&chosen), others);
+        let (key, name) = (format!("call {key}"), chosen.key.0.to_string());
+        let others = untried.iter().map(|other| other.key.0.to_string());
+        let others: Vec<String> = others.filter(|other| *other != name).collect();
+        if are_free {
+            self.prefer(&key, &name, others);
+        } else if others.iter().any(|other| self.is_preferred(&key, other, &name)) {
+            // It waits for the other, and goes to this one later in the same input.
+            return None;
+        }
         self.see("sharded call");
         Some(chosen)
     }
@@ -225,13 +231,17 @@ impl Model {
     }
 
     /// Notes who of several was chosen for a key, which must agree with all choices before.
-    pub(super) fn prefer(&mut self, key: String, chosen: &str, others: Vec<String>) {
+    pub(super) fn prefer(&mut self, key: &str, chosen: &str, others: Vec<String>) {
         for other in others {
-            if self.preferred.contains(&(key.clone(), other.clone(), chosen.to_owned())) {
+            if self.is_preferred(key, &other, chosen) {
                 self.fault = Some(format!("{key} goes to {chosen} instead of {other}"));
             }
-            self.preferred.insert((key.clone(), chosen.to_owned(), other));
+            self.preferred.insert((key.to_owned(), chosen.to_owned(), other));
         }
+    }
+
+    fn is_preferred(&self, key: &str, one: &str, other: &str) -> bool {
+        self.preferred.contains(&(key.to_owned(), one.to_owned(), other.to_owned()))
     }
 
     /// How many calls of a registration a callee has, since it is callee.
