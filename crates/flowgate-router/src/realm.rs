@@ -160,8 +160,8 @@ impl<O: Observer> Realm<O> {
             Input::Message { session, message } => state.handle_message(turn, session, message),
             Input::Join(join) => state.handle_join(turn, join),
             Input::Violation { session, what } => state.handle_violation(turn, session, what),
-            Input::Undeliverable { session, message, request } => {
-                state.handle_undeliverable(turn, session, message, request);
+            Input::Undeliverable { session, message, lost } => {
+                state.handle_undeliverable(turn, session, message, lost);
             }
             Input::Stats { session, report } => state.handle_stats(turn, session, &report),
             Input::Leave { session, reason, report } => {

@@ -24,7 +24,7 @@ use std::{
 
 use flowgate_event::{Answer, Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
 use flowgate_router::{CallSettings, ClientFeatures, Input, MetaApi, RequestIds, SessionKey};
-use flowgate_wire::{MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris};
+use flowgate_wire::{MatchPolicy, Message, MessageType, SessionId, Uri, UriCheck, uris};
 
 use crate::{gate::RoleGate, said::Said, world::settings::HISTORIES};
 use state::{
@@ -119,9 +119,7 @@ impl Model {
             Input::Join(join) => self.join(join),
             Input::Message { session, message } => self.message(*session, message),
             Input::Violation { session, .. } => self.malformed(*session),
-            Input::Undeliverable { session, message, request } => {
-                self.undeliverable(*session, *message, request.map(RequestId::get));
-            }
+            Input::Undeliverable { session, lost, .. } => self.undeliverable(*session, *lost),
             Input::Stats { session, report } => self.stats(*session, report),
             Input::Leave { session, report, .. } => self.leave(*session, report.as_ref()),
             Input::Answer { session, ask, answer } => self.answer(*session, *ask, *answer),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use flowgate_event::{GateAction, GateRequest};
 use flowgate_router::{Action, AskId, Close, Outbox, SessionKey};
-use flowgate_wire::{Format, Limits, Message, MessageType, RequestId};
+use flowgate_wire::{Format, Limits, Message};
 
 use crate::{client::Client, said::Said};
 
@@ -136,15 +136,4 @@ pub(crate) fn encode(format: Format, message: &Message<'_>) -> Vec<u8> {
 pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Message<'_>, String> {
     Message::decode(format, bytes, &Limits::default())
         .map_err(|error| format!("undecodable {} {bytes:02x?}: {error}", format.name()))
-}
-
-/// What the realm is told of a dropped message: the request, where a call depends on it.
-pub(crate) fn dropped(message: &Message<'_>) -> (MessageType, Option<RequestId>) {
-    let request = match message {
-        Message::Invocation(invocation) => Some(invocation.request),
-        Message::Result(result) => Some(result.request),
-        Message::Error(error) if error.request_type == MessageType::Call => Some(error.request),
-        _ => None,
-    };
-    (message.message_type(), request)
 }

@@ -1,6 +1,6 @@
 //! How calls end in the model.
 
-use flowgate_router::SessionKey;
+use flowgate_router::{Lost, SessionKey};
 use flowgate_wire::{Cancel, Error, MatchPolicy, MessageType, Yield, uris};
 
 use super::{Model, Parts, Pending, Phase, pubsub::check_booleans};
@@ -121,32 +121,26 @@ impl Model {
         }
     }
 
-    pub(super) fn undeliverable(
-        &mut self,
-        key: SessionKey,
-        message: MessageType,
-        request: Option<u64>,
-    ) {
-        let Some(request) = request.filter(|_| self.phase(key) == Some(Phase::Open)) else {
-            return;
-        };
+    pub(super) fn undeliverable(&mut self, key: SessionKey, lost: Option<Lost>) {
+        let Some(lost) = lost.filter(|_| self.phase(key) == Some(Phase::Open)) else { return };
         let error = uris::error::PAYLOAD_SIZE_EXCEEDED;
-        let is_invocation = message == MessageType::Invocation;
-        let found = self.calls.iter().position(|call| match is_invocation {
-            true => {
-                call.with.is_some_and(|(callee, number)| callee.key == key && number == request)
+        let found = match lost {
+            Lost::Reply(request) => {
+                return self.refuse(key, MessageType::Call, request.get(), error);
             }
-            false => call.caller == key && call.request == request,
-        });
-        match found.map(|index| self.calls.remove(index)) {
-            Some(call) => {
-                if !is_invocation || call.parts != Parts::Whole {
-                    self.give_up(&call);
-                }
-                self.refuse(call.caller, MessageType::Call, call.request, error);
-            }
-            None if is_invocation => {}
-            None => self.refuse(key, MessageType::Call, request, error),
+            Lost::Invocation(request) => self.calls.iter().position(|call| {
+                let with = call.with.map(|(callee, number)| (callee.key, number));
+                with == Some((key, request.get()))
+            }),
+            Lost::Progress(request) => self
+                .calls
+                .iter()
+                .position(|call| call.caller == key && call.request == request.get()),
+        };
+        let Some(call) = found.map(|index| self.calls.remove(index)) else { return };
+        if matches!(lost, Lost::Progress(_)) || call.parts != Parts::Whole {
+            self.give_up(&call);
         }
+        self.refuse(call.caller, MessageType::Call, call.request, error);
     }
 }

@@ -1,12 +1,12 @@
 //! One input after the other: the realm, the model, and what becomes of what is said.
 
-use flowgate_router::{Close, Input, SessionKey};
+use flowgate_router::{Close, Input, Lost, SessionKey};
 use flowgate_wire::{Format, Message, Value};
 
 use super::World;
 use crate::{
     said::{LIMIT_REACHED, is_true, text},
-    shell::{Encoder, Sent, What, decode, dropped, encode},
+    shell::{Encoder, Sent, What, decode, encode},
 };
 
 impl World {
@@ -18,8 +18,8 @@ impl World {
             let (session, bytes) = lost.remove(0);
             let format = self.format(session);
             let message = decode(format, &bytes)?;
-            let (message, request) = dropped(&message);
-            lost.extend(self.handle_one(Input::Undeliverable { session, message, request })?);
+            let (message, part) = (message.message_type(), Lost::of(&message));
+            lost.extend(self.handle_one(Input::Undeliverable { session, message, lost: part })?);
         }
         Ok(())
     }
@@ -106,8 +106,8 @@ impl World {
                 (name, format!("{} {}", session.0, String::from_utf8_lossy(&json)))
             }
             Input::Violation { session, .. } => ("violation".to_owned(), session.0.to_string()),
-            Input::Undeliverable { session, message, request } => {
-                let text = format!("{} {} {request:?}", session.0, message.name());
+            Input::Undeliverable { session, message, lost } => {
+                let text = format!("{} {} {lost:?}", session.0, message.name());
                 ("undeliverable".to_owned(), text)
             }
             Input::Stats { session, .. } => ("stats".to_owned(), session.0.to_string()),
