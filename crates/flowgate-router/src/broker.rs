@@ -272,7 +272,6 @@ impl Broker {
         self.histories.len() > 0
     }
 
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.members.len() == 0
             && self.table.iter().all(|(_, subscription)| subscription.history.is_some())

@@ -329,7 +329,6 @@ impl Calls {
         Some(call)
     }
 
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         let nothing_waits = self.deadlines.is_empty() && self.queues.is_empty();
         nothing_waits && self.released.is_empty() && self.pending.iter().all(Option::is_none)

@@ -46,7 +46,6 @@ impl<T> Deadlines<T> {
         self.heap.first().map(|node| node.rank.0)
     }
 
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.heap.is_empty()
     }

@@ -279,7 +279,6 @@ impl Dealer {
         ids
     }
 
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.table.is_empty() && self.by_id.is_empty() && self.members.len() == 0
     }

@@ -6,7 +6,7 @@ use flowgate_wire::{Message, MessageType, RequestId, Value};
 use crate::{AskId, SessionKey};
 
 /// One thing that happened; a realm handles them one at a time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Input<'a> {
     /// A connection has finished its handshake.
     ///
@@ -34,8 +34,8 @@ pub enum Input<'a> {
         session: SessionKey,
         /// The type of the message.
         message: MessageType,
-        /// Its request, for INVOCATION, RESULT, and an ERROR that answers a CALL.
-        request: Option<RequestId>,
+        /// What a call loses with it.
+        lost: Option<Lost>,
     },
     /// An authorizer has answered an [`Ask`](crate::Action::Ask).
     ///
@@ -74,6 +74,36 @@ pub enum Input<'a> {
     ///
     /// Given again, it closes the connections of those who have been told and have not answered.
     Shutdown,
+}
+
+/// What a call loses with a message that its receiver's transport does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// INVOCATION, or one part of it, by its own request.
+    Invocation(RequestId),
+    /// A RESULT that is not the last, by the request of its CALL.
+    Progress(RequestId),
+    /// RESULT or ERROR, the final reply, by the request of its CALL.
+    Reply(RequestId),
+}
+
+impl Lost {
+    /// What a call loses with a message, if anything.
+    #[must_use]
+    pub fn of(message: &Message<'_>) -> Option<Self> {
+        if let Message::Invocation(invocation) = message {
+            Some(Self::Invocation(invocation.request))
+        } else if let Message::Result(result) = message {
+            let is_last = result.details.get("progress") != Some(Value::Bool(true));
+            let lost = if is_last { Self::Reply } else { Self::Progress };
+            Some(lost(result.request))
+        } else if let Message::Error(error) = message {
+            let is_reply = error.request_type == MessageType::Call;
+            is_reply.then_some(Self::Reply(error.request))
+        } else {
+            None
+        }
+    }
 }
 
 /// A session that wants to join, with what the handshake has found out about it.

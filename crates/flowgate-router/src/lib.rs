@@ -45,7 +45,7 @@ pub use auth::{Allow, Disclose, Permissions, Rule};
 pub use config::{CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, TrustLevel};
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};
 pub use history::{EventStore, HistoryConfig, HistoryKey};
-pub use input::{ClientFeatures, Input, Join};
+pub use input::{ClientFeatures, Input, Join, Lost};
 pub use realm::Realm;
 pub use record::{EventRecord, RecordError};
 pub use retention::RetentionConfig;

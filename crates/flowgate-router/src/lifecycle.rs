@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use flowgate_event::{Answer, Event, EventKind, LeaveReason, Observer, Report};
-use flowgate_wire::{Dict, Goodbye, Message, MessageType, RequestId, Uri, Welcome, uris};
+use flowgate_wire::{Dict, Goodbye, Message, MessageType, Uri, Welcome, uris};
 
 use crate::{
-    Close, Join, SessionKey,
+    Close, Join, Lost, SessionKey,
     calls::Outcome,
     details::Details,
     meta,
@@ -219,24 +219,27 @@ impl State {
         turn: &mut Turn<'_, O>,
         key: SessionKey,
         message: MessageType,
-        request: Option<RequestId>,
+        lost: Option<Lost>,
     ) {
         let Some(session) = self.sessions.get(key) else { return };
         let (session, phase) = (session.id, session.phase);
         turn.observe(EventKind::Undeliverable, || Event::Undeliverable { session, message });
-        let Some(request) = request.filter(|_| phase == Phase::Open) else { return };
-        if message == MessageType::Invocation {
-            if let Some(call) = self.calls.of_callee(key, request) {
-                self.calls.lose(turn, call);
+        let Some(lost) = lost.filter(|_| phase == Phase::Open) else { return };
+        match lost {
+            Lost::Invocation(request) => {
+                if let Some(call) = self.calls.of_callee(key, request) {
+                    self.calls.lose(turn, call);
+                }
             }
-        } else if matches!(message, MessageType::Result | MessageType::Error) {
-            match self.calls.of_caller(key, request) {
-                // A progressive result was dropped: the call has not ended yet.
-                Some(call) => {
+            // A call that is over meanwhile has its final reply.
+            Lost::Progress(request) => {
+                if let Some(call) = self.calls.of_caller(key, request) {
                     let outcome = Outcome::Refused(RequestError::AnswerTooLarge);
                     self.calls.give_up(turn, call, outcome);
                 }
-                None => turn.refuse(key, MessageType::Call, request, &RequestError::AnswerTooLarge),
+            }
+            Lost::Reply(request) => {
+                turn.refuse(key, MessageType::Call, request, &RequestError::AnswerTooLarge);
             }
         }
     }

@@ -114,6 +114,26 @@ impl<O> Realm<O> {
         dealer.check(is_open, |registration, seat| calls.counted(registration, seat))?;
         calls.check(is_open)
     }
+
+    /// Proves that nothing is left of any session: for tests and simulations, when all have left.
+    ///
+    /// What is retained, and histories, stay.
+    ///
+    /// # Errors
+    /// The first table that is not empty.
+    pub fn check_nothing_left(&self) -> Result<(), String> {
+        let State { sessions, broker, dealer, calls, .. } = &self.state;
+        let tables = [
+            ("sessions", sessions.is_empty()),
+            ("broker", broker.is_empty()),
+            ("dealer", dealer.is_empty()),
+            ("calls", calls.is_empty()),
+        ];
+        match tables.iter().find(|(_, is_empty)| !is_empty) {
+            Some((table, _)) => Err(format!("{table}: something is left of a session")),
+            None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -140,8 +160,8 @@ impl<O: Observer> Realm<O> {
             Input::Message { session, message } => state.handle_message(turn, session, &message),
             Input::Join(join) => state.handle_join(turn, join),
             Input::Violation { session, what } => state.handle_violation(turn, session, what),
-            Input::Undeliverable { session, message, request } => {
-                state.handle_undeliverable(turn, session, message, request);
+            Input::Undeliverable { session, message, lost } => {
+                state.handle_undeliverable(turn, session, message, lost);
             }
             Input::Stats { session, report } => state.handle_stats(turn, session, &report),
             Input::Leave { session, reason, report } => {

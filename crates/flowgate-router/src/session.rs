@@ -119,6 +119,11 @@ impl Sessions {
         self.open_count
     }
 
+    /// Whether all sessions have left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_id.is_empty() && self.slots.iter().all(Option::is_none) && self.deadlines.is_empty()
+    }
+
     /// Whether every session that has joined and not left is open.
     pub(crate) fn are_all_open(&self) -> bool {
         self.by_id.len() == self.open_count

@@ -1,13 +1,17 @@
 //! A model client: random, but it knows what it has been told.
 
-use std::collections::BTreeMap;
+mod answering;
+mod asking;
+mod calling;
+mod publishing;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use fastrand::Rng;
 use flowgate_router::{ClientFeatures, RequestIds};
 use flowgate_wire::{
-    Abort, Call, Cancel, Dict, Entry, Error, EventReceived, Format, Goodbye, Hello, MatchPolicy,
-    Message, MessageType, Payload, PublicationId, Publish, Published, Register, RegistrationId,
-    RequestId, Subscribe, SubscriptionId, Unregister, Unsubscribe, Uri, Value, Yield, uris,
+    Abort, Dict, Entry, EventReceived, Format, Goodbye, Message, MessageType, Payload,
+    PublicationId, RegistrationId, RequestId, SubscriptionId, Uri, Value, uris,
 };
 
 use crate::{
@@ -15,8 +19,8 @@ use crate::{
     said::{is_true, text},
 };
 
-/// A procedure that many register.
-const SHARED: &str = "com.a";
+/// Publications that a client remembers, to ask a history about.
+const PUBLICATION_COUNT: usize = 6;
 
 /// One client and what it knows of its session.
 #[derive(Debug)]
@@ -26,9 +30,12 @@ pub(crate) struct Client {
     pub(crate) format: Format,
     /// What its transport takes.
     pub(crate) limit_bytes: usize,
+    /// Messages that may wait for it.
+    pub(crate) queue_limit: usize,
     pub(crate) features: ClientFeatures,
     /// Whether invocations come in the order of their calls.
     pub(crate) keeps_order: bool,
+    pub(crate) mood: Mood,
     request_ids: RequestIds,
     is_welcome: bool,
     /// It has said GOODBYE or ABORT, or was told so: it sends nothing more.
@@ -39,12 +46,27 @@ pub(crate) struct Client {
     sequence: u64,
     subscriptions: Vec<SubscriptionId>,
     registrations: Vec<RegistrationId>,
+    /// Calls without a final reply.
     calls: Vec<RequestId>,
+    /// Requests that were used twice, of which it cannot be said how many replies are due.
+    doubtful: Vec<RequestId>,
+    /// The latest invocation.
+    invoked: Option<RequestId>,
+    /// The latest publications that it was told of.
+    publications: VecDeque<PublicationId>,
     invocations: Vec<Invoked>,
     /// Calls in parts, of which the last is to come.
     streams: Vec<(RequestId, Uri<'static>)>,
     /// The latest sequence number of each sender's events and invocations.
     heard: BTreeMap<(u64, MessageType), u64>,
+}
+
+/// What the clients of a simulation do most, so that it comes far with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Mixed,
+    Events,
+    Calls,
 }
 
 /// An invocation that the client has not answered.
@@ -60,6 +82,7 @@ impl Client {
             serial,
             format: Format::ALL[random.usize(..3)],
             limit_bytes: if random.u8(..4) == 0 { 2048 } else { usize::MAX },
+            queue_limit: if random.u8(..4) == 0 { random.usize(2..16) } else { usize::MAX },
             features: ClientFeatures {
                 callee_call_canceling: random.u8(..4) > 0,
                 callee_progressive_call_results: random.u8(..4) > 0,
@@ -74,6 +97,7 @@ impl Client {
                 subscriber_subscription_revocation: random.bool(),
             },
             keeps_order: true,
+            mood: Mood::Mixed,
             request_ids,
             is_welcome: false,
             is_silent: false,
@@ -83,6 +107,9 @@ impl Client {
             subscriptions: Vec::new(),
             registrations: Vec::new(),
             calls: Vec::new(),
+            doubtful: Vec::new(),
+            invoked: None,
+            publications: VecDeque::new(),
             invocations: Vec::new(),
             streams: Vec::new(),
             heard: BTreeMap::new(),
@@ -96,7 +123,14 @@ impl Client {
 
     /// The next message it sends.
     pub(crate) fn act(&mut self, random: &mut Rng) -> Message<'static> {
-        match random.u16(..1000) {
+        let choice = match self.mood {
+            // Without callees there is nothing to call.
+            Mood::Calls if self.registrations.len() < 2 && random.bool() => 380,
+            Mood::Events if random.u8(..4) > 0 => random.u16(..380),
+            Mood::Calls if random.u8(..4) > 0 => random.u16(380..980),
+            Mood::Mixed | Mood::Events | Mood::Calls => random.u16(..1000),
+        };
+        match choice {
             0..120 => self.subscribe(random),
             120..160 => self.unsubscribe(random),
             160..380 => self.publish(random),
@@ -107,9 +141,10 @@ impl Client {
                 Some(message) => message,
                 None => self.call(random),
             },
-            700..760 => self.cancel(random),
-            760..980 => match self.answer(random) {
+            700..730 => self.cancel(random),
+            730..980 => match self.answer(random) {
                 Some(message) => message,
+                None if self.mood == Mood::Calls => self.call(random),
                 None => self.publish(random),
             },
             980..990 => EventReceived { publication: PublicationId::MIN }.into(),
@@ -117,28 +152,6 @@ impl Client {
             994..996 => self.abort(),
             _ => self.break_the_protocol(random),
         }
-    }
-
-    /// An answer to one of the invocations that wait, the last one of it or not.
-    pub(crate) fn answer(&mut self, random: &mut Rng) -> Option<Message<'static>> {
-        if self.invocations.is_empty() {
-            return None;
-        }
-        let at = random.usize(..self.invocations.len());
-        let Invoked { request, wants_progress } = self.invocations[at];
-        let choice = random.u8(..10);
-        if choice < 3 && (wants_progress || choice == 0) {
-            let options = dict([("progress", Value::from(true))]);
-            return Some(Yield { request, options, payload: self.payload(random) }.into());
-        }
-        self.invocations.swap_remove(at);
-        Some(self.last_answer(random, request))
-    }
-
-    /// The final answer to the oldest invocation, for the end of a simulation.
-    pub(crate) fn settle(&mut self, random: &mut Rng) -> Option<Message<'static>> {
-        let Invoked { request, .. } = self.invocations.pop()?;
-        Some(self.last_answer(random, request))
     }
 
     pub(crate) fn goodbye(&mut self) -> Message<'static> {
@@ -167,6 +180,9 @@ impl Client {
                 }
                 let wants_progress = is_true(&invocation.details, "receive_progress");
                 let request = invocation.request;
+                self.invoked = self.invoked.max(Some(request));
+                let caller = invocation.details.get("caller").and_then(|value| value.as_u64());
+                self.peers.extend(caller);
                 // Further parts of a call are no further invocations.
                 if self.invocations.iter().all(|invoked| invoked.request != request) {
                     self.invocations.push(Invoked { request, wants_progress });
@@ -183,20 +199,58 @@ impl Client {
                 }
                 let publisher = event.details.get("publisher").and_then(|value| value.as_u64());
                 self.peers.extend(publisher);
+                if !is_meta {
+                    self.publications.push_back(event.publication);
+                    if self.publications.len() > PUBLICATION_COUNT {
+                        self.publications.pop_front();
+                    }
+                }
                 // A retained event is older than what came in between.
                 if !is_meta && !is_true(&event.details, "retained") {
                     self.check_order(message.message_type(), &event.payload)?;
                 }
             }
-            Message::Result(result) if !is_true(&result.details, "progress") => {
-                self.calls.retain(|call| *call != result.request);
+            Message::Result(result) => {
+                self.peers.extend(sessions(&result.payload));
+                let is_last = !is_true(&result.details, "progress");
+                self.take_reply(message.message_type(), result.request, is_last)?;
             }
             Message::Error(error) if error.request_type == MessageType::Call => {
-                self.calls.retain(|call| *call != error.request);
+                self.take_reply(message.message_type(), error.request, true)?;
+            }
+            // What its transport does not take may have been an INVOCATION.
+            Message::Interrupt(interrupt)
+                if Some(interrupt.request) > self.invoked && self.limit_bytes == usize::MAX =>
+            {
+                return Err(format!("INTERRUPT before INVOCATION {}", interrupt.request));
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// A reply to a call that has had its last is one too many.
+    fn take_reply(
+        &mut self,
+        kind: MessageType,
+        request: RequestId,
+        is_last: bool,
+    ) -> Result<(), String> {
+        match self.calls.iter().position(|call| *call == request) {
+            Some(place) if is_last => {
+                self.calls.swap_remove(place);
+            }
+            None if !self.doubtful.contains(&request) => {
+                return Err(format!("{} for call {request}, which is over", kind.name()));
+            }
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+
+    /// The calls that wait for their final reply, as far as it can be said.
+    pub(crate) fn unanswered(&self) -> Option<RequestId> {
+        self.calls.iter().copied().find(|call| !self.doubtful.contains(call))
     }
 
     /// Events and invocations come in the order in which their sender sent them, across topics and
@@ -216,268 +270,10 @@ impl Client {
         Ok(())
     }
 
-    fn subscribe(&mut self, random: &mut Rng) -> Message<'static> {
-        let (policy, topic) = if random.u8(..6) == 0 {
-            let meta = [
-                "session.on_join",
-                "session.on_leave",
-                "session.on_stats",
-                "registration.",
-                "subscription.on_",
-                "subscription.on_create",
-                "subscription.on_subscribe",
-                "subscription.on_unsubscribe",
-                "subscription.on_delete",
-            ];
-            // As a pattern, so that the receiver sees in the details whose event it is.
-            (MatchPolicy::Prefix, format!("wamp.{}", meta[random.usize(..meta.len())]))
-        } else {
-            material::pattern(random)
-        };
-        let mut options = match_option(random, policy);
-        if random.bool() {
-            let get_retained = ("get_retained".into(), Value::from(random.u8(..4) > 0));
-            let all =
-                options.entries().map(|(key, value)| (key.into_owned().into(), value.into_owned()));
-            options = Dict::from_vec(all.chain([get_retained]).collect());
-        }
-        Subscribe { request: self.request(random), options, topic: topic.into() }.into()
-    }
-
-    fn unsubscribe(&mut self, random: &mut Rng) -> Message<'static> {
-        let subscription = take(random, &mut self.subscriptions).unwrap_or(SubscriptionId::MIN);
-        Unsubscribe { request: self.request(random), subscription }.into()
-    }
-
-    fn publish(&mut self, random: &mut Rng) -> Message<'static> {
-        let mut options = Vec::new();
-        if random.bool() {
-            options.push(("acknowledge".into(), Value::from(random.u8(..4) > 0)));
-        }
-        if random.bool() {
-            let exclude_me = if random.u8(..30) == 0 { "no".into() } else { random.bool().into() };
-            options.push(("exclude_me".into(), exclude_me));
-        }
-        if random.u8(..4) == 0 {
-            options.push(("disclose_me".into(), random.bool().into()));
-        }
-        if random.u8(..4) == 0 {
-            options.push(("retain".into(), random.bool().into()));
-        }
-        if random.u8(..4) == 0 {
-            options.extend(material::listing(random, &self.peers));
-        }
-        if self.features.publisher_payload_passthru_mode && random.u8(..8) == 0
-            || random.u8(..200) == 0
-        {
-            options.push(passthru(random));
-        }
-        let request = self.request(random);
-        let (topic, payload) = (material::uri(random).into(), self.payload(random));
-        Publish { request, options: Dict::from_vec(options), topic, payload }.into()
-    }
-
-    fn register(&mut self, random: &mut Rng) -> Message<'static> {
-        let is_shared = random.u8(..3) == 0;
-        let (policy, procedure) = if is_shared {
-            (MatchPolicy::Exact, SHARED.to_owned())
-        } else {
-            material::pattern(random)
-        };
-        let mut options = vec![("match".into(), Value::from(policy.name()))];
-        if is_shared {
-            options.push(("invoke".into(), Value::from("roundrobin")));
-        } else if random.bool() {
-            // What a seed chooses cannot be predicted by a model without the router's seed.
-            let invoke = ["single", "first", "last", "roundrobin", "queue_least_loaded", "best"];
-            let choice = random.usize(..11).min(20 - random.usize(..20)) % 6;
-            options.push(("invoke".into(), Value::from(invoke[choice])));
-        }
-        if random.u8(..3) == 0 {
-            options.push(("concurrency".into(), Value::from(random.u64(..8).div_ceil(2))));
-        }
-        for option in ["disclose_caller", "forward_timeout"] {
-            if random.u8(..4) == 0 {
-                options.push((option.into(), Value::from(true)));
-            }
-        }
-        if random.u8(..10) == 0 {
-            options.push(("force_reregister".into(), Value::from(true)));
-        }
-        let options = Dict::from_vec(options);
-        Register { request: self.request(random), options, procedure: procedure.into() }.into()
-    }
-
-    fn unregister(&mut self, random: &mut Rng) -> Message<'static> {
-        let registration = take(random, &mut self.registrations).unwrap_or(RegistrationId::MIN);
-        Unregister { request: self.request(random), registration }.into()
-    }
-
-    fn call(&mut self, random: &mut Rng) -> Message<'static> {
-        let request = self.request(random);
-        self.calls.push(request);
-        let mut options = Vec::new();
-        if random.bool() {
-            options.push(("receive_progress".into(), random.bool().into()));
-        }
-        if random.u8(..4) == 0 {
-            options.push(("disclose_me".into(), random.bool().into()));
-        }
-        if random.u8(..6) == 0 {
-            let timeout = [Value::from(0_u64), Value::from(random.u64(..150)), Value::from("soon")];
-            let choice = random.usize(..12).div_ceil(5).min(2);
-            options.push(("timeout".into(), timeout[choice].clone()));
-        }
-        // Seldom without having announced it.
-        let breaks = random.u16(..500) == 0;
-        let is_stream =
-            random.u8(..6) == 0 && (self.features.caller_progressive_call_invocations || breaks);
-        if is_stream {
-            options.push(("progress".into(), Value::from(true)));
-        }
-        if random.u8(..8) == 0 && (self.features.caller_payload_passthru_mode || breaks) {
-            options.push(passthru(random));
-        }
-        if random.u8(..8) == 0 {
-            return self.ask_about_subscriptions(random, request);
-        }
-        if random.u8(..6) == 0 {
-            let (procedure, payload) = material::session_call(random, &self.peers);
-            let (options, procedure) = (Dict::from_vec(options), procedure.into());
-            return Call { request, options, procedure, payload }.into();
-        }
-        let procedure: Uri<'static> = if random.u8(..8) == 0 {
-            ["wamp.session.count", "wamp.session.list", "wamp.session.get"][random.usize(..3)]
-                .into()
-        } else if random.u8(..3) == 0 {
-            SHARED.into()
-        } else {
-            material::uri(random).into()
-        };
-        if is_stream {
-            self.streams.push((request, procedure.clone()));
-        }
-        let payload = if procedure == Uri::from("wamp.session.count") {
-            Payload::EMPTY
-        } else {
-            self.payload(random)
-        };
-        Call { request, options: Dict::from_vec(options), procedure, payload }.into()
-    }
-
-    /// Another part of a call, often after the call is over.
-    fn continue_stream(&mut self, random: &mut Rng) -> Option<Message<'static>> {
-        if self.streams.is_empty() {
-            return None;
-        }
-        let at = random.usize(..self.streams.len());
-        let (request, procedure) = self.streams[at].clone();
-        let is_last = random.u8(..4) == 0;
-        if is_last {
-            self.streams.swap_remove(at);
-        }
-        let options = dict([("progress", Value::from(!is_last))]);
-        Some(Call { request, options, procedure, payload: self.payload(random) }.into())
-    }
-
-    fn ask_about_subscriptions(&self, random: &mut Rng, request: RequestId) -> Message<'static> {
-        let held = self.subscriptions.iter().map(|id| id.get());
-        let known: Vec<u64> = held.chain([1, 2, 3]).collect();
-        let subscription = Value::from(known[random.usize(..known.len())]);
-        let (name, args, kwargs) = match random.u8(..8) {
-            0..3 => {
-                // Itself more often than others, of whose subscriptions it knows nothing.
-                let among = if random.bool() { 1 } else { self.peers.len() };
-                let session = self.peers[random.usize(..among)];
-                ("remove_subscriber", vec![subscription, Value::from(session)], Vec::new())
-            }
-            3..4 => ("count_subscribers", vec![subscription], Vec::new()),
-            _ => {
-                let mut query = vec![("reverse".into(), random.bool().into())];
-                if random.bool() {
-                    query.push(("limit".into(), random.u64(..4).into()));
-                }
-                if random.u8(..4) == 0 {
-                    query.push(("topic".into(), "com.a".into()));
-                }
-                ("get_events", vec![subscription], query)
-            }
-        };
-        let (options, payload) = (Dict::EMPTY, Payload::from_vecs(args, kwargs));
-        let procedure = format!("wamp.subscription.{name}").into();
-        Call { request, options, procedure, payload }.into()
-    }
-
-    fn cancel(&mut self, random: &mut Rng) -> Message<'static> {
-        let request = if self.calls.is_empty() {
-            RequestId::MIN
-        } else {
-            self.calls[random.usize(..self.calls.len())]
-        };
-        let options = match random.u8(..12) {
-            0 => Dict::EMPTY,
-            1 => dict([("mode", Value::from("softly"))]),
-            other => {
-                let mode = ["skip", "kill", "killnowait"][usize::from(other) % 3];
-                dict([("mode", Value::from(mode))])
-            }
-        };
-        Cancel { request, options }.into()
-    }
-
     fn abort(&mut self) -> Message<'static> {
         self.is_silent = true;
         let reason = Uri::from(uris::close::SYSTEM_SHUTDOWN);
         Abort { details: Dict::EMPTY, reason, payload: Payload::EMPTY }.into()
-    }
-
-    fn last_answer(&mut self, random: &mut Rng, request: RequestId) -> Message<'static> {
-        let payload = self.payload(random);
-        let announced = self.features.callee_payload_passthru_mode;
-        if random.u8(..5) > 1 {
-            let mut options = Vec::new();
-            if random.u8(..10) == 0 && (announced || random.u16(..200) == 0) {
-                options.push(passthru(random));
-            }
-            return Yield { request, options: Dict::from_vec(options), payload }.into();
-        }
-        let error = Uri::from(match random.u8(..8) {
-            0 => "not valid",
-            1..6 => uris::error::UNAVAILABLE,
-            _ => "com.error",
-        });
-        let request_type = MessageType::Invocation;
-        Error { request_type, request, details: Dict::EMPTY, error, payload }.into()
-    }
-
-    fn break_the_protocol(&mut self, random: &mut Rng) -> Message<'static> {
-        let (options, payload) = (Dict::EMPTY, Payload::EMPTY);
-        match random.u8(..5) {
-            0 => Hello { realm: "realm1".into(), details: Dict::EMPTY }.into(),
-            1 => {
-                let request = RequestId::new(1 << 40).unwrap_or(RequestId::MIN);
-                Yield { request, options, payload }.into()
-            }
-            2 => {
-                let request = self.calls.last().copied().unwrap_or(RequestId::MIN);
-                Call { request, options, procedure: "com.a".into(), payload }.into()
-            }
-            3 => {
-                let (request_type, request) = (MessageType::Call, RequestId::MIN);
-                let (details, error) = (Dict::EMPTY, Uri::from("com.error"));
-                Error { request_type, request, details, error, payload }.into()
-            }
-            _ => match self.invocations.pop() {
-                Some(Invoked { request, .. }) => {
-                    let options = dict([("progress", Value::from("perhaps"))]);
-                    Yield { request, options, payload }.into()
-                }
-                None => Message::Published(Published {
-                    request: RequestId::MIN,
-                    publication: PublicationId::MIN,
-                }),
-            },
-        }
     }
 
     /// The next request identifier; seldom one that leaves a gap.
@@ -496,6 +292,13 @@ impl Client {
     }
 }
 
+/// The sessions of a list that the router has given: no other identifiers are as large.
+fn sessions(payload: &Payload<'_>) -> Vec<u64> {
+    let (args, _) = payload.decode();
+    let items = if let [Value::List(items)] = args.as_slice() { items.as_slice() } else { &[] };
+    items.iter().filter_map(Value::as_u64).filter(|id| *id > u64::from(u32::MAX)).collect()
+}
+
 fn take<T>(random: &mut Rng, from: &mut Vec<T>) -> Option<T> {
     if from.is_empty() { None } else { Some(from.swap_remove(random.usize(..from.len()))) }
 }
@@ -508,11 +311,4 @@ fn dict<const N: usize>(entries: [(&'static str, Value<'static>); N]) -> Dict<'s
 fn passthru(random: &mut Rng) -> Entry<'static> {
     let key = if random.u8(..10) == 0 { "ppt_cipher" } else { "ppt_scheme" };
     (key.into(), Value::from("x_sim"))
-}
-
-fn match_option(random: &mut Rng, policy: MatchPolicy) -> Dict<'static> {
-    if random.u8(..40) == 0 {
-        return dict([("match", Value::from("somehow"))]);
-    }
-    dict([("match", Value::from(policy.name()))])
 }

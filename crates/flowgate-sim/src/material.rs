@@ -1,6 +1,9 @@
 //! Random URIs, patterns and payloads: few enough that they meet.
 
+use std::time::Duration;
+
 use fastrand::Rng;
+use flowgate_event::Timestamp;
 use flowgate_wire::{Entry, MatchPolicy, Payload, Value};
 
 const COMPONENTS: [&str; 4] = ["a", "b", "ab", "é"];
@@ -117,7 +120,11 @@ pub(crate) fn session_call(random: &mut Rng, sessions: &[u64]) -> (&'static str,
         }
         let (procedure, first) = match choice {
             0..20 => {
-                let known = random.choice(sessions).copied().unwrap_or(1);
+                // Seldom itself; the last that it has heard of is there more often than others.
+                let others = sessions.get(1..).filter(|others| !others.is_empty());
+                let known = others.filter(|_| random.u8(..8) > 0).unwrap_or(sessions);
+                let last = known.last().filter(|_| random.bool());
+                let known = last.or_else(|| random.choice(known)).copied().unwrap_or(1);
                 ("wamp.session.kill", Value::from(known))
             }
             20..34 => {
@@ -159,4 +166,20 @@ pub(crate) fn session_call(random: &mut Rng, sessions: &[u64]) -> (&'static str,
     let args = Value::List(vec![Value::from("testament"), value(random, 2)]);
     let args = vec![Value::from(uri(random)), args];
     ("wamp.session.add_testament", Payload::from_vecs(args, kwargs))
+}
+
+/// A key that chooses one of several sessions, seldom something else.
+pub(crate) fn key(random: &mut Rng) -> Value<'static> {
+    match random.u8(..50) {
+        0 => Value::from(1_u64),
+        _ => Value::from(["k1", "k2", "k3"][random.usize(..3)]),
+    }
+}
+
+/// A moment, mostly one that the simulation comes to.
+pub(crate) fn moment(random: &mut Rng, begin: Timestamp) -> Value<'static> {
+    match random.u8(..20) {
+        0 => Value::from("yesterday"),
+        _ => Value::from(begin.after(Duration::from_millis(random.u64(..300))).to_rfc3339()),
+    }
 }

@@ -1,14 +1,20 @@
 //! What the realm should do: a router written for shortness, which scans lists.
 //!
-//! It is told each input before the realm handles it and predicts what is said to whom, so that
+//! It is told each input that the realm has handled and predicts what was said to whom, so that
 //! anything missing, wrong or too much is found at the step where it happens.
-//! Only random identifiers are learned from the realm instead of being predicted.
+//! Only what chance decides is learned from the realm instead of being predicted: identifiers, and
+//! which of several sessions was chosen.
 
+mod answers;
+mod asked;
+mod hearing;
+mod invocations;
 mod lifecycle;
 mod pubsub;
 mod registrations;
 mod rpc;
 mod session;
+mod state;
 mod waiting;
 
 use std::{
@@ -18,11 +24,12 @@ use std::{
 
 use flowgate_event::{Answer, Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
 use flowgate_router::{CallSettings, ClientFeatures, Input, MetaApi, RequestIds, SessionKey};
-use flowgate_wire::{MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris};
+use flowgate_wire::{MatchPolicy, Message, MessageType, SessionId, Uri, UriCheck, uris};
 
-use crate::{gate::RoleGate, said::Said, world::HISTORIES};
-use session::Testament;
-use waiting::Waiting;
+use crate::{gate::RoleGate, said::Said, world::settings::HISTORIES};
+use state::{
+    Callee, Deadline, Heard, Name, Parts, Pending, Phase, Registration, Seat, Subscription,
+};
 
 /// In place of an error: the request waits for an authorizer.
 const ASKED: &str = "asked";
@@ -41,7 +48,7 @@ pub(crate) struct Model {
     /// Counts what has to have an order.
     sequence: u64,
     /// How often something happened that no message shows.
-    pub(crate) seen: BTreeMap<&'static str, u64>,
+    pub(crate) seen: BTreeMap<String, u64>,
     now: Timestamp,
     settings: Settings,
     is_shutting_down: bool,
@@ -52,6 +59,16 @@ pub(crate) struct Model {
     registrations: BTreeMap<Name, Registration>,
     /// In the order in which they were made.
     calls: Vec<Pending>,
+    /// What the realm has said to the current input.
+    said: Vec<(SessionKey, Said)>,
+    /// A choice or an identifier that the realm should not have come to.
+    fault: Option<String>,
+    /// The publications that are known, by the number of the event.
+    publications: BTreeMap<u64, u64>,
+    /// All identifiers of publications so far.
+    publication_ids: BTreeSet<u64>,
+    /// For a key, who of two was chosen where both could have been.
+    preferred: BTreeSet<(String, String, String)>,
     /// What is predicted for the current input.
     expected: BTreeMap<SessionKey, Vec<Said>>,
     /// Identifiers of subscriptions and registrations count up.
@@ -65,114 +82,7 @@ pub(crate) struct Model {
     asked: Option<Duration>,
 }
 
-type Name = (MatchPolicy, String);
-
-/// When, and the how manieth of all deadlines of sessions.
-type Deadline = (Timestamp, u64);
-
-#[derive(Debug)]
-struct Seat {
-    phase: Phase,
-    role: usize,
-    features: ClientFeatures,
-    last_request: u64,
-    issued: u64,
-    /// The highest request of a call in parts.
-    streamed: u64,
-    id: u64,
-    authid: Option<String>,
-    authrole: String,
-    testaments: Vec<Testament>,
-    waiting: Option<Waiting>,
-    /// When the session is closed that does not answer GOODBYE.
-    farewell: Option<Deadline>,
-    /// What has been said to the session so far.
-    heard: Heard,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    ShuttingDown,
-    Closed,
-    Refused,
-}
-
-/// What a session was told, in the order in which it was told.
-#[derive(Debug, Default)]
-struct Heard {
-    welcome: bool,
-    /// GOODBYE or ABORT: nothing may follow.
-    end: bool,
-    close: bool,
-    subscriptions: BTreeSet<u64>,
-    registrations: BTreeSet<u64>,
-}
-
-#[derive(Debug)]
-struct Subscription {
-    id: u64,
-    subscribers: BTreeSet<SessionKey>,
-    /// All that was recorded, if it has a history, and the number of records that are kept.
-    history: Option<(Vec<pubsub::Kept>, usize)>,
-}
-
-#[derive(Debug)]
-struct Registration {
-    id: u64,
-    invoke: String,
-    callees: Vec<Callee>,
-    /// Whose turn it is.
-    next: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Callee {
-    key: SessionKey,
-    /// When it became a callee: calls from before do not count.
-    since: u64,
-    concurrency: Option<u64>,
-    disclose_caller: bool,
-    forward_timeout: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Pending {
-    caller: SessionKey,
-    request: u64,
-    registration: u64,
-    /// The callee, its invocation, and since when it was callee; none while the call waits.
-    with: Option<(Callee, u64)>,
-    /// Waiting calls go by this.
-    place: u64,
-    policy: MatchPolicy,
-    procedure: String,
-    /// `None`: as the callee wants.
-    disclosed: Option<bool>,
-    receive_progress: bool,
-    passthru: Option<String>,
-    payload: String,
-    parts: Parts,
-    is_kept: bool,
-    tried: Vec<SessionKey>,
-    is_killed: bool,
-    asked: Option<Duration>,
-    timeout: Option<Duration>,
-    deadline: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Parts {
-    Whole,
-    Some,
-    All,
-}
-
-impl Pending {
-    fn is_with(&self, key: SessionKey) -> bool {
-        self.with.is_some_and(|(callee, _)| callee.key == key)
-    }
-}
+impl Pending {}
 
 impl Model {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -187,6 +97,11 @@ impl Model {
             retained: Vec::new(),
             registrations: BTreeMap::new(),
             calls: Vec::new(),
+            said: Vec::new(),
+            fault: None,
+            publications: BTreeMap::new(),
+            publication_ids: BTreeSet::new(),
+            preferred: BTreeSet::new(),
             expected: BTreeMap::new(),
             subscription_count: HISTORIES.len() as u64,
             registration_count: 0,
@@ -197,18 +112,16 @@ impl Model {
         }
     }
 
-    /// Predicts what the realm says to an input that it is about to handle.
-    pub(crate) fn predict(&mut self, now: Timestamp, input: &Input<'_>) {
+    /// Predicts what the realm says to an input.
+    pub(super) fn predict(&mut self, now: Timestamp, input: &Input<'_>) {
         self.now = now;
         match input {
             Input::Join(join) => self.join(join),
             Input::Message { session, message } => self.message(*session, message),
             Input::Violation { session, .. } => self.malformed(*session),
-            Input::Undeliverable { session, message, request } => {
-                self.undeliverable(*session, *message, request.map(RequestId::get));
-            }
-            Input::Stats { session, .. } => self.stats(*session),
-            Input::Leave { session, report, .. } => self.leave(*session, report.is_some()),
+            Input::Undeliverable { session, lost, .. } => self.undeliverable(*session, *lost),
+            Input::Stats { session, report } => self.stats(*session, report),
+            Input::Leave { session, report, .. } => self.leave(*session, report.as_ref()),
             Input::Answer { session, ask, answer } => self.answer(*session, *ask, *answer),
             Input::Tick => {
                 self.expire();
@@ -218,47 +131,6 @@ impl Model {
             Input::Shutdown => self.shut_down(),
         }
         self.start_waiting();
-    }
-
-    /// Compares what the realm said, in order, with the prediction.
-    pub(crate) fn judge(&mut self, said: Vec<(SessionKey, Said)>) -> Result<(), String> {
-        let mut actual: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (key, mut said) in said {
-            self.hear(key, &said)?;
-            said.forget_text();
-            actual.entry(key).or_default().push(said);
-        }
-        let mut expected = std::mem::take(&mut self.expected);
-        expected.values_mut().flatten().for_each(Said::forget_text);
-        for said in actual.values_mut().chain(expected.values_mut()) {
-            said.sort();
-        }
-        for key in actual.keys().chain(expected.keys()) {
-            let (actual, expected) = (actual.get(key), expected.get(key));
-            if actual != expected {
-                let nothing = Vec::new();
-                let (actual, expected) = (actual.unwrap_or(&nothing), expected.unwrap_or(&nothing));
-                let missing: Vec<_> = expected.iter().filter(|one| !actual.contains(one)).collect();
-                let wrong: Vec<_> = actual.iter().filter(|one| !expected.contains(one)).collect();
-                return Err(format!(
-                    "{key:?} was told {} things instead of {}; missing {missing:?}, wrong {wrong:?}",
-                    actual.len(),
-                    expected.len()
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// The session that a WELCOME opened.
-    pub(crate) fn welcome(&mut self, key: SessionKey, id: SessionId) -> Result<(), String> {
-        if self.sessions.values().any(|seat| seat.id == id.get()) {
-            return Err(format!("session {id} exists twice"));
-        }
-        if let Some(seat) = self.sessions.get_mut(&key) {
-            seat.id = id.get();
-        }
-        Ok(())
     }
 
     pub(crate) fn open_count(&self) -> usize {
@@ -355,6 +227,16 @@ impl Model {
         self.sessions.get(&key).map(|seat| seat.features).unwrap_or_default()
     }
 
+    /// Counts something that no message shows.
+    fn see(&mut self, what: &str) {
+        *self.seen.entry(what.to_owned()).or_default() += 1;
+    }
+
+    /// The identifier of a session, which may have just ended.
+    fn session_id(&self, key: SessionKey) -> u64 {
+        self.sessions.get(&key).map_or(0, |seat| seat.id)
+    }
+
     fn expect(&mut self, to: SessionKey, said: Said) {
         self.expected.entry(to).or_default().push(said);
     }
@@ -400,43 +282,5 @@ impl Model {
         let (session, authid, authrole) = (SessionId::MIN, "", "");
         let request = GateRequest { session, authid, authrole, action, uri, policy };
         self.settings.roles.get(role).map_or(Verdict::Deny, |(_, gate)| gate.admit(&request))
-    }
-
-    /// Checks what must hold about the order in which a session is told things.
-    fn hear(&mut self, key: SessionKey, said: &Said) -> Result<(), String> {
-        let Some(seat) = self.sessions.get_mut(&key) else {
-            return Err(format!("{said:?} for {key:?}, where nobody is"));
-        };
-        let heard = &mut seat.heard;
-        let is_in_time = match said {
-            Said::Welcome => !heard.welcome && !heard.end,
-            Said::Abort { .. } => !heard.end,
-            Said::Close { .. } => !heard.close,
-            _ => heard.welcome && !heard.end,
-        };
-        if !is_in_time || heard.close {
-            return Err(format!("{said:?} for {key:?} at the wrong time: {heard:?}"));
-        }
-        match said {
-            Said::Welcome => heard.welcome = true,
-            Said::Abort { .. } | Said::Goodbye { .. } => heard.end = true,
-            Said::Close { .. } => heard.close = true,
-            Said::Subscribed { subscription, .. } => {
-                heard.subscriptions.insert(*subscription);
-            }
-            Said::Registered { registration, .. } => {
-                heard.registrations.insert(*registration);
-            }
-            Said::Event { subscription, .. } if !heard.subscriptions.contains(subscription) => {
-                return Err(format!("EVENT before SUBSCRIBED: {said:?} for {key:?}"));
-            }
-            Said::Invocation { registration, .. }
-                if !heard.registrations.contains(registration) =>
-            {
-                return Err(format!("INVOCATION before REGISTERED: {said:?} for {key:?}"));
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }

@@ -6,10 +6,14 @@ use flowgate_wire::{Dict, Message, MessageType, Payload, Value};
 
 /// One action for one session.
 ///
-/// Random identifiers (sessions, publications) are left out; they are checked apart.
+/// Random identifiers (sessions, publications, drawn names) cannot be predicted, but learned where
+/// they come first, and must be the same wherever they come again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Said {
-    Welcome,
+    Welcome {
+        session: u64,
+        authid: String,
+    },
     Abort {
         reason: String,
     },
@@ -29,6 +33,7 @@ pub(crate) enum Said {
     },
     Published {
         request: u64,
+        publication: u64,
     },
     Subscribed {
         request: u64,
@@ -36,11 +41,15 @@ pub(crate) enum Said {
     },
     Unsubscribed {
         request: u64,
+        revoked: Option<u64>,
     },
     Event {
         subscription: u64,
+        publication: u64,
         topic: Option<String>,
-        publisher: Option<u64>,
+        /// The subscription or registration that an event of the router tells of.
+        about: Option<u64>,
+        publisher: Option<String>,
         retained: bool,
         scheme: Option<String>,
         payload: String,
@@ -57,7 +66,8 @@ pub(crate) enum Said {
         request: u64,
         registration: u64,
         procedure: Option<String>,
-        caller: Option<u64>,
+        caller: Option<String>,
+        trustlevel: Option<u64>,
         receive_progress: bool,
         progress: bool,
         timeout: Option<u64>,
@@ -94,7 +104,10 @@ impl Said {
     pub(crate) fn message(message: &Message<'_>) -> Self {
         let number = |dict: &Dict<'_>, key: &str| dict.get(key).and_then(|value| value.as_u64());
         match message {
-            Message::Welcome(_) => Self::Welcome,
+            Message::Welcome(welcome) => Self::Welcome {
+                session: welcome.session.get(),
+                authid: text(&welcome.details, "authid").unwrap_or_default(),
+            },
             Message::Abort(abort) => Self::Abort { reason: abort.reason.to_string() },
             Message::Goodbye(goodbye) => Self::Goodbye { reason: goodbye.reason.to_string() },
             Message::Error(error) if error.request_type == MessageType::Call => Self::Failed {
@@ -107,18 +120,33 @@ impl Said {
                 request: error.request.get(),
                 error: error.error.to_string(),
             },
-            Message::Published(published) => Self::Published { request: published.request.get() },
+            Message::Published(published) => Self::Published {
+                request: published.request.get(),
+                publication: published.publication.get(),
+            },
             Message::Subscribed(subscribed) => Self::Subscribed {
                 request: subscribed.request.get(),
                 subscription: subscribed.subscription.get(),
             },
             Message::Unsubscribed(unsubscribed) => {
-                Self::Unsubscribed { request: unsubscribed.request.map_or(0, u64::from) }
+                let details = unsubscribed.details.as_ref();
+                Self::Unsubscribed {
+                    request: unsubscribed.request.map_or(0, u64::from),
+                    revoked: details.and_then(|details| number(details, "subscription")),
+                }
             }
             Message::Event(event) => Self::Event {
+                about: text(&event.details, "topic").and_then(|topic| {
+                    let (args, _) = event.payload.decode();
+                    about(&topic, &args)
+                }),
                 subscription: event.subscription.get(),
+                publication: event.publication.get(),
                 topic: text(&event.details, "topic"),
-                publisher: number(&event.details, "publisher"),
+                publisher: told(
+                    &event.details,
+                    ["publisher", "publisher_authid", "publisher_authrole"],
+                ),
                 retained: is_true(&event.details, "retained"),
                 scheme: text(&event.details, "ppt_scheme"),
                 payload: payload(&event.payload),
@@ -138,7 +166,8 @@ impl Said {
                 request: invocation.request.get(),
                 registration: invocation.registration.get(),
                 procedure: text(&invocation.details, "procedure"),
-                caller: number(&invocation.details, "caller"),
+                caller: told(&invocation.details, ["caller", "caller_authid", "caller_authrole"]),
+                trustlevel: number(&invocation.details, "trustlevel"),
                 receive_progress: is_true(&invocation.details, "receive_progress"),
                 progress: is_true(&invocation.details, "progress"),
                 timeout: number(&invocation.details, "timeout"),
@@ -153,7 +182,7 @@ impl Said {
                 request: result.request.get(),
                 progress: is_true(&result.details, "progress"),
                 passthru: text(&result.details, "ppt_scheme"),
-                payload: history(&result.payload).unwrap_or_else(|| payload(&result.payload)),
+                payload: answer(&result.payload),
             },
             Message::Hello(_)
             | Message::Challenge(_)
@@ -170,15 +199,19 @@ impl Said {
         }
     }
 
-    /// Forgets what the model does not predict: the router's own words and its own events.
+    /// Names the publication of an event.
+    pub(crate) fn set_publication(&mut self, name: u64) {
+        if let Self::Event { publication, .. } = self {
+            *publication = name;
+        }
+    }
+
+    /// Forgets what the model does not predict: the router's own words.
     pub(crate) fn forget_text(&mut self) {
         match self {
             Self::Failed { error, payload, .. }
                 if error.starts_with("wamp.") || error.starts_with("crossbar.") =>
             {
-                payload.clear();
-            }
-            Self::Event { topic: Some(topic), payload, .. } if topic.starts_with("wamp.") => {
                 payload.clear();
             }
             _ => {}
@@ -192,29 +225,79 @@ pub(crate) fn payload(payload: &Payload<'_>) -> String {
     format!("{args:?} {kwargs:?}")
 }
 
-/// The payload of an answer to `wamp.subscription.get_events`, without what is random in it.
-fn history(payload: &Payload<'_>) -> Option<String> {
-    let (events, kwargs) = payload.decode();
-    let (key, is_limit_reached) = kwargs.first()?;
-    if key != "is_limit_reached" {
-        return None;
+/// The subscription or registration that an event of the router tells of.
+pub(crate) fn about(topic: &str, args: &[Value<'_>]) -> Option<u64> {
+    let is_it = topic.starts_with("wamp.subscription.") || topic.starts_with("wamp.registration.");
+    let which = args.get(1).filter(|_| is_it)?;
+    which.get("id").unwrap_or(which).as_u64()
+}
+
+/// Who calls or publishes, if that is told: session, `authid` and `authrole`.
+fn told(details: &Dict<'_>, [session, authid, authrole]: [&str; 3]) -> Option<String> {
+    let session = details.get(session)?.as_u64().unwrap_or_default();
+    let [authid, authrole] = [authid, authrole].map(|key| text(details, key).unwrap_or_default());
+    Some(identity(session, &authid, &authrole))
+}
+
+/// A session as comparable text.
+pub(crate) fn identity(session: u64, authid: &str, authrole: &str) -> String {
+    format!("{session} {authid} {authrole}")
+}
+
+/// What `wamp.subscription.get_events` says about whether older events are gone.
+pub(crate) const LIMIT_REACHED: &str = "is_limit_reached";
+
+/// The payload of an answer of the router, in a form that can be predicted: without what is random
+/// in a history, and lists of identifiers in ascending order.
+fn answer(payload: &Payload<'_>) -> String {
+    let (mut args, kwargs) = payload.decode();
+    if kwargs.first().is_some_and(|(key, _)| key == LIMIT_REACHED) {
+        args = args.iter().map(|event| Value::from(event_text(event))).collect();
+    } else if let [Value::Dict(entries)] = args.as_mut_slice() {
+        entries.iter_mut().for_each(|(_, value)| sort(value));
+    } else if let [value] = args.as_mut_slice() {
+        sort(value);
     }
-    let events = events.iter().map(|event| {
-        let topic = event.get("details").and_then(|details| details.get("topic"));
-        let args = event.get("args").unwrap_or(&Value::Null);
-        recorded(topic.and_then(Value::as_str).unwrap_or_default(), args)
-    });
-    Some(found(&events.collect::<Vec<_>>(), *is_limit_reached == Value::Bool(true)))
+    format!("{args:?} {kwargs:?}")
+}
+
+fn sort(value: &mut Value<'_>) {
+    if let Value::List(items) = value {
+        items.sort_by_key(Value::as_u64);
+    }
+}
+
+fn event_text(event: &Value<'_>) -> String {
+    let number = |key| event.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let text =
+        |value: Option<&Value<'_>>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list = |key| event.get(key).cloned();
+    let Some(Value::Dict(details)) = event.get("details") else { return String::new() };
+    let details = Dict::from_entries(details);
+    let who = told(&details, ["publisher", "publisher_authid", "publisher_authrole"]);
+    let args = match list("args") {
+        Some(Value::List(args)) => args,
+        _ => Vec::new(),
+    };
+    let kwargs = match list("kwargs") {
+        Some(Value::Dict(kwargs)) => kwargs,
+        _ => Vec::new(),
+    };
+    let payload = format!("{args:?} {kwargs:?}");
+    let topic = self::text(&details, "topic").unwrap_or_default();
+    let who = who.unwrap_or_default();
+    recorded(number("subscription"), &text(event.get("timestamp")), &topic, &who, &payload)
 }
 
 /// An event of a history as comparable text.
-pub(crate) fn recorded(topic: &str, args: &Value<'_>) -> String {
-    format!("{topic} {args:?}")
-}
-
-/// What a history answers, as comparable text.
-pub(crate) fn found(events: &[String], is_limit_reached: bool) -> String {
-    format!("{events:?} {is_limit_reached}")
+pub(crate) fn recorded(
+    subscription: u64,
+    at: &str,
+    topic: &str,
+    publisher: &str,
+    payload: &str,
+) -> String {
+    format!("{subscription} {at} {topic} {publisher} {payload}")
 }
 
 pub(crate) fn text(dict: &Dict<'_>, key: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use flowgate_event::{GateAction, GateRequest};
 use flowgate_router::{Action, AskId, Close, Outbox, SessionKey};
-use flowgate_wire::{Format, Limits, Message, MessageType, RequestId};
+use flowgate_wire::{Format, Limits, Message};
 
 use crate::{client::Client, said::Said};
 
@@ -17,6 +17,9 @@ pub(crate) struct Connection {
     pub(crate) outbound: VecDeque<Vec<u8>>,
     /// The realm has asked to close the session.
     pub(crate) closing: Option<Close>,
+    /// More than its client reads was to be queued: nothing comes or goes any more, which the realm
+    /// learns later.
+    pub(crate) is_dead: bool,
 }
 
 /// One action for one session.
@@ -49,7 +52,22 @@ pub(crate) struct Encoder<'w> {
 impl Connection {
     pub(crate) fn new(client: Client) -> Self {
         let (inbound, outbound) = (VecDeque::new(), VecDeque::new());
-        Self { client, inbound, outbound, closing: None }
+        Self { client, inbound, outbound, closing: None, is_dead: false }
+    }
+
+    /// Queues a message for the client; what a client does not read may not grow without bound.
+    pub(crate) fn queue(&mut self, bytes: Vec<u8>) {
+        self.outbound.push_back(bytes);
+        if self.outbound.len() > self.client.queue_limit {
+            self.inbound.clear();
+            self.outbound.clear();
+            self.is_dead = true;
+        }
+    }
+
+    /// Whether so much waits for the client that no more is taken from it.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.outbound.len() > self.client.queue_limit / 2
     }
 
     pub(crate) fn send(&mut self, message: &Message<'_>) {
@@ -118,15 +136,4 @@ pub(crate) fn encode(format: Format, message: &Message<'_>) -> Vec<u8> {
 pub(crate) fn decode(format: Format, bytes: &[u8]) -> Result<Message<'_>, String> {
     Message::decode(format, bytes, &Limits::default())
         .map_err(|error| format!("undecodable {} {bytes:02x?}: {error}", format.name()))
-}
-
-/// What the realm is told of a dropped message: the request, where a call depends on it.
-pub(crate) fn dropped(message: &Message<'_>) -> (MessageType, Option<RequestId>) {
-    let request = match message {
-        Message::Invocation(invocation) => Some(invocation.request),
-        Message::Result(result) => Some(result.request),
-        Message::Error(error) if error.request_type == MessageType::Call => Some(error.request),
-        _ => None,
-    };
-    (message.message_type(), request)
 }

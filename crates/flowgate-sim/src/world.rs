@@ -1,37 +1,35 @@
 //! The world: connections, the realm, the model, and what happens next.
 
+mod handling;
+pub(crate) mod settings;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use fastrand::Rng;
 use flowgate_event::{Account, Answer, Disclosure, LeaveReason, Report, Timestamp};
 use flowgate_router::{
-    Allow, AskId, CallSettings, Close, Disclose, EventsConfig, HistoryConfig, Input, Join, MetaApi,
-    Permissions, Realm, RealmConfig, RequestIds, RetentionConfig, Role, Rule, SessionKey,
+    AskId, EventsConfig, Input, Join, MetaApi, Realm, RealmConfig, RequestIds, RetentionConfig,
+    Role, SessionKey,
 };
-use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
+use flowgate_wire::{Message, UriCheck, Value};
 
 use crate::{
     Options, Summary,
-    client::Client,
-    gate::{Decides, RoleGate},
+    client::{Client, Mood},
     model::{Model, Settings},
-    said::is_true,
-    shell::{Connection, Encoder, Sent, What, decode, dropped, encode},
+    shell::{Connection, decode},
     transcript::Transcript,
 };
+use settings::{HISTORIES, RETAINED_MAX, calls, history, roles, trustlevel};
+
+/// When every simulation begins.
+pub(crate) const BEGIN: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
 
 /// Octets that are a message in none of the formats.
 const GARBAGE: &str = "not a message";
 
 /// The role of which the realm knows nothing.
 const UNKNOWN_ROLE: &str = "stranger";
-
-/// Retained events: few enough that some are driven out.
-pub(crate) const RETAINED_MAX: usize = 4;
-
-/// The histories of the realm: pattern, policy and limit. Their subscriptions count from 1.
-pub(crate) const HISTORIES: [(&str, MatchPolicy, usize); 2] =
-    [("com.a", MatchPolicy::Exact, 3), ("com.", MatchPolicy::Prefix, 1000)];
 
 /// Everything there is in one simulation.
 pub(crate) struct World {
@@ -42,6 +40,7 @@ pub(crate) struct World {
     seats: Vec<Option<Connection>>,
     request_ids: RequestIds,
     keeps_order: bool,
+    mood: Mood,
     step_count: u32,
     client_count: u64,
     input_count: u64,
@@ -59,6 +58,7 @@ impl World {
         let uri_check = UriCheck::Loose;
         // Calls that wait or are given to another callee come later than others made after them.
         let keeps_order = random.bool();
+        let mood = [Mood::Mixed, Mood::Events, Mood::Calls][random.usize(..3)];
         let mut calls = calls(&mut random);
         if keeps_order {
             calls.queue_limit = 0;
@@ -71,7 +71,11 @@ impl World {
             calls,
             roles: roles()
                 .into_iter()
-                .map(|(name, gate)| Role { name, gate: Box::new(gate), trustlevel: None })
+                .map(|(name, gate)| Role {
+                    trustlevel: trustlevel(&name),
+                    name,
+                    gate: Box::new(gate),
+                })
                 .collect(),
             agent: "simulation".to_owned(),
             events: EventsConfig {
@@ -85,9 +89,10 @@ impl World {
             realm: Realm::new(config, random.u64(..), ()),
             model: Model::new(Settings { uri_check, meta_api, request_ids, calls, roles: roles() }),
             seats: (0..seat_count).map(|_| None).collect(),
-            now: Timestamp::from_nanos(1_700_000_000_000_000_000),
+            now: BEGIN,
             request_ids,
             keeps_order,
+            mood,
             step_count: options.step_count,
             client_count: 0,
             input_count: 0,
@@ -116,6 +121,11 @@ impl World {
         }
         for index in 0..self.seats.len() {
             let Some(connection) = &mut self.seats[index] else { continue };
+            if connection.client.is_active()
+                && let Some(request) = connection.client.unanswered()
+            {
+                return Err(format!("call {request} of {:?} has no final reply", key(index)));
+            }
             if connection.client.is_active() && self.random.bool() {
                 let goodbye = connection.client.goodbye();
                 connection.send(&goodbye);
@@ -125,10 +135,10 @@ impl World {
             }
         }
         self.settle()?;
-        match self.model.remains() {
-            Some(what) => Err(what),
-            None => Ok(()),
+        if let Some(what) = self.model.remains() {
+            return Err(what);
         }
+        self.realm.check_nothing_left()
     }
 
     pub(crate) fn into_summary(self) -> Summary {
@@ -136,7 +146,7 @@ impl World {
             input_count: self.input_count,
             counts: {
                 let seen = self.model.seen.iter();
-                let seen = seen.map(|(name, count)| ((*name).to_owned(), *count));
+                let seen = seen.map(|(name, count)| (name.clone(), *count));
                 self.counts.into_iter().chain(seen).collect()
             },
             transcript_hash: self.transcript.hash(),
@@ -162,17 +172,23 @@ impl World {
         let Some(connection) = &mut self.seats[index] else {
             return if self.random.u8(..4) == 0 { self.join(index) } else { Ok(()) };
         };
+        if connection.is_dead && self.random.u8(..4) == 0 {
+            return self.leave(index, LeaveReason::SlowConsumer);
+        }
         match self.random.u16(..1000) {
             0..420 => {
-                if connection.client.is_active() {
+                if connection.client.is_active() && !connection.is_dead {
                     let message = connection.client.act(&mut self.random);
                     connection.send(&message);
                 }
                 Ok(())
             }
+            420..700 if connection.is_congested() => Ok(()),
             420..700 => self.receive(index),
+            // Those whose queues are short read slowly.
+            700..970 if connection.client.queue_limit < usize::MAX && self.random.bool() => Ok(()),
             700..970 => self.deliver(index),
-            970..972 => {
+            970..972 if !connection.is_dead && self.mood == Mood::Mixed => {
                 connection.inbound.push_back(None);
                 Ok(())
             }
@@ -180,7 +196,10 @@ impl World {
                 let (session, report) = (key(index), self.report());
                 self.handle(Input::Stats { session, report })
             }
-            982..986 => self.leave(index, LeaveReason::TransportLost),
+            // Others come further.
+            982..986 if self.mood == Mood::Mixed || self.random.bool() => {
+                self.leave(index, LeaveReason::TransportLost)
+            }
             _ if connection.closing.is_some() && connection.outbound.is_empty() => {
                 self.leave(index, LeaveReason::Goodbye)
             }
@@ -225,7 +244,10 @@ impl World {
                     self.deliver(index)?;
                 }
                 let Some(connection) = &mut self.seats[index] else { continue };
-                if connection.closing.is_some() {
+                if connection.is_dead {
+                    is_idle = false;
+                    self.leave(index, LeaveReason::SlowConsumer)?;
+                } else if connection.closing.is_some() {
                     is_idle = false;
                     self.leave(index, LeaveReason::Goodbye)?;
                 } else if connection.client.is_active() {
@@ -245,6 +267,7 @@ impl World {
         self.client_count += 1;
         let mut client = Client::new(&mut self.random, self.client_count, self.request_ids);
         client.keeps_order = self.keeps_order;
+        client.mood = self.mood;
         client.features.callee_call_reroute &= !self.keeps_order;
         let authrole = match self.random.u8(..12) {
             0 => UNKNOWN_ROLE,
@@ -304,118 +327,6 @@ impl World {
         handled
     }
 
-    /// The realm handles one input and those that follow from it at once.
-    fn handle(&mut self, input: Input<'_>) -> Result<(), String> {
-        let mut lost = self.handle_one(input)?;
-        // Dropped messages are told in their order, before anything else is handled.
-        while !lost.is_empty() {
-            let (session, bytes) = lost.remove(0);
-            let format = self.format(session);
-            let message = decode(format, &bytes)?;
-            let (message, request) = dropped(&message);
-            lost.extend(self.handle_one(Input::Undeliverable { session, message, request })?);
-        }
-        Ok(())
-    }
-
-    /// The realm handles one input; what is said must be what the model predicts.
-    fn handle_one(&mut self, input: Input<'_>) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
-        self.input_count += 1;
-        self.note_input(&input);
-        self.model.predict(self.now, &input);
-        let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None };
-        self.realm.handle(self.now, input, &mut encoder);
-        let Encoder { sent, fault, .. } = encoder;
-        let mut said = Vec::new();
-        for sent in &sent {
-            let one = sent.said(self.format(sent.to))?;
-            self.transcript.line(&format!("  -> {} {one:?}", sent.to.0));
-            said.push((sent.to, one));
-        }
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        self.model.judge(said)?;
-        let lost = self.enqueue(sent)?;
-        self.realm.check_invariants()?;
-        if self.realm.next_deadline() != self.model.next_deadline() {
-            return Err(format!("the next deadline is {:?}", self.realm.next_deadline()));
-        }
-        if self.realm.session_count() != self.model.open_count() {
-            return Err(format!("{} open sessions", self.realm.session_count()));
-        }
-        Ok(lost)
-    }
-
-    /// Puts what was sent on its way, and returns what no transport takes.
-    fn enqueue(&mut self, sent: Vec<Sent>) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
-        let mut lost = Vec::new();
-        for Sent { to, what } in sent {
-            let Some(connection) = &mut self.seats[to.0 as usize] else { continue };
-            match what {
-                What::Ask { ask, .. } => {
-                    *self.counts.entry("ask".to_owned()).or_default() += 1;
-                    self.questions.push((to, ask));
-                    self.model.heard_question(to, ask);
-                }
-                What::Close(how) => {
-                    connection.closing = Some(how);
-                    let kind = if how == Close::Session { "session" } else { "connection" };
-                    *self.counts.entry(format!("close {kind}")).or_default() += 1;
-                }
-                What::Message { bytes, is_too_large } => {
-                    let message = decode(connection.client.format, &bytes)?;
-                    let name = message.message_type().name();
-                    *self.counts.entry(format!("{name} sent")).or_default() += 1;
-                    if let Some(name) = noteworthy(&message) {
-                        *self.counts.entry(name.to_owned()).or_default() += 1;
-                    }
-                    if let Message::Welcome(welcome) = &message {
-                        self.model.welcome(to, welcome.session)?;
-                    }
-                    if is_too_large {
-                        lost.push((to, bytes));
-                    } else {
-                        connection.outbound.push_back(bytes);
-                    }
-                }
-            }
-        }
-        Ok(lost)
-    }
-
-    fn note_input(&mut self, input: &Input<'_>) {
-        let (name, text) = match input {
-            Input::Join(join) => ("join".to_owned(), format!("{join:?}")),
-            Input::Message { session, message } => {
-                let json = encode(Format::Json, message);
-                let name = format!("{} received", message.message_type().name());
-                (name, format!("{} {}", session.0, String::from_utf8_lossy(&json)))
-            }
-            Input::Violation { session, .. } => ("violation".to_owned(), session.0.to_string()),
-            Input::Undeliverable { session, message, request } => {
-                let text = format!("{} {} {request:?}", session.0, message.name());
-                ("undeliverable".to_owned(), text)
-            }
-            Input::Stats { session, .. } => ("stats".to_owned(), session.0.to_string()),
-            Input::Leave { session, reason, .. } => {
-                ("leave".to_owned(), format!("{} {}", session.0, reason.name()))
-            }
-            Input::Answer { session, ask, answer } => {
-                ("answer".to_owned(), format!("{} {ask:?} {answer:?}", session.0))
-            }
-            Input::Tick => ("tick".to_owned(), String::new()),
-            Input::Shutdown => ("shutdown".to_owned(), String::new()),
-        };
-        self.transcript.line(&format!("{} {name} {text}", self.input_count));
-        *self.counts.entry(name).or_default() += 1;
-    }
-
-    fn format(&self, session: SessionKey) -> Format {
-        let seat = self.seats.get(session.0 as usize).and_then(Option::as_ref);
-        seat.map_or(Format::Json, |connection| connection.client.format)
-    }
-
     fn report(&mut self) -> Report {
         let messages = self.random.u64(1..100);
         let account = Account { bytes: messages * 50, messages, rated_messages: messages };
@@ -431,61 +342,6 @@ impl World {
     }
 }
 
-/// What a message is beside its type, where a simulation without it would say less.
-fn noteworthy(message: &Message<'_>) -> Option<&'static str> {
-    match message {
-        Message::Event(event) if is_true(&event.details, "retained") => Some("retained event"),
-        Message::Event(event) if event.details.get("ppt_scheme").is_some() => {
-            Some("event with passthru")
-        }
-        Message::Unsubscribed(unsubscribed) if unsubscribed.request.is_none() => {
-            Some("subscription revoked")
-        }
-        Message::Result(result) => {
-            let (events, kwargs) = result.payload.decode();
-            let (key, _) = kwargs.first()?;
-            (key == "is_limit_reached" && !events.is_empty()).then_some("history read")
-        }
-        _ => None,
-    }
-}
-
-fn history((pattern, policy, limit): (&str, MatchPolicy, usize)) -> HistoryConfig {
-    HistoryConfig { pattern: pattern.to_owned(), policy, limit, records: Vec::new() }
-}
-
 fn key(index: usize) -> SessionKey {
     SessionKey(u32::try_from(index).unwrap_or(u32::MAX))
-}
-
-/// Limits that calls reach, or none.
-fn calls(random: &mut Rng) -> CallSettings {
-    let queue_limit = random.usize(..4);
-    let mut limit =
-        |milliseconds| random.bool().then(|| Duration::from_millis(random.u64(1..milliseconds)));
-    CallSettings { default_timeout: limit(200), max_timeout: limit(100), queue_limit }
-}
-
-/// A role that may do everything, one with rules of all kinds, and one with a slow authorizer.
-fn roles() -> Vec<(String, RoleGate)> {
-    let always = |always| if always { Disclosure::Always } else { Disclosure::OnRequest };
-    let rule = |policy, pattern: &str, allow, publisher: bool| Rule {
-        pattern: pattern.to_owned(),
-        policy,
-        allow,
-        disclose: Disclose { caller: always(!publisher), publisher: always(publisher) },
-    };
-    let limited = Permissions::new([
-        rule(MatchPolicy::Prefix, "com.", Allow { register: false, ..Allow::ALL }, false),
-        rule(MatchPolicy::Wildcard, "com.a.", Allow::ALL, true),
-        rule(MatchPolicy::Exact, "com.ab", Allow { subscribe: true, ..Allow::default() }, false),
-    ]);
-    let all = || Permissions::allow_all(Disclose::default());
-    let role =
-        |name: &str, permissions, decides| (name.to_owned(), RoleGate { permissions, decides });
-    vec![
-        role("all", all(), Decides::Alone),
-        role("limited", limited, Decides::Alone),
-        role("asking", all(), Decides::WithAuthorizer),
-    ]
 }

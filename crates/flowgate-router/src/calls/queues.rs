@@ -22,7 +22,6 @@ impl Queues {
         Self { by_registration, revisit: BTreeSet::new() }
     }
 
-    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.by_registration.is_empty()
     }

@@ -368,7 +368,7 @@ fn what_is_too_large_ends_the_call() {
         a< [68,3,1,{"receive_progress":true}]
         a> [70,3,{"progress":true},[1]]
         b< [50,3,{"progress":true},[1]]
-        toolarge b RESULT 3
+        toolarge b RESULT 3 progress
         a< [69,3,{"mode":"killnowait"}]
         b< [8,48,3,{},"wamp.error.payload_size_exceeded",*
         ! undeliverable $b RESULT
@@ -380,6 +380,29 @@ fn what_is_too_large_ends_the_call() {
         toolarge b ERROR 4
         b< [8,48,4,{},"wamp.error.payload_size_exceeded",*
         ! undeliverable $b ERROR
+        "#,
+    );
+}
+
+/// The caller of a call that is over has its final reply, whatever became of the results before.
+#[test]
+fn a_result_before_the_last_that_is_too_large_does_not_end_a_call_twice() {
+    check(
+        r#"
+        join a canceling progress
+        a< [2,*
+        join b
+        b< [2,*
+        a> [64,1,{},"com.x"]
+        a< [65,1,1]
+        b> [48,1,{"receive_progress":true},"com.x"]
+        a< [68,1,1,{"receive_progress":true}]
+        a> [70,1,{"progress":true},[1]]
+        b< [50,1,{"progress":true},[1]]
+        a> [70,1,{},[2]]
+        b< [50,1,{},[2]]
+        toolarge b RESULT 1 progress
+        ! undeliverable $b RESULT
         "#,
     );
 }

@@ -18,8 +18,8 @@ use flowgate_wire::{
 
 use crate::{
     Action, AskId, CallSettings, ClientFeatures, Close, EventsConfig, HistoryConfig, Input, Join,
-    MetaApi, Outbox, Realm, RealmConfig, RequestIds, RetentionConfig, Role, SessionKey, Traffic,
-    TrustLevel,
+    Lost, MetaApi, Outbox, Realm, RealmConfig, RequestIds, RetentionConfig, Role, SessionKey,
+    Traffic, TrustLevel,
 };
 
 /// The realm that a script runs against.
@@ -420,7 +420,7 @@ pub(super) fn report(last: bool) -> Report {
 /// Runs a line if it is an input.
 ///
 /// `join a [canceling] [progress] [parts] [timeout] [reroute] [revocation] [passthru] [ROLE]` or `join a at KEY` · `a> [...]` is a message from `a` ·
-/// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST]` is a message
+/// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST [progress]]` is a message
 /// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
 /// the last window · `answer N admit|disclose|deny|fail` answers the question of that number, from 1
 /// · `pass 30ms` lets time pass · `shutdown` · `observe work` shows calls,
@@ -438,13 +438,19 @@ fn run_input(world: &mut World, line: &str) -> bool {
             let session = world.transcript.key(name);
             world.handle(Input::Violation { session, what: "not a message" });
         }
-        ["toolarge", name, message, ref request @ ..] => {
+        ["toolarge", name, message, ref what @ ..] => {
             let session = world.transcript.key(name);
             let types = MessageType::ALL.iter().copied();
             let message = types.clone().find(|of| of.name() == message).expect("a message type");
-            let request = request.first().map(|id| id.parse::<u64>().expect("a number"));
+            let request = what.first().map(|id| id.parse::<u64>().expect("a number"));
             let request = request.map(|id| RequestId::new(id).expect("a request identifier"));
-            world.handle(Input::Undeliverable { session, message, request });
+            let lost = match (message, what.get(1)) {
+                (MessageType::Invocation, _) => Lost::Invocation,
+                (_, Some(&"progress")) => Lost::Progress,
+                (_, _) => Lost::Reply,
+            };
+            let lost = request.map(lost);
+            world.handle(Input::Undeliverable { session, message, lost });
         }
         ["answer", number, answer] => {
             let index = number.parse::<usize>().expect("a number") - 1;

@@ -10,7 +10,7 @@ use flowgate_wire::{
 };
 
 use super::harness::{Setup, config, join, report};
-use crate::{Action, Close, Input, Outbox, Realm, SessionKey};
+use crate::{Action, Close, Input, Lost, Outbox, Realm, SessionKey};
 
 const SESSION_COUNT: u32 = 5;
 const STEP_COUNT: usize = 400;
@@ -155,9 +155,9 @@ impl Walk {
     }
 
     fn undeliverable(&mut self, session: SessionKey) {
-        let request = self.invocation(session);
+        let lost = self.invocation(session).map(Lost::Invocation);
         let message = MessageType::Invocation;
-        self.handle(Input::Undeliverable { session, message, request });
+        self.handle(Input::Undeliverable { session, message, lost });
     }
 
     fn pubsub(&mut self, session: SessionKey) {

@@ -4,8 +4,8 @@ use std::{mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use flowgate_event::{LeaveReason, Timestamp};
-use flowgate_router::{Action, AnsweredCall, Outbox, SessionKey, Traffic};
-use flowgate_wire::{Message, MessageType, RequestId};
+use flowgate_router::{Action, AnsweredCall, Lost, Outbox, SessionKey, Traffic};
+use flowgate_wire::{Message, MessageType};
 
 use super::Seats;
 use crate::{
@@ -39,13 +39,13 @@ pub(super) enum Answer {
 pub(crate) struct Undeliverable {
     session: SessionKey,
     message: MessageType,
-    request: Option<RequestId>,
+    lost: Option<Lost>,
 }
 
 impl From<Undeliverable> for flowgate_router::Input<'_> {
     fn from(undeliverable: Undeliverable) -> Self {
-        let Undeliverable { session, message, request } = undeliverable;
-        Self::Undeliverable { session, message, request }
+        let Undeliverable { session, message, lost } = undeliverable;
+        Self::Undeliverable { session, message, lost }
     }
 }
 
@@ -150,21 +150,9 @@ impl Delivery<'_> {
                     // Nothing that the client takes could tell it so.
                     return outlet.kill(LeaveReason::Violation);
                 }
-                let request = if let Message::Invocation(invocation) = message {
-                    Some(invocation.request)
-                } else if let Message::Result(result) = message {
-                    Some(result.request)
-                } else if let Message::Error(error) = message {
-                    Some(error.request).filter(|_| error.request_type == MessageType::Call)
-                } else {
-                    None
-                };
+                let lost = Lost::of(message);
                 let message = message.message_type();
-                self.scratch.undeliverable.push_back(Undeliverable {
-                    session: to,
-                    message,
-                    request,
-                });
+                self.scratch.undeliverable.push_back(Undeliverable { session: to, message, lost });
             }
         }
     }

@@ -1,5 +1,6 @@
 //! How sessions begin and end in the model.
 
+use flowgate_event::Report;
 use flowgate_router::{Join, SessionKey};
 use flowgate_wire::{MessageType, uris};
 
@@ -17,6 +18,14 @@ impl Model {
         } else {
             None
         };
+        let welcome = self.said.iter().find_map(|(to, said)| match said {
+            Said::Welcome { session, authid } if *to == key => Some((*session, authid.clone())),
+            _ => None,
+        });
+        let (id, drawn) = welcome.unwrap_or_default();
+        if self.sessions.values().any(|seat| id != 0 && seat.id == id) {
+            self.fault = Some(format!("session {id} exists twice"));
+        }
         let seat = Seat {
             phase: if refusal.is_some() { Phase::Refused } else { Phase::Open },
             role: role.unwrap_or_default(),
@@ -24,9 +33,10 @@ impl Model {
             last_request: 0,
             issued: 0,
             streamed: 0,
-            id: 0,
-            authid: join.authid.clone(),
+            id,
+            authid: join.authid.clone().unwrap_or(drawn),
             authrole: join.authrole.clone(),
+            serializer: join.serializer,
             testaments: Vec::new(),
             waiting: None,
             farewell: None,
@@ -38,8 +48,8 @@ impl Model {
                 self.expect(key, Said::Close { connection: true });
             }
             None => {
-                self.expect(key, Said::Welcome);
-                self.meta_event("wamp.session.on_join");
+                self.expect(key, Said::Welcome { session: id, authid: seat.authid.clone() });
+                self.meta_event("wamp.session.on_join", &[seat.details()]);
             }
         }
         self.sessions.insert(key, seat);
@@ -117,21 +127,23 @@ impl Model {
         self.end(key, Phase::ShuttingDown);
     }
 
-    pub(super) fn leave(&mut self, key: SessionKey, is_reported: bool) {
+    pub(super) fn leave(&mut self, key: SessionKey, report: Option<&Report>) {
         self.end(key, Phase::Closed);
         let seat = self.sessions.remove(&key);
         let Some(seat) = seat.filter(|seat| seat.phase != Phase::Refused) else { return };
         self.publish_testaments(&seat);
-        if is_reported {
-            self.meta_event("wamp.session.on_stats");
+        if let Some(report) = report {
+            self.meta_event("wamp.session.on_stats", &seat.stats(report));
         }
-        self.meta_event("wamp.session.on_leave");
+        let Seat { id, authid, authrole, .. } = seat;
+        self.meta_event("wamp.session.on_leave", &[id.into(), authid.into(), authrole.into()]);
         self.shut_down_watchers();
     }
 
-    pub(super) fn stats(&mut self, key: SessionKey) {
-        if self.phase(key).is_some_and(|phase| phase != Phase::Refused) {
-            self.meta_event("wamp.session.on_stats");
+    pub(super) fn stats(&mut self, key: SessionKey, report: &Report) {
+        let seat = self.sessions.get(&key).filter(|seat| seat.phase != Phase::Refused);
+        if let Some(stats) = seat.map(|seat| seat.stats(report)) {
+            self.meta_event("wamp.session.on_stats", &stats);
         }
     }
 

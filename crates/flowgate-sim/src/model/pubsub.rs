@@ -2,46 +2,77 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowgate_event::{Disclosure, GateAction};
+use flowgate_event::{Disclosure, GateAction, Timestamp};
 use flowgate_router::{ClientFeatures, MetaApi, SessionKey};
 use flowgate_wire::{
-    Call, Dict, MatchPolicy, MessageType, Payload, Publish, Subscribe, Unsubscribe, Value, uris,
+    Dict, MatchPolicy, MessageType, Payload, Publish, Subscribe, Unsubscribe, Value, uris,
 };
 
-use super::{Model, Name, Phase, Seat, Subscription};
+use super::{Model, Name, Subscription};
 use crate::{
     said::{self, Said, is_true},
-    world::{HISTORIES, RETAINED_MAX},
+    world::settings::{HISTORIES, RETAINED_MAX},
 };
+
+impl Subscription {
+    fn new(id: u64, history: Option<(Vec<Kept>, usize)>) -> Self {
+        let (subscribers, nodes) = (BTreeSet::new(), BTreeMap::new());
+        Self { id, subscribers, nodes, created: Timestamp::EPOCH, history }
+    }
+
+    pub(super) fn details(&self, (policy, pattern): &Name) -> Value<'static> {
+        Value::dict([
+            ("id", Value::from(self.id)),
+            ("created", Value::from(self.created.to_rfc3339())),
+            ("uri", Value::from(pattern.clone())),
+            ("match", Value::from(policy.name())),
+        ])
+    }
+}
 
 impl Model {
     pub(super) fn subscribe(&mut self, from: SessionKey, message: &Subscribe<'_>) {
         let request = message.request.get();
-        let admitted = match_policy(&message.options).and_then(|policy| {
+        let nkey = said::text(&message.options, "nkey");
+        let is_wrong = nkey.is_none() && message.options.get("nkey").is_some();
+        let policy = match_policy(&message.options).and_then(|policy| match is_wrong {
+            true => Err(uris::error::INVALID_ARGUMENT),
+            false => Ok(policy),
+        });
+        let admitted = policy.and_then(|policy| {
             self.admit(from, GateAction::Subscribe, policy, &message.topic).map(|_| policy)
         });
         match admitted {
             Err(error) => self.refuse(from, MessageType::Subscribe, request, error),
             Ok(policy) => {
                 let name = (policy, message.topic.to_string());
-                let subscription = self.subscriptions.entry(name).or_insert_with(|| {
+                let subscription = self.subscriptions.entry(name.clone()).or_insert_with(|| {
                     self.subscription_count += 1;
-                    let id = self.subscription_count;
-                    Subscription { id, subscribers: [].into(), history: None }
+                    Subscription::new(self.subscription_count, None)
                 });
                 let is_first = subscription.subscribers.is_empty();
                 let is_new = subscription.subscribers.insert(from);
+                if is_first {
+                    subscription.created = self.now;
+                }
+                match nkey {
+                    Some(nkey) => subscription.nodes.insert(from, nkey),
+                    None => subscription.nodes.remove(&from),
+                };
+                let details = subscription.details(&name);
                 let subscription = subscription.id;
                 self.expect(from, Said::Subscribed { request, subscription });
                 if is_true(&message.options, "get_retained") {
                     self.retained(from, policy, &message.topic, subscription);
                 }
                 if !is_reserved(&message.topic) {
+                    let session = Value::from(self.session_id(from));
                     if is_first {
-                        self.meta_event("wamp.subscription.on_create");
+                        self.meta_event("wamp.subscription.on_create", &[session.clone(), details]);
                     }
                     if is_new {
-                        self.meta_event("wamp.subscription.on_subscribe");
+                        let args = [session, subscription.into()];
+                        self.meta_event("wamp.subscription.on_subscribe", &args);
                     }
                 }
             }
@@ -58,14 +89,18 @@ impl Model {
                     && kept.lists.iter().all(|list| self.admits(list, to))
             });
             if let Some(kept) = latest {
-                let said = Said::Event {
+                let (number, payload) = (kept.number, kept.payload.clone());
+                let mut said = Said::Event {
                     subscription,
+                    about: None,
+                    publication: 0,
                     topic: (policy != MatchPolicy::Exact).then(|| topic.clone()),
-                    publisher: kept.publisher,
+                    publisher: kept.publisher.clone(),
                     retained: true,
                     scheme: kept.scheme.clone(),
-                    payload: kept.payload.clone(),
+                    payload,
                 };
+                self.name_publication(number, to, &mut said);
                 self.expect(to, said);
             }
         }
@@ -74,7 +109,7 @@ impl Model {
     pub(super) fn unsubscribe(&mut self, from: SessionKey, message: &Unsubscribe) {
         let (request, id) = (message.request.get(), message.subscription.get());
         if self.holds(from, id) {
-            self.expect(from, Said::Unsubscribed { request });
+            self.expect(from, Said::Unsubscribed { request, revoked: None });
             self.remove(from, id);
         } else {
             let error = uris::error::NO_SUCH_SUBSCRIPTION;
@@ -82,34 +117,38 @@ impl Model {
         }
     }
 
-    fn holds(&self, session: SessionKey, id: u64) -> bool {
+    pub(super) fn holds(&self, session: SessionKey, id: u64) -> bool {
         self.subscriptions.values().any(|one| one.id == id && one.subscribers.contains(&session))
     }
 
     /// Takes a session out of a subscription, and tells those who want to know.
-    fn remove(&mut self, session: SessionKey, id: u64) {
-        let mut told = Vec::new();
-        for ((_, pattern), one) in &mut self.subscriptions {
-            if one.id == id && one.subscribers.remove(&session) && !is_reserved(pattern) {
-                told.push("wamp.subscription.on_unsubscribe");
-                told.extend(one.subscribers.is_empty().then_some("wamp.subscription.on_delete"));
-            }
-        }
-        self.forget_unused();
-        told.into_iter().for_each(|topic| self.meta_event(topic));
+    pub(super) fn remove(&mut self, session: SessionKey, id: u64) {
+        self.remove_from(session, |one| one.id == id);
     }
 
     /// Takes a session that is over out of everything before anybody is told.
     pub(super) fn unsubscribe_all(&mut self, session: SessionKey) {
+        self.remove_from(session, |_| true);
+    }
+
+    fn remove_from(&mut self, session: SessionKey, which: impl Fn(&Subscription) -> bool) {
         let mut told = Vec::new();
         for ((_, pattern), one) in &mut self.subscriptions {
-            if one.subscribers.remove(&session) && !is_reserved(pattern) {
-                told.push("wamp.subscription.on_unsubscribe");
-                told.extend(one.subscribers.is_empty().then_some("wamp.subscription.on_delete"));
+            if !which(one) || !one.subscribers.remove(&session) {
+                continue;
+            }
+            one.nodes.remove(&session);
+            if !is_reserved(pattern) {
+                told.push(("wamp.subscription.on_unsubscribe", one.id));
+                let is_last = one.subscribers.is_empty();
+                told.extend(is_last.then_some(("wamp.subscription.on_delete", one.id)));
             }
         }
         self.forget_unused();
-        told.into_iter().for_each(|topic| self.meta_event(topic));
+        let session = self.session_id(session);
+        for (topic, id) in told {
+            self.meta_event(topic, &[session.into(), id.into()]);
+        }
     }
 
     fn forget_unused(&mut self) {
@@ -136,13 +175,22 @@ impl Model {
             }
             Err(_) => {}
             Ok((wishes, disclosure)) => {
+                let publication = self.said.iter().find_map(|(to, said)| match said {
+                    Said::Published { request: other, publication } => {
+                        ((*to, *other) == (from, request)).then_some(*publication)
+                    }
+                    _ => None,
+                });
                 if is_acknowledged {
-                    self.expect(from, Said::Published { request });
+                    let publication = publication.unwrap_or_default();
+                    self.expect(from, Said::Published { request, publication });
                 }
-                let publisher = self.sessions.get(&from).map_or(0, |seat| seat.id);
-                let except = Some(publisher).filter(|_| wishes.exclude_me);
+                let Some(seat) = self.sessions.get(&from) else { return };
+                let except = Some(seat.id).filter(|_| wishes.exclude_me);
+                let publisher = said::identity(seat.id, &seat.authid, &seat.authrole);
                 let (topic, payload) = (&message.topic, &message.payload);
-                self.deliver(topic, payload, wishes, (publisher, disclosure), except);
+                let publisher = (publisher, disclosure);
+                self.deliver(topic, payload, wishes, publisher, except, publication);
             }
         }
     }
@@ -153,24 +201,31 @@ impl Model {
         topic: &str,
         payload: &Payload<'_>,
         wishes: Wishes,
-        (publisher, disclosure): (u64, Disclosure),
+        (publisher, disclosure): (String, Disclosure),
         except: Option<u64>,
+        publication: Option<u64>,
     ) {
         let is_disclosed = match disclosure {
             Disclosure::Always => true,
             Disclosure::OnRequest => wishes.disclose_me,
             Disclosure::Never => false,
         };
-        let (args, _) = payload.decode();
+        self.sequence += 1;
         let kept = Kept {
+            number: self.sequence,
+            at: self.now.to_millis(),
             topic: topic.to_owned(),
+            about: None,
             except,
             publisher: is_disclosed.then_some(publisher),
             lists: wishes.lists,
+            rkey: wishes.rkey,
             scheme: wishes.scheme,
             payload: said::payload(payload),
-            recorded: said::recorded(topic, &Value::List(args)),
         };
+        if let Some(publication) = publication {
+            self.note_publication(kept.number, publication);
+        }
         self.event(&kept);
         if wishes.retain {
             self.retain(kept);
@@ -191,38 +246,115 @@ impl Model {
         }
     }
 
-    pub(super) fn meta_event(&mut self, topic: &str) {
+    pub(super) fn meta_event(&mut self, topic: &str, args: &[Value<'_>]) {
         if self.settings.meta_api == MetaApi::Enabled {
-            self.event(&Kept { topic: topic.to_owned(), ..Kept::default() });
+            self.sequence += 1;
+            self.event(&Kept {
+                number: self.sequence,
+                topic: topic.to_owned(),
+                about: said::about(topic, args),
+                payload: said::payload(&Payload::from_values(args, &[])),
+                ..Kept::default()
+            });
         }
     }
 
     fn event(&mut self, kept: &Kept) {
-        let mut expected = Vec::new();
         let names_sessions = kept.lists.iter().any(|(key, _)| !key.contains('_'));
-        for ((policy, pattern), subscription) in &mut self.subscriptions {
-            if !policy.matches(pattern, &kept.topic) {
-                continue;
+        let mut matching = Vec::new();
+        for (name, subscription) in &mut self.subscriptions {
+            if name.0.matches(&name.1, &kept.topic) {
+                matching.push(name.clone());
+                let history = subscription.history.as_mut().filter(|_| !names_sessions);
+                history.into_iter().for_each(|(records, _)| records.push(kept.clone()));
             }
-            if let Some((records, _)) = subscription.history.as_mut().filter(|_| !names_sessions) {
-                records.push(kept.clone());
-            }
+        }
+        for name in matching {
+            let Some(subscription) = self.subscriptions.get(&name) else { continue };
+            let topic = (name.0 != MatchPolicy::Exact).then(|| kept.topic.clone());
             let said = Said::Event {
                 subscription: subscription.id,
-                topic: (*policy != MatchPolicy::Exact).then(|| kept.topic.clone()),
-                publisher: kept.publisher,
+                publication: 0,
+                about: kept.about.filter(|_| topic.is_some()),
+                topic,
+                publisher: kept.publisher.clone(),
                 retained: false,
                 scheme: kept.scheme.clone(),
                 payload: kept.payload.clone(),
             };
-            expected.extend(subscription.subscribers.iter().map(|key| (*key, said.clone())));
-        }
-        for (receiver, said) in expected {
-            let is_excluded = kept.except.is_some_and(|id| self.is_session(receiver, id));
-            if !is_excluded && kept.lists.iter().all(|list| self.admits(list, receiver)) {
+            let is_for = |key: &SessionKey| {
+                let is_excluded = kept.except.is_some_and(|id| self.is_session(*key, id));
+                !is_excluded && kept.lists.iter().all(|list| self.admits(list, *key))
+            };
+            let mut receivers: Vec<_> =
+                subscription.subscribers.iter().copied().filter(is_for).collect();
+            if let Some(rkey) = &kept.rkey {
+                let nodes = subscription.nodes.clone();
+                self.choose_node(rkey, &nodes, &mut receivers, (kept.number, &said));
+            }
+            for receiver in receivers {
+                let mut said = said.clone();
+                self.name_publication(kept.number, receiver, &mut said);
                 self.expect(receiver, said);
             }
         }
+    }
+
+    /// Leaves those without a node key, and of the others the one that was chosen for a resource
+    /// key: the same as ever among the same nodes, and of fewer the same if it is still there.
+    fn choose_node(
+        &mut self,
+        rkey: &str,
+        nodes: &BTreeMap<SessionKey, String>,
+        receivers: &mut Vec<SessionKey>,
+        (number, event): (u64, &Said),
+    ) {
+        let able = receivers.iter().filter_map(|key| Some((*key, nodes.get(key)?)));
+        let able: Vec<_> = able.collect();
+        let has_got =
+            |(key, _): &&(SessionKey, &String)| self.heard_event(number, *key, event).is_some();
+        let Some((chosen, nkey)) = able.iter().find(has_got).or(able.first()).copied() else {
+            return;
+        };
+        let others = able.iter().map(|(_, other)| (*other).clone());
+        let others = others.filter(|other| other != nkey).collect();
+        self.prefer(&format!("event {rkey}"), nkey, others);
+        if able.len() > 1 {
+            self.see("sharded event");
+        }
+        receivers.retain(|key| *key == chosen || !nodes.contains_key(key));
+    }
+
+    /// The publication of an event that was said to a session, if it is that event.
+    fn heard_event(&self, number: u64, to: SessionKey, event: &Said) -> Option<u64> {
+        let known = self.publications.get(&number);
+        self.said.iter().filter(|(other, _)| *other == to).find_map(|(_, said)| {
+            let Said::Event { publication, .. } = said else { return None };
+            let is_it = match known {
+                Some(known) => known == publication,
+                None => !self.publication_ids.contains(publication),
+            };
+            let mut named = event.clone();
+            named.set_publication(*publication);
+            (is_it && named == *said).then_some(*publication)
+        })
+    }
+
+    /// Gives an event the identifier of its publication, which is learned where it is said first.
+    fn name_publication(&mut self, number: u64, to: SessionKey, event: &mut Said) {
+        if !self.publications.contains_key(&number)
+            && let Some(publication) = self.heard_event(number, to, event)
+        {
+            self.note_publication(number, publication);
+        }
+        event.set_publication(self.publications.get(&number).copied().unwrap_or_default());
+    }
+
+    fn note_publication(&mut self, number: u64, publication: u64) {
+        if !self.publication_ids.insert(publication) {
+            self.fault = Some(format!("publication {publication} exists twice"));
+        }
+        self.publications.insert(number, publication);
     }
 
     fn is_session(&self, key: SessionKey, id: u64) -> bool {
@@ -230,101 +362,21 @@ impl Model {
     }
 
     /// Whether one list admits a receiver.
-    fn admits(&self, (key, items): &(String, Vec<Value<'static>>), to: SessionKey) -> bool {
+    pub(super) fn admits(
+        &self,
+        (key, items): &(String, Vec<Value<'static>>),
+        to: SessionKey,
+    ) -> bool {
         let Some(seat) = self.sessions.get(&to) else { return false };
         let (role, _) = &self.settings.roles[seat.role];
         let is_listed = if key.ends_with("_authid") {
-            let authid = seat.authid.as_deref();
-            authid.is_some_and(|authid| items.contains(&Value::from(authid.to_owned())))
+            items.contains(&Value::from(seat.authid.clone()))
         } else if key.ends_with("_authrole") {
             items.contains(&Value::from(role.clone()))
         } else {
             items.contains(&Value::from(seat.id))
         };
         is_listed == key.starts_with("eligible")
-    }
-
-    pub(super) fn count_subscribers(
-        &mut self,
-        from: SessionKey,
-        message: &Call<'_>,
-    ) -> Result<(), &'static str> {
-        let subscription = self.asked_about(message)?;
-        let count = u64::try_from(subscription.subscribers.len()).unwrap_or(u64::MAX);
-        self.reply(from, message, said::payload(&Payload::from_vecs(vec![count.into()], vec![])));
-        Ok(())
-    }
-
-    pub(super) fn get_events(
-        &mut self,
-        from: SessionKey,
-        message: &Call<'_>,
-    ) -> Result<(), &'static str> {
-        let id = self.asked_about(message)?.id;
-        let ((policy, pattern), _) =
-            self.subscriptions.iter().find(|(_, one)| one.id == id).ok_or("found before")?;
-        self.admit(from, GateAction::Subscribe, *policy, &pattern.clone().into())?;
-        let Some((records, most)) = &self.asked_about(message)?.history else {
-            return Err("wamp.error.history_unavailable");
-        };
-        let (_, query) = message.payload.decode();
-        let option = |name| query.iter().find(|(key, _)| key == name).map(|(_, value)| value);
-        let limit = option("limit").and_then(Value::as_u64);
-        if limit == Some(0) {
-            return Err(uris::error::INVALID_ARGUMENT);
-        }
-        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let topic = option("topic").and_then(Value::as_str);
-        let kept = records.iter().skip(records.len().saturating_sub(*most));
-        let seen = kept.filter(|kept| {
-            topic.is_none_or(|topic| topic == kept.topic)
-                && kept.lists.iter().all(|list| self.admits(list, from))
-        });
-        let mut seen: Vec<_> = seen.map(|kept| kept.recorded.clone()).collect();
-        if option("reverse") == Some(&Value::Bool(true)) {
-            seen.reverse();
-        }
-        seen.truncate(limit);
-        let payload = said::found(&seen, records.len() > *most);
-        self.reply(from, message, payload);
-        Ok(())
-    }
-
-    pub(super) fn remove_subscriber(
-        &mut self,
-        from: SessionKey,
-        message: &Call<'_>,
-    ) -> Result<(), &'static str> {
-        let id = self.asked_about(message)?.id;
-        let (args, _) = message.payload.decode();
-        let open = |(_, seat): &(&SessionKey, &Seat)| {
-            seat.phase == Phase::Open && args.get(1) == Some(&Value::from(seat.id))
-        };
-        let removed = self.sessions.iter().find(open).map(|(key, _)| *key);
-        let removed = removed.ok_or(uris::error::NO_SUCH_SESSION)?;
-        if !self.holds(removed, id) {
-            return Err(uris::error::NO_SUCH_SUBSCRIPTION);
-        }
-        if self.features(removed).subscriber_subscription_revocation {
-            self.expect(removed, Said::Unsubscribed { request: 0 });
-        }
-        self.remove(removed, id);
-        let payload = said::payload(&Payload::from_vecs(vec![Value::Null], vec![]));
-        self.reply(from, message, payload);
-        Ok(())
-    }
-
-    fn reply(&mut self, to: SessionKey, message: &Call<'_>, payload: String) {
-        let request = message.request.get();
-        self.expect(to, Said::Result { request, progress: false, passthru: None, payload });
-    }
-
-    /// The subscription that is the first argument of a call.
-    fn asked_about(&self, message: &Call<'_>) -> Result<&Subscription, &'static str> {
-        let (args, _) = message.payload.decode();
-        let id = args.first().and_then(Value::as_u64);
-        let found = self.subscriptions.values().find(|one| Some(one.id) == id);
-        found.ok_or(uris::error::NO_SUCH_SUBSCRIPTION)
     }
 }
 
@@ -335,6 +387,7 @@ pub(super) struct Wishes {
     disclose_me: bool,
     retain: bool,
     lists: Vec<(String, Vec<Value<'static>>)>,
+    rkey: Option<String>,
     scheme: Option<String>,
 }
 
@@ -345,7 +398,12 @@ impl Wishes {
         if scheme.is_none() && options.get("ppt_cipher").is_some() {
             return Err(uris::error::INVALID_ARGUMENT);
         }
+        let rkey = said::text(options, "rkey");
+        if rkey.is_none() && options.get("rkey").is_some() {
+            return Err(uris::error::INVALID_ARGUMENT);
+        }
         Ok(Self {
+            rkey,
             exclude_me: options.get("exclude_me") != Some(Value::Bool(false)),
             disclose_me: is_true(options, "disclose_me"),
             retain: is_true(options, "retain"),
@@ -371,14 +429,19 @@ impl Wishes {
 /// An event that may be kept, for those who come later or ask later.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Kept {
-    topic: String,
+    /// Each has its own.
+    pub(super) number: u64,
+    pub(super) at: Timestamp,
+    pub(super) topic: String,
+    /// The subscription or registration that it tells of.
+    about: Option<u64>,
     /// The session that did not get it.
     except: Option<u64>,
-    publisher: Option<u64>,
-    lists: Vec<(String, Vec<Value<'static>>)>,
+    pub(super) publisher: Option<String>,
+    pub(super) lists: Vec<(String, Vec<Value<'static>>)>,
+    rkey: Option<String>,
     scheme: Option<String>,
-    payload: String,
-    recorded: String,
+    pub(super) payload: String,
 }
 
 /// The subscriptions that have a history, which are there from the start.
@@ -386,8 +449,7 @@ pub(super) fn histories() -> BTreeMap<Name, Subscription> {
     let numbered = (1..).zip(HISTORIES);
     numbered
         .map(|(id, (pattern, policy, limit))| {
-            let history = Some((Vec::new(), limit));
-            ((policy, pattern.to_owned()), Subscription { id, subscribers: [].into(), history })
+            ((policy, pattern.to_owned()), Subscription::new(id, Some((Vec::new(), limit))))
         })
         .collect()
 }

@@ -2,20 +2,32 @@
 
 use flowgate_event::GateAction;
 use flowgate_router::SessionKey;
-use flowgate_wire::{Dict, MessageType, Register, Unregister, uris};
+use flowgate_wire::{Dict, MessageType, Register, Unregister, Value, uris};
 
 use super::{
-    Callee, Model, Name, Registration,
+    Callee, Model, Name, Pending, Registration,
+    invocations::check_callee,
     pubsub::{check_booleans, match_policy},
 };
 use crate::said::{self, Said, is_true};
 
 /// The invocation policies that the simulation uses.
-const POLICIES: [&str; 5] = ["single", "first", "last", "roundrobin", "queue_least_loaded"];
+const POLICIES: [&str; 6] =
+    ["single", "first", "last", "roundrobin", "random", "queue_least_loaded"];
 
 impl Registration {
     pub(super) fn holds(&self, key: SessionKey) -> bool {
         self.callees.iter().any(|callee| callee.key == key)
+    }
+
+    pub(super) fn details(&self, (policy, pattern): &Name) -> Value<'static> {
+        Value::dict([
+            ("id", Value::from(self.id)),
+            ("created", Value::from(self.created.to_rfc3339())),
+            ("uri", Value::from(pattern.clone())),
+            ("match", Value::from(policy.name())),
+            ("invoke", Value::from(self.invoke.clone())),
+        ])
     }
 }
 
@@ -51,10 +63,13 @@ impl Model {
         let Some(registration) = self.registrations.get_mut(&name) else {
             self.registration_count += 1;
             let id = self.registration_count;
-            let registration = Registration { id, invoke, callees: vec![callee], next: 0 };
+            let (created, callees) = (self.now, vec![callee]);
+            let registration = Registration { id, created, invoke, callees, next: 0 };
+            let session = self.session_id(from);
+            let details = registration.details(&name);
             self.registrations.insert(name, registration);
-            self.meta_event("wamp.registration.on_create");
-            self.meta_event("wamp.registration.on_register");
+            self.meta_event("wamp.registration.on_create", &[session.into(), details]);
+            self.meta_event("wamp.registration.on_register", &[session.into(), id.into()]);
             return Ok(id);
         };
         if registration.invoke == "single" {
@@ -66,19 +81,28 @@ impl Model {
         let id = registration.id;
         if !registration.holds(from) {
             registration.callees.push(callee);
-            self.meta_event("wamp.registration.on_register");
+            let args = [self.session_id(from).into(), id.into()];
+            self.meta_event("wamp.registration.on_register", &args);
         }
         Ok(id)
     }
 
     fn revoke_all(&mut self, name: &Name) {
         while let Some(registration) = self.registrations.get(name) {
-            let (key, id) = (registration.callees[0].key, registration.id);
-            if self.features(key).callee_registration_revocation {
-                self.expect(key, Said::Unregistered { request: 0, revoked: Some(id) });
-            }
-            self.drop_callee(name, key);
+            let key = registration.callees[0].key;
+            self.revoke(name, key);
         }
+    }
+
+    /// Takes a registration from a callee, which is told if it understands.
+    pub(super) fn revoke(&mut self, name: &Name, key: SessionKey) {
+        let Some(registration) = self.registrations.get(name) else { return };
+        let id = registration.id;
+        if self.features(key).callee_registration_revocation {
+            self.expect(key, Said::Unregistered { request: 0, revoked: Some(id) });
+        }
+        self.drop_callee(name, key);
+        self.see("registration revoked");
     }
 
     pub(super) fn unregister(&mut self, from: SessionKey, message: &Unregister) {
@@ -104,11 +128,12 @@ impl Model {
             registration.callees.remove(place);
             registration.next -= usize::from(place < registration.next);
         }
-        let is_last = registration.callees.is_empty();
-        self.meta_event("wamp.registration.on_unregister");
+        let (id, is_last) = (registration.id, registration.callees.is_empty());
+        let args = [self.session_id(key).into(), id.into()];
+        self.meta_event("wamp.registration.on_unregister", &args);
         if is_last {
             self.registrations.remove(name);
-            self.meta_event("wamp.registration.on_delete");
+            self.meta_event("wamp.registration.on_delete", &args);
         }
     }
 
@@ -117,11 +142,12 @@ impl Model {
         registration.map(|one| one.callees.clone()).unwrap_or_default()
     }
 
-    /// The callee that gets the next call; `None` if it is busy, or all are.
-    pub(super) fn choose(&self, id: u64, tried: &[SessionKey]) -> Option<Callee> {
+    /// The callee that gets a call; `None` if it is busy, or all are.
+    pub(super) fn choose(&mut self, call: &Pending) -> Option<Callee> {
+        let id = call.registration;
         let registration = self.registrations.values().find(|one| one.id == id)?;
-        let untried: Vec<Callee> =
-            registration.callees.iter().copied().filter(|one| !tried.contains(&one.key)).collect();
+        let untried = registration.callees.iter().copied();
+        let untried: Vec<Callee> = untried.filter(|one| !call.tried.contains(&one.key)).collect();
         let is_free = |callee: &Callee| {
             callee.concurrency.is_none_or(|limit| self.running(id, *callee) < limit)
         };
@@ -131,13 +157,91 @@ impl Model {
             let place = registration.callees.iter().position(is_it).unwrap_or_default();
             (place + count - registration.next) % count
         };
-        let free = untried.iter().copied().filter(is_free);
-        match registration.invoke.as_str() {
-            "last" => untried.last().copied().filter(is_free),
-            "roundrobin" => free.min_by_key(turns),
-            "queue_least_loaded" => free.min_by_key(|one| (self.running(id, *one), turns(one))),
-            _ => untried.first().copied().filter(is_free),
+        let free: Vec<Callee> = untried.iter().copied().filter(is_free).collect();
+        let in_turn = free.iter().copied();
+        match (&call.key, registration.invoke.as_str()) {
+            (Some(key), _) => self.choose_shard(call, key, &untried, &free),
+            (None, "last") => untried.last().copied().filter(is_free),
+            (None, "random") => {
+                let heard = self.invoked(call, &free).or_else(|| self.refused(call, &free));
+                heard.or(free.first().copied())
+            }
+            (None, "roundrobin") => in_turn.min_by_key(turns),
+            (None, "queue_least_loaded") => {
+                in_turn.min_by_key(|one| (self.running(id, *one), turns(one)))
+            }
+            (None, _) => untried.first().copied().filter(is_free),
         }
+    }
+
+    /// The callee of a key, which gets the call or lets it wait: the same as ever among the same
+    /// callees, and of fewer the same if it is still there.
+    fn choose_shard(
+        &mut self,
+        call: &Pending,
+        key: &str,
+        untried: &[Callee],
+        free: &[Callee],
+    ) -> Option<Callee> {
+        let are_free = free.len() == untried.len();
+        let Some(chosen) = self.invoked(call, free) else {
+            // It can wait only for somebody who is busy.
+            return self.refused(call, free).or(free.first().copied().filter(|_| are_free));
+        };
+        let (key, name) = (format!("call {key}"), chosen.key.0.to_string());
+        let others = untried.iter().map(|other| other.key.0.to_string());
+        let others: Vec<String> = others.filter(|other| *other != name).collect();
+        if are_free {
+            self.prefer(&key, &name, others);
+        } else if others.iter().any(|other| self.is_preferred(&key, other, &name)) {
+            // It waits for the other, and goes to this one later in the same input.
+            return None;
+        }
+        self.see("sharded call");
+        Some(chosen)
+    }
+
+    /// Which of several callees has got a call.
+    fn invoked(&self, call: &Pending, among: &[Callee]) -> Option<Callee> {
+        let has_got = |callee: &&Callee| {
+            let next = self.sessions.get(&callee.key).map_or(0, |seat| seat.issued + 1);
+            self.said.iter().any(|(to, said)| match said {
+                Said::Invocation { request, registration, payload, .. } => {
+                    (*to, *request) == (callee.key, next)
+                        && *registration == call.registration
+                        && *payload == call.payload
+                }
+                _ => false,
+            })
+        };
+        among.iter().find(has_got).copied()
+    }
+
+    /// One of several callees that cannot take a call, if that is why it was refused.
+    fn refused(&self, call: &Pending, among: &[Callee]) -> Option<Callee> {
+        let has_refused = self.said.iter().any(|(to, said)| match said {
+            Said::Failed { request, error, .. } => {
+                (*to, *request) == (call.caller, call.request)
+                    && error == uris::error::FEATURE_NOT_SUPPORTED
+            }
+            _ => false,
+        });
+        let cannot = |callee: &&Callee| check_callee(call, self.features(callee.key)).is_err();
+        among.iter().find(cannot).filter(|_| has_refused).copied()
+    }
+
+    /// Notes who of several was chosen for a key, which must agree with all choices before.
+    pub(super) fn prefer(&mut self, key: &str, chosen: &str, others: Vec<String>) {
+        for other in others {
+            if self.is_preferred(key, &other, chosen) {
+                self.fault = Some(format!("{key} goes to {chosen} instead of {other}"));
+            }
+            self.preferred.insert((key.to_owned(), chosen.to_owned(), other));
+        }
+    }
+
+    fn is_preferred(&self, key: &str, one: &str, other: &str) -> bool {
+        self.preferred.contains(&(key.to_owned(), one.to_owned(), other.to_owned()))
     }
 
     /// How many calls of a registration a callee has, since it is callee.
@@ -150,12 +254,13 @@ impl Model {
     }
 
     /// The next call begins with the one behind this callee.
-    pub(super) fn take_turn(&mut self, id: u64, callee: Callee) {
+    pub(super) fn take_turn(&mut self, call: &Pending, callee: Callee) {
+        let id = call.registration;
         let Some(one) = self.registrations.values_mut().find(|one| one.id == id) else { return };
         let in_turn = ["roundrobin", "queue_least_loaded"].contains(&one.invoke.as_str());
         let counts = one.invoke == "queue_least_loaded" || callee.concurrency.is_some();
         let place = one.callees.iter().position(|other| other.key == callee.key);
-        if in_turn && (counts || one.callees.len() > 1) {
+        if in_turn && call.key.is_none() && (counts || one.callees.len() > 1) {
             one.next = (place.unwrap_or_default() + 1) % one.callees.len();
         }
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use flowgate_event::{Disclosure, GateAction, Verdict};
+use flowgate_event::{Account, Disclosure, GateAction, Report, Verdict};
 use flowgate_router::{MetaApi, SessionKey};
 use flowgate_wire::{Call, Dict, MatchPolicy, Payload, Uri, Value, uris};
 
-use super::{Model, Seat, pubsub::Wishes};
+use super::{Model, Phase, Seat, asked::Asked, pubsub::Wishes};
 use crate::said::{self, Said};
 
 /// How long a killed session has to answer GOODBYE.
@@ -22,8 +22,56 @@ pub(crate) struct Testament {
     args: Vec<Value<'static>>,
 }
 
+impl Seat {
+    /// What the session meta API tells about a session.
+    pub(super) fn details(&self) -> Value<'static> {
+        Value::dict([
+            ("session", Value::from(self.id)),
+            ("authid", Value::from(self.authid.clone())),
+            ("authrole", Value::from(self.authrole.clone())),
+            ("authmethod", Value::from("anonymous")),
+            ("authprovider", Value::from("static")),
+            ("realm", Value::from("realm1")),
+            ("transport", Value::dict([("type", Value::from("simulation"))])),
+        ])
+    }
+
+    /// The arguments of `wamp.session.on_stats`.
+    pub(super) fn stats(&self, report: &Report) -> [Value<'static>; 2] {
+        let who = Value::dict([
+            ("authid", Value::from(self.authid.clone())),
+            ("authrole", Value::from(self.authrole.clone())),
+            ("realm", Value::from("realm1")),
+            ("session", Value::from(self.id)),
+        ]);
+        let account = |account: Account| {
+            Value::dict([
+                ("bytes", Value::from(account.bytes)),
+                ("messages", Value::from(account.messages)),
+                ("rated_messages", Value::from(account.rated_messages)),
+            ])
+        };
+        let Report { received, sent, .. } = *report;
+        let duration = u64::try_from(report.duration.as_nanos()).unwrap_or(u64::MAX);
+        let stats = Value::dict([
+            ("bytes", Value::from(received.bytes + sent.bytes)),
+            ("cycle", Value::from(report.cycle)),
+            ("duration", Value::from(duration)),
+            ("first", Value::from(report.first)),
+            ("last", Value::from(report.last)),
+            ("messages", Value::from(received.messages + sent.messages)),
+            ("rated_messages", Value::from(received.rated_messages + sent.rated_messages)),
+            ("serializer", Value::from(self.serializer)),
+            ("timestamp", Value::from(report.start.as_nanos())),
+            ("received", account(received)),
+            ("sent", account(sent)),
+        ]);
+        [who, stats]
+    }
+}
+
 impl Model {
-    /// The procedures that the simulation calls: `list` and `get` with arguments that are wrong.
+    /// Answers a call of one of the router's own procedures.
     pub(super) fn call_meta(
         &mut self,
         from: SessionKey,
@@ -32,18 +80,41 @@ impl Model {
         if self.settings.meta_api == MetaApi::Disabled {
             return Err(uris::error::NO_SUCH_PROCEDURE);
         }
-        let (args, kwargs) = message.payload.decode();
-        let first = args.first();
-        let kwargs = Dict::from_vec(kwargs);
-        let result = match message.procedure.as_str() {
-            "wamp.session.count" => {
-                Some(Value::from(u64::try_from(self.open_count()).unwrap_or(u64::MAX)))
+        let asked = Asked::new(message);
+        let payload = if asked.procedure.starts_with("wamp.registration.") {
+            self.asked_about_registrations(&asked)?
+        } else if asked.procedure.starts_with("wamp.subscription.") {
+            self.asked_about_subscriptions(from, &asked)?
+        } else {
+            let result = self.asked_about_sessions(from, &asked)?;
+            Payload::from_vecs(result.into_iter().collect(), Vec::new())
+        };
+        *self.seen.entry(format!("{} answered", asked.procedure)).or_default() += 1;
+        let (request, payload) = (message.request.get(), said::payload(&payload));
+        self.expect(from, Said::Result { request, progress: false, passthru: None, payload });
+        Ok(())
+    }
+
+    fn asked_about_sessions(
+        &mut self,
+        from: SessionKey,
+        asked: &Asked<'_>,
+    ) -> Result<Option<Value<'static>>, &'static str> {
+        let first = asked.args.first();
+        let kwargs = Dict::from_entries(&asked.kwargs);
+        Ok(match asked.procedure {
+            "wamp.session.count" => Some(Value::from(self.sessions_with(first)?.len() as u64)),
+            "wamp.session.list" => {
+                let mut ids = self.sessions_with(first)?;
+                ids.sort_unstable();
+                Some(Value::List(ids.into_iter().map(Value::from).collect()))
             }
-            "wamp.subscription.count_subscribers" => return self.count_subscribers(from, message),
-            "wamp.subscription.get_events" => return self.get_events(from, message),
-            "wamp.subscription.remove_subscriber" => return self.remove_subscriber(from, message),
-            "wamp.session.list" => return Err(uris::error::INVALID_ARGUMENT),
-            "wamp.session.get" => return Err(uris::error::NO_SUCH_SESSION),
+            "wamp.session.get" => {
+                let id = first.and_then(Value::as_u64).ok_or(uris::error::INVALID_ARGUMENT)?;
+                let mut open = self.sessions.values().filter(|seat| seat.phase == Phase::Open);
+                let found = open.find(|seat| seat.id == id);
+                Some(found.ok_or(uris::error::NO_SUCH_SESSION)?.details())
+            }
             "wamp.session.kill" => {
                 let id = first.and_then(Value::as_u64).ok_or(uris::error::INVALID_ARGUMENT)?;
                 let killed = self.kill(from, &kwargs, |seat| seat.id == id)?;
@@ -54,7 +125,9 @@ impl Model {
             }
             "wamp.session.kill_by_authid" => {
                 let authid = first.and_then(Value::as_str);
-                let killed = self.kill(from, &kwargs, |seat| seat.authid.as_deref() == authid)?;
+                let mut killed =
+                    self.kill(from, &kwargs, |seat| Some(seat.authid.as_str()) == authid)?;
+                killed.sort_unstable();
                 Some(Value::List(killed.into_iter().map(Value::from).collect()))
             }
             "wamp.session.kill_by_authrole" => {
@@ -67,7 +140,7 @@ impl Model {
                 Some(Value::from(self.kill(from, &kwargs, |_| true)?.len() as u64))
             }
             "wamp.session.add_testament" => {
-                self.add_testament(from, &args, &kwargs)?;
+                self.add_testament(from, &asked.args, &kwargs)?;
                 None
             }
             "wamp.session.flush_testaments" => {
@@ -78,11 +151,19 @@ impl Model {
                 None
             }
             _ => return Err(uris::error::NO_SUCH_PROCEDURE),
+        })
+    }
+
+    /// The open sessions, or those that have one of the roles.
+    fn sessions_with(&self, roles: Option<&Value<'_>>) -> Result<Vec<u64>, &'static str> {
+        let roles = roles.map(|roles| roles.as_list().ok_or(uris::error::INVALID_ARGUMENT));
+        let roles = roles.transpose()?;
+        let is_open = |seat: &&Seat| seat.phase == Phase::Open;
+        let has_role = |seat: &&Seat| {
+            roles.is_none_or(|roles| roles.contains(&Value::from(seat.authrole.clone())))
         };
-        let payload = said::payload(&Payload::from_values(result.as_slice(), &[]));
-        let request = message.request.get();
-        self.expect(from, Said::Result { request, progress: false, passthru: None, payload });
-        Ok(())
+        let fits = self.sessions.values().filter(is_open).filter(has_role);
+        Ok(fits.map(|seat| seat.id).collect())
     }
 
     /// Ends the sessions that fit, but not the one that asks.
@@ -152,7 +233,8 @@ impl Model {
                 };
             if wishes.check(disclosure).is_ok() {
                 let payload = Payload::from_values(args, &[]);
-                self.deliver(topic, &payload, wishes.clone(), (seat.id, disclosure), None);
+                let who = said::identity(seat.id, &seat.authid, &seat.authrole);
+                self.deliver(topic, &payload, wishes.clone(), (who, disclosure), None, None);
             }
         }
     }
