@@ -355,6 +355,11 @@ impl Model {
         self.sessions.get(&key).map(|seat| seat.features).unwrap_or_default()
     }
 
+    /// What others are told of a role.
+    fn trustlevel(&self, role: usize) -> Option<u64> {
+        self.settings.roles.get(role)?.1.trustlevel.map(|level| u64::from(level.0))
+    }
+
     fn expect(&mut self, to: SessionKey, said: Said) {
         self.expected.entry(to).or_default().push(said);
     }

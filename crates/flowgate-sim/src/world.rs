@@ -7,6 +7,7 @@ use flowgate_event::{Account, Answer, Disclosure, LeaveReason, Report, Timestamp
 use flowgate_router::{
     Allow, AskId, CallSettings, Close, Disclose, EventsConfig, HistoryConfig, Input, Join, MetaApi,
     Permissions, Realm, RealmConfig, RequestIds, RetentionConfig, Role, Rule, SessionKey,
+    TrustLevel,
 };
 use flowgate_wire::{Format, MatchPolicy, Message, UriCheck, Value};
 
@@ -71,7 +72,11 @@ impl World {
             calls,
             roles: roles()
                 .into_iter()
-                .map(|(name, gate)| Role { name, gate: Box::new(gate), trustlevel: None })
+                .map(|(name, gate)| Role {
+                    name,
+                    trustlevel: gate.trustlevel,
+                    gate: Box::new(gate),
+                })
                 .collect(),
             agent: "simulation".to_owned(),
             events: EventsConfig {
@@ -481,11 +486,13 @@ fn roles() -> Vec<(String, RoleGate)> {
         rule(MatchPolicy::Exact, "com.ab", Allow { subscribe: true, ..Allow::default() }, false),
     ]);
     let all = || Permissions::allow_all(Disclose::default());
-    let role =
-        |name: &str, permissions, decides| (name.to_owned(), RoleGate { permissions, decides });
+    let role = |name: &str, permissions, decides, trustlevel: Option<u32>| {
+        let trustlevel = trustlevel.map(TrustLevel);
+        (name.to_owned(), RoleGate { permissions, decides, trustlevel })
+    };
     vec![
-        role("all", all(), Decides::Alone),
-        role("limited", limited, Decides::Alone),
-        role("asking", all(), Decides::WithAuthorizer),
+        role("all", all(), Decides::Alone, None),
+        role("limited", limited, Decides::Alone, Some(0)),
+        role("asking", all(), Decides::WithAuthorizer, Some(7)),
     ]
 }

@@ -62,6 +62,7 @@ impl Model {
                     subscription,
                     topic: (policy != MatchPolicy::Exact).then(|| topic.clone()),
                     publisher: kept.publisher,
+                    trustlevel: kept.trustlevel,
                     retained: true,
                     scheme: kept.scheme.clone(),
                     payload: kept.payload.clone(),
@@ -139,10 +140,11 @@ impl Model {
                 if is_acknowledged {
                     self.expect(from, Said::Published { request });
                 }
-                let publisher = self.sessions.get(&from).map_or(0, |seat| seat.id);
+                let publisher = self.sessions.get(&from).map(|seat| (seat.id, seat.role));
+                let (publisher, role) = publisher.unwrap_or_default();
                 let except = Some(publisher).filter(|_| wishes.exclude_me);
                 let (topic, payload) = (&message.topic, &message.payload);
-                self.deliver(topic, payload, wishes, (publisher, disclosure), except);
+                self.deliver(topic, payload, wishes, (publisher, role, disclosure), except);
             }
         }
     }
@@ -153,7 +155,7 @@ impl Model {
         topic: &str,
         payload: &Payload<'_>,
         wishes: Wishes,
-        (publisher, disclosure): (u64, Disclosure),
+        (publisher, role, disclosure): (u64, usize, Disclosure),
         except: Option<u64>,
     ) {
         let is_disclosed = match disclosure {
@@ -166,6 +168,7 @@ impl Model {
             topic: topic.to_owned(),
             except,
             publisher: is_disclosed.then_some(publisher),
+            trustlevel: self.trustlevel(role),
             lists: wishes.lists,
             scheme: wishes.scheme,
             payload: said::payload(payload),
@@ -211,6 +214,7 @@ impl Model {
                 subscription: subscription.id,
                 topic: (*policy != MatchPolicy::Exact).then(|| kept.topic.clone()),
                 publisher: kept.publisher,
+                trustlevel: kept.trustlevel,
                 retained: false,
                 scheme: kept.scheme.clone(),
                 payload: kept.payload.clone(),
@@ -375,6 +379,7 @@ pub(super) struct Kept {
     /// The session that did not get it.
     except: Option<u64>,
     publisher: Option<u64>,
+    trustlevel: Option<u64>,
     lists: Vec<(String, Vec<Value<'static>>)>,
     scheme: Option<String>,
     payload: String,

@@ -188,13 +188,14 @@ impl Model {
         let Some((callee, request)) = call.with else { return };
         let features = self.features(callee.key);
         let is_disclosed = call.disclosed.unwrap_or(callee.disclose_caller);
-        let caller = self.sessions.get(&call.caller).map(|seat| seat.id);
+        let caller = self.sessions.get(&call.caller);
         let timeout = self.timeout(call.asked).filter(|_| self.forwards(callee));
         let said = Said::Invocation {
             request,
             registration: call.registration,
             procedure: (call.policy != MatchPolicy::Exact).then_some(call.procedure),
-            caller: caller.filter(|_| is_disclosed),
+            caller: caller.map(|seat| seat.id).filter(|_| is_disclosed),
+            trustlevel: caller.and_then(|seat| self.trustlevel(seat.role)),
             receive_progress: call.receive_progress
                 && features.callee_progressive_call_results
                 && features.callee_call_canceling,

@@ -152,7 +152,13 @@ impl Model {
                 };
             if wishes.check(disclosure).is_ok() {
                 let payload = Payload::from_values(args, &[]);
-                self.deliver(topic, &payload, wishes.clone(), (seat.id, disclosure), None);
+                self.deliver(
+                    topic,
+                    &payload,
+                    wishes.clone(),
+                    (seat.id, seat.role, disclosure),
+                    None,
+                );
             }
         }
     }
