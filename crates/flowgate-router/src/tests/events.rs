@@ -152,6 +152,35 @@ fn passthru_attributes_reach_the_subscribers() {
     );
 }
 
+/// As the CBOR of some clients for JavaScript has them: a float with the value of an integer.
+#[test]
+fn identifiers_and_numbers_may_be_whole_floats() {
+    check_history(
+        r#"
+        join a
+        a< [2,*
+        join b
+        b< [2,*
+        b> [32,1,{},"com.x"]
+        b< [33,1,1]
+        a> [16,1,{"acknowledge":true,"exclude":[$b.0]},"com.x",[1]]
+        a< [17,1,$p1]
+        a> [16,2,{"acknowledge":true,"eligible":[$b.0]},"com.x",[2]]
+        a< [17,2,$p2]
+        b< [36,1,$p2,{},[2]]
+        a> [16,3,{"acknowledge":true,"eligible":[1.5]},"com.x",[3]]
+        a< [8,16,3,{},"wamp.error.invalid_argument",*
+        a> [48,4,{"timeout":100.0},"wamp.subscription.get_events",[2.0],{"limit":1.0}]
+        a< [50,4,{},[],{"is_limit_reached":false}]
+        a> [48,5,{},"wamp.subscription.remove_subscriber",[1.0,$b.0]]
+        a< [50,5,{},[null]]
+        a> [48,6,{},"wamp.session.kill",[$b.0]]
+        b< [6,*
+        a< [50,6,{}]
+        "#,
+    );
+}
+
 /// "Publication Trust Levels": that of the publisher's role, in every copy of the event.
 #[test]
 fn an_event_tells_the_trust_level_of_the_publishers_role() {
