@@ -146,7 +146,7 @@ fn against_external(cases: Vec<Case>, endpoints: &Endpoints, runner: &Runner) ->
             && case.arguments.iter().all(|argument| match argument {
                 Argument::WebSocket => endpoints.websocket.is_some(),
                 Argument::RawSocket => endpoints.rawsocket.is_some(),
-                Argument::RouterPid | Argument::Flowgate => false,
+                Argument::Backend | Argument::RouterPid | Argument::Flowgate => false,
                 Argument::Text(_)
                 | Argument::Node
                 | Argument::NodeScript(_)

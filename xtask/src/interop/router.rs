@@ -28,6 +28,9 @@ pub(super) enum Setup {
     Embedded,
     /// A node configuration file with the statistics of the documentation's example.
     Metered,
+    /// A node configuration file with a history, a role of its own for a path, and topics and
+    /// procedures whose users are disclosed always (`interop.open`) or never (`interop.hidden`).
+    Advanced,
 }
 
 /// The `stats` options of realm1 that a client can check.
@@ -41,7 +44,7 @@ pub(super) struct Rating {
 impl Setup {
     pub(super) fn rating(self) -> Rating {
         match self {
-            Self::Embedded => Rating { size_bytes: 512, trigger_count: 0 },
+            Self::Embedded | Self::Advanced => Rating { size_bytes: 512, trigger_count: 0 },
             Self::Metered => Rating { size_bytes: 256, trigger_count: 10 },
         }
     }
@@ -52,6 +55,7 @@ impl fmt::Display for Setup {
         f.write_str(match self {
             Self::Embedded => "default",
             Self::Metered => "metered",
+            Self::Advanced => "advanced",
         })
     }
 }
@@ -60,6 +64,8 @@ impl fmt::Display for Setup {
 #[derive(Debug, Default)]
 pub(super) struct Endpoints {
     pub(super) websocket: Option<String>,
+    /// For WebSocket in the role `backend`.
+    pub(super) backend: Option<String>,
     pub(super) rawsocket: Option<String>,
 }
 
@@ -67,6 +73,7 @@ impl Endpoints {
     fn universal(address: SocketAddr) -> Self {
         Self {
             websocket: Some(format!("ws://{address}/ws")),
+            backend: Some(format!("ws://{address}/backend")),
             rawsocket: Some(format!("rs://{address}")),
         }
     }
@@ -111,7 +118,7 @@ impl Router {
         command.arg("run").arg("--admin").arg(admin.to_string());
         match setup {
             Setup::Embedded => command.arg("--listen").arg(listen.to_string()),
-            Setup::Metered => {
+            Setup::Metered | Setup::Advanced => {
                 let file = log.with_extension("json");
                 fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
                 fs::write(&file, format!("{:#}\n", node_configuration(setup, listen)))?;
@@ -187,40 +194,16 @@ fn is_ready(admin: SocketAddr) -> Result<bool> {
 
 /// A node configuration as users of Crossbar.io have it, with one universal port.
 fn node_configuration(setup: Setup, listen: SocketAddr) -> Value {
-    let rating = setup.rating();
     let formats = json!(["json", "msgpack", "cbor"]);
-    let roles = json!([{
-        "name": "anonymous",
-        "permissions": [{
-            "uri": "",
-            "match": "prefix",
-            "allow": {"call": true, "register": true, "publish": true, "subscribe": true},
-            "disclose": {"caller": false, "publisher": false},
-            "cache": true,
-        }],
-    }]);
+    let backend = json!({"type": "static", "role": BACKEND, "authid": BACKEND});
     json!({
         "version": 2,
         "workers": [{
             "type": "router",
-            "realms": [
-                {
-                    "name": "realm1",
-                    "roles": roles,
-                    "stats": {
-                        "rated_message_size": rating.size_bytes,
-                        "trigger_after_rated_messages": rating.trigger_count,
-                        "trigger_after_duration": 0,
-                        "trigger_on_join": true,
-                        "trigger_on_leave": true,
-                    },
-                },
-                {
-                    "name": "timed",
-                    "roles": roles,
-                    "stats": {"trigger_after_duration": 1},
-                },
-            ],
+            "realms": match setup {
+                Setup::Embedded | Setup::Metered => metered_realms(setup.rating()),
+                Setup::Advanced => json!([advanced_realm()]),
+            },
             "transports": [{
                 "type": "universal",
                 "endpoint": {
@@ -229,8 +212,77 @@ fn node_configuration(setup: Setup, listen: SocketAddr) -> Value {
                     "port": listen.port(),
                 },
                 "rawsocket": {"serializers": formats},
-                "websocket": {"ws": {"type": "websocket", "serializers": formats}},
+                "websocket": match setup {
+                    Setup::Embedded | Setup::Metered => {
+                        json!({"ws": {"type": "websocket", "serializers": formats}})
+                    }
+                    Setup::Advanced => json!({
+                        "ws": {"type": "websocket", "serializers": formats},
+                        "backend": {"type": "websocket", "auth": {"anonymous": backend}},
+                    }),
+                },
             }],
         }],
+        "flowgate": match setup {
+            Setup::Embedded | Setup::Metered => json!({}),
+            Setup::Advanced => json!({
+                "trustlevels": [{"realm": "realm1", "role": BACKEND, "trustlevel": 7}],
+            }),
+        },
+    })
+}
+
+/// The role and the authid of sessions that come by the path of this name.
+const BACKEND: &str = "backend";
+
+fn metered_realms(rating: Rating) -> Value {
+    let roles = json!([{"name": "anonymous", "permissions": [permission("", json!(false))]}]);
+    json!([
+        {
+            "name": "realm1",
+            "roles": roles,
+            "stats": {
+                "rated_message_size": rating.size_bytes,
+                "trigger_after_rated_messages": rating.trigger_count,
+                "trigger_after_duration": 0,
+                "trigger_on_join": true,
+                "trigger_on_leave": true,
+            },
+        },
+        {
+            "name": "timed",
+            "roles": roles,
+            "stats": {"trigger_after_duration": 1},
+        },
+    ])
+}
+
+fn advanced_realm() -> Value {
+    let permissions = json!([
+        permission("", json!(false)),
+        permission("interop.open.", json!(true)),
+        permission("interop.hidden.", json!("never")),
+    ]);
+    json!({
+        "name": "realm1",
+        "roles": [
+            {"name": "anonymous", "permissions": permissions},
+            {"name": BACKEND, "permissions": permissions},
+        ],
+        "store": {
+            "type": "memory",
+            "event-history": [{"uri": "interop.history", "match": "prefix", "limit": 3}],
+        },
+    })
+}
+
+/// Allows everything with URIs that begin so.
+fn permission(prefix: &str, disclose: Value) -> Value {
+    json!({
+        "uri": prefix,
+        "match": "prefix",
+        "allow": {"call": true, "register": true, "publish": true, "subscribe": true},
+        "disclose": {"caller": disclose, "publisher": disclose},
+        "cache": true,
     })
 }
