@@ -20,7 +20,7 @@ use crate::workspace;
 mod cases;
 mod clients;
 mod programs;
-mod router;
+pub(crate) mod router;
 mod runner;
 
 const HELP: &str = "\

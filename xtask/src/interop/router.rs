@@ -23,7 +23,7 @@ const ADMIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// How the router is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Setup {
+pub(crate) enum Setup {
     /// No file: the configuration that is built in.
     Embedded,
     /// A node configuration file with the statistics of the documentation's example.
@@ -62,7 +62,7 @@ impl fmt::Display for Setup {
 
 /// Where clients connect to.
 #[derive(Debug, Default)]
-pub(super) struct Endpoints {
+pub(crate) struct Endpoints {
     pub(super) websocket: Option<String>,
     /// For WebSocket in the role `backend`.
     pub(super) backend: Option<String>,
@@ -78,6 +78,12 @@ impl Endpoints {
         }
     }
 
+    /// The socket address for RawSocket.
+    pub(crate) fn rawsocket_address(&self) -> Result<SocketAddr> {
+        let url = self.rawsocket.as_deref().context("no RawSocket address")?;
+        Ok(url.trim_start_matches("rs://").parse()?)
+    }
+
     pub(super) fn add(&mut self, url: &str) -> Result<()> {
         match url.split_once("://") {
             Some(("ws", _)) => self.websocket = Some(url.to_owned()),
@@ -89,7 +95,7 @@ impl Endpoints {
 }
 
 /// Builds the router; the development profile is built for the other tests anyway.
-pub(super) fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let status = workspace::cargo().args(["build", "--package", "flowgate-server"]).status()?;
     ensure!(status.success(), "the router does not compile");
     Ok(workspace::target_directory()?.join("debug/flowgate"))
@@ -97,7 +103,7 @@ pub(super) fn build() -> Result<PathBuf> {
 
 /// Who sends the router its SIGTERM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(crate) enum Signal {
     NotSent,
     /// A case was to send it, as its last act.
     SentByCase,
@@ -105,14 +111,14 @@ pub(super) enum Signal {
 
 /// A running router, ended at the latest when this is dropped.
 #[derive(Debug)]
-pub(super) struct Router {
+pub(crate) struct Router {
     child: Child,
     endpoints: Endpoints,
 }
 
 impl Router {
     /// Starts the router on free ports and waits until it is ready.
-    pub(super) fn start(binary: &Path, setup: Setup, log: &Path) -> Result<Self> {
+    pub(crate) fn start(binary: &Path, setup: Setup, log: &Path) -> Result<Self> {
         let [listen, admin] = free_addresses()?;
         let mut command = Command::new(binary);
         command.arg("run").arg("--admin").arg(admin.to_string());
@@ -141,12 +147,12 @@ impl Router {
         self.child.id()
     }
 
-    pub(super) fn endpoints(&self) -> &Endpoints {
+    pub(crate) fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
     /// Ends the router by SIGTERM; it must exit with 0.
-    pub(super) fn stop(&mut self, signal: Signal) -> Result<()> {
+    pub(crate) fn stop(&mut self, signal: Signal) -> Result<()> {
         // A second signal while it drains would be another test.
         let ended = match signal {
             Signal::NotSent => self.child.try_wait()?.is_some(),
@@ -236,7 +242,7 @@ fn node_configuration(setup: Setup, listen: SocketAddr) -> Value {
 const BACKEND: &str = "backend";
 
 fn metered_realms(rating: Rating) -> Value {
-    let roles = json!([{"name": "anonymous", "permissions": [permission("", json!(false))]}]);
+    let roles = json!([{"name": "anonymous", "permissions": [permission("", &json!(false))]}]);
     json!([
         {
             "name": "realm1",
@@ -259,9 +265,9 @@ fn metered_realms(rating: Rating) -> Value {
 
 fn advanced_realm() -> Value {
     let permissions = json!([
-        permission("", json!(false)),
-        permission("interop.open.", json!(true)),
-        permission("interop.hidden.", json!("never")),
+        permission("", &json!(false)),
+        permission("interop.open.", &json!(true)),
+        permission("interop.hidden.", &json!("never")),
     ]);
     json!({
         "name": "realm1",
@@ -277,7 +283,7 @@ fn advanced_realm() -> Value {
 }
 
 /// Allows everything with URIs that begin so.
-fn permission(prefix: &str, disclose: Value) -> Value {
+fn permission(prefix: &str, disclose: &Value) -> Value {
     json!({
         "uri": prefix,
         "match": "prefix",
