@@ -1,11 +1,12 @@
 // One interface over two third-party clients, autobahn and wampy, so that both run the same scenarios.
 //
-// join(client, url, format) resolves to a session:
+// join(client, url, format, announce) resolves to a session:
 //   call(uri, args, kwargs)            resolves to {args, kwargs}, or throws a Failure
 //   register(uri, ({args, kwargs}) => {args, kwargs})     a handler may throw a Failure
 //   subscribe(uri, ({args, kwargs}) => …)
 //   publish(uri, args, kwargs, options)  resolves when acknowledged
 //   leave()                            resolves when the connection has ended
+//   raw                                the client's own session, for what only one of them has
 //   binary(buffer), unbinary(value)    binary values in the form that this format has for them
 "use strict";
 
@@ -39,6 +40,14 @@ function binaryConvention(format) {
   };
 }
 
+// A promise, and an `onProgress` of it that is given the progressive results of a call.
+function deferred() {
+  const own = {};
+  own.promise = new Promise((resolve, reject) => Object.assign(own, { resolve, reject }));
+  own.notify = (value) => own.promise.onProgress?.(value);
+  return own;
+}
+
 function joinAutobahn(url, format) {
   const autobahn = require("autobahn");
   const serializers = {
@@ -54,7 +63,7 @@ function joinAutobahn(url, format) {
   const connection = new autobahn.Connection({
     realm: REALM,
     transports: [transport],
-    use_es6_promises: true,
+    use_deferred: deferred,
     max_retries: 0,
   });
 
@@ -77,6 +86,7 @@ function joinAutobahn(url, format) {
     connection.onopen = (session) =>
       resolve({
         id: session.id,
+        raw: session,
         ...binaryConvention(format),
         call: (uri, args, kwargs) =>
           session.call(uri, args, kwargs).then(unpack, (error) => Promise.reject(failure(error))),
@@ -104,7 +114,7 @@ function joinAutobahn(url, format) {
   });
 }
 
-async function joinWampy(url, format) {
+async function joinWampy(url, format, announce = () => {}) {
   const { Wampy } = require("wampy");
   const serializers = {
     json: () => new (require("wampy/JsonSerializer.js").JsonSerializer)(),
@@ -117,12 +127,14 @@ async function joinWampy(url, format) {
     ws: globalThis.WebSocket,
     autoReconnect: false,
   });
+  announce(client._wamp_features.roles);
   await client.connect();
 
   const unpack = ({ argsList, argsDict }) => payload(argsList, argsDict);
   const pack = (args, kwargs) => ({ argsList: args, argsDict: kwargs });
   return {
     id: client.getSessionId(),
+    raw: client,
     ...binaryConvention(format),
     call: (uri, args, kwargs) =>
       client.call(uri, pack(args, kwargs), UNDEFINED_OPTION).then(unpack, (error) => {
@@ -151,7 +163,8 @@ async function joinWampy(url, format) {
   };
 }
 
-const join = (client, url, format) =>
-  ({ autobahn: joinAutobahn, wampy: joinWampy })[client](url, format);
+// `announce` may change what wampy says that it can do.
+const join = (client, url, format, announce) =>
+  ({ autobahn: joinAutobahn, wampy: joinWampy })[client](url, format, announce);
 
 module.exports = { Failure, join };

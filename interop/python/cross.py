@@ -4,8 +4,7 @@ The Python side is callee, subscriber, caller and publisher; it starts `node cro
 takes the opposite parts.
 """
 
-import asyncio
-
+from node import OPTIONS, run_node
 from peer import Inbox, check, main
 from values import BINARY, RICH
 
@@ -40,14 +39,7 @@ async def scenario(framework, options):
     await session.register(your_turn, f"{prefix}.your_turn")
     await session.subscribe(lambda *a, **k: events.put((list(a), k)), f"{prefix}.to_python")
 
-    node = [options.node, options.node_script, "--client", options.node_client]
-    node += ["--url", options.node_url, "--format", options.node_format, "--prefix", prefix]
-    child = await asyncio.create_subprocess_exec(*node)
-    try:
-        check(await child.wait() == 0, "the Node side failed")
-    finally:
-        if child.returncode is None:
-            child.kill()
+    await run_node(options, prefix)
 
     invocation, event = await invocations.get(), await events.get()
     check(invocation == sent, f"invocation {invocation!r}")
@@ -57,13 +49,4 @@ async def scenario(framework, options):
 
 
 if __name__ == "__main__":
-    main(
-        __doc__,
-        scenario,
-        "--format",
-        "--node",
-        "--node-script",
-        "--node-client",
-        "--node-url",
-        "--node-format",
-    )
+    main(__doc__, scenario, "--format", *OPTIONS)

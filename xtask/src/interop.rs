@@ -20,7 +20,7 @@ use crate::workspace;
 mod cases;
 mod clients;
 mod programs;
-mod router;
+pub(crate) mod router;
 mod runner;
 
 const HELP: &str = "\
@@ -146,7 +146,7 @@ fn against_external(cases: Vec<Case>, endpoints: &Endpoints, runner: &Runner) ->
             && case.arguments.iter().all(|argument| match argument {
                 Argument::WebSocket => endpoints.websocket.is_some(),
                 Argument::RawSocket => endpoints.rawsocket.is_some(),
-                Argument::RouterPid | Argument::Flowgate => false,
+                Argument::Backend | Argument::RouterPid | Argument::Flowgate => false,
                 Argument::Text(_)
                 | Argument::Node
                 | Argument::NodeScript(_)

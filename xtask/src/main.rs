@@ -19,6 +19,7 @@ mod interop;
 mod machine;
 mod process;
 mod sim;
+mod spec;
 mod tally;
 mod test;
 mod workspace;
@@ -37,6 +38,7 @@ const COMMANDS: &[Command] = &[
     ("contention", "how often connections wait for their realm's lock", contention::run),
     ("interop", "third-party clients against the router; --help lists the options", interop::run),
     ("sim", "seeded simulation of the core; --seed N replays, --seeds COUNT plays many", sim::run),
+    ("spec", "the test vectors of the specification, from a checkout of it: spec PATH", spec::run),
     ("test", "all tests: units, properties, tidy rules, documentation, interop", test::run),
 ];
 

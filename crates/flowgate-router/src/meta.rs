@@ -124,6 +124,7 @@ impl State {
             id: self.ids.publication(),
             now: turn.now,
             publisher: None,
+            trustlevel: None,
             exclude: None,
             payload: Payload::from_values(args, &[]),
             traffic,

@@ -271,6 +271,7 @@ impl State {
             Publisher::Left(session) => Some(session),
         };
         let identity = publisher.map(Session::identity);
+        let role = publisher.and_then(|publisher| self.config.roles.get(publisher.role));
         let exclude = match (from, options.exclude_me) {
             (Publisher::Open(key), ExcludeMe::Exclude) => Some(key),
             (Publisher::Open(_), ExcludeMe::Include) | (Publisher::Left(_), _) => None,
@@ -280,6 +281,7 @@ impl State {
             id,
             now: turn.now,
             publisher: identity.filter(|_| options.disclose_me.applies(disclosure)),
+            trustlevel: role.and_then(|role| role.trustlevel),
             exclude,
             payload: message.payload.clone(),
             traffic: Traffic::Ordinary,

@@ -7,9 +7,10 @@ use crate::{MetaApi, realm::State, session::Session};
 /// The features of the broker that work ("Feature Announcement").
 ///
 /// The specification spells sharded subscriptions like this.
-const BROKER: [&str; 6] = [
+const BROKER: [&str; 7] = [
     "pattern_based_subscription",
     "payload_passthru_mode",
+    "publication_trustlevels",
     "publisher_exclusion",
     "publisher_identification",
     "shareded_subscriptions",

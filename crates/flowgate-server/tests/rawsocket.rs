@@ -46,8 +46,10 @@ async fn a_refused_handshake_names_its_reason() {
         let setup = Setup { rawsocket: json!({"serializers": ["json"]}), ..Setup::default() };
         let router = Router::start(&setup);
         for (request, reply) in [
-            // Serializer unsupported: MessagePack, an unknown one, the illegal one.
+            // Serializer unsupported: MessagePack, UBJSON, FlatBuffers, an unknown one.
             ([0x7f, 0xf2, 0, 0], vec![0x7f, 0x10, 0, 0]),
+            ([0x7f, 0xf4, 0, 0], vec![0x7f, 0x10, 0, 0]),
+            ([0x7f, 0xf5, 0, 0], vec![0x7f, 0x10, 0, 0]),
             ([0x7f, 0xff, 0, 0], vec![0x7f, 0x10, 0, 0]),
             // Use of reserved bits.
             ([0x7f, 0xf1, 1, 0], vec![0x7f, 0x30, 0, 0]),

@@ -67,6 +67,9 @@ async fn what_is_no_upgrade_is_answered_in_http() {
             (upgrade("/", json), "404"),
             ("GET /ws HTTP/1.1\nHost: flowgate\n\n".to_owned(), "426"),
             ("GET / HTTP/1.1\nHost: flowgate\n\n".to_owned(), "404"),
+            // The long-poll transport, at the path of another and at one of its own.
+            ("POST /ws/open HTTP/1.1\nHost: flowgate\nContent-Length: 2\n\n{}".to_owned(), "400"),
+            ("POST /lp/open HTTP/1.1\nHost: flowgate\nContent-Length: 2\n\n{}".to_owned(), "400"),
             ("this is not HTTP at all\n\n".to_owned(), "400"),
         ] {
             let answer = ask(&router, &request).await;

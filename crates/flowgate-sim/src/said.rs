@@ -50,6 +50,7 @@ pub(crate) enum Said {
         /// The subscription or registration that an event of the router tells of.
         about: Option<u64>,
         publisher: Option<String>,
+        trustlevel: Option<u64>,
         retained: bool,
         scheme: Option<String>,
         payload: String,
@@ -147,6 +148,7 @@ impl Said {
                     &event.details,
                     ["publisher", "publisher_authid", "publisher_authrole"],
                 ),
+                trustlevel: number(&event.details, "trustlevel"),
                 retained: is_true(&event.details, "retained"),
                 scheme: text(&event.details, "ppt_scheme"),
                 payload: payload(&event.payload),

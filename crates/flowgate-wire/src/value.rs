@@ -4,6 +4,8 @@ mod serde_impls;
 
 use std::borrow::Cow;
 
+use crate::read::integral;
+
 /// One value.
 ///
 /// Used for options, details and the router's own payloads; client payloads are never turned
@@ -34,10 +36,22 @@ pub enum Value<'a> {
 pub type Entry<'a> = (Cow<'a, str>, Value<'a>);
 
 impl<'a> Value<'a> {
-    /// The number, if this is a non-negative integer.
+    /// The number, if this is a non-negative integer, or a float with such a value up to 2^53.
+    ///
+    /// JavaScript's CBOR libraries write integers above 2^32, such as session ids, as floats.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
-        if let Self::Unsigned(number) = self { Some(*number) } else { None }
+        match self {
+            Self::Unsigned(number) => Some(*number),
+            Self::Float(number) => integral(*number),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Signed(_)
+            | Self::String(_)
+            | Self::Binary(_)
+            | Self::List(_)
+            | Self::Dict(_) => None,
+        }
     }
 
     /// The truth value, if this is one.

@@ -27,6 +27,8 @@ pub(super) enum Argument {
     Text(String),
     /// The router's address for WebSocket.
     WebSocket,
+    /// The router's address for WebSocket in the role `backend`.
+    Backend,
     /// The router's address for RawSocket.
     RawSocket,
     /// The router's process id, to send it a signal: such a case is the last of its router.
@@ -43,7 +45,7 @@ pub(super) enum Argument {
     Program(Program),
 }
 
-use Argument::{Flowgate, Node, NodeScript, PhpScript, RawSocket, RouterPid, WebSocket};
+use Argument::{Backend, Flowgate, Node, NodeScript, PhpScript, RawSocket, RouterPid, WebSocket};
 
 const FRAMEWORKS: [&str; 2] = ["asyncio", "twisted"];
 const FORMATS: [&str; 3] = ["json", "msgpack", "cbor"];
@@ -69,6 +71,7 @@ impl Case {
             Argument::Program(program) => Some(*program),
             Argument::Text(_)
             | WebSocket
+            | Backend
             | RawSocket
             | RouterPid
             | Node
@@ -102,6 +105,7 @@ pub(super) fn all() -> Vec<Case> {
     autobahn_python(&mut cases);
     node(&mut cases);
     mixed_formats(&mut cases);
+    advanced(&mut cases);
     statistics(&mut cases);
     shutdown(&mut cases);
     observer(&mut cases);
@@ -195,6 +199,38 @@ fn mixed_formats(cases: &mut Vec<Case>) {
                     .with("--node-script", NodeScript("cross.cjs"))
                     .with("--node-client", client)
                     .with("--node-url", WebSocket)
+                    .with("--node-format", theirs),
+            );
+        }
+    }
+}
+
+/// The advanced profile: autobahn-python alone, and with each of the Node clients.
+fn advanced(cases: &mut Vec<Case>) {
+    for (framework, formats) in [("asyncio", ["json", "cbor"]), ("twisted", ["msgpack", "json"])] {
+        for ((transport, address), format) in TRANSPORTS.into_iter().zip(formats) {
+            let case = |name: &str, script| {
+                let name = format!("{name}/{transport}/{format}");
+                python(Setup::Advanced, framework, &name, script)
+                    .with("--url", address.clone())
+                    .with("--format", format)
+            };
+            cases.push(case("calls", "advanced_calls.py").with("--backend-url", Backend));
+            cases.push(case("events", "advanced_events.py").with("--backend-url", Backend));
+            cases.push(case("meta-api", "meta_api.py"));
+        }
+    }
+    for client in ["autobahn", "wampy"] {
+        for (theirs, ours) in [("json", "msgpack"), ("msgpack", "cbor"), ("cbor", "json")] {
+            let name = format!("advanced/{client}-{theirs}-and-{ours}");
+            cases.push(
+                python(Setup::Advanced, "asyncio", &name, "advanced_cross.py")
+                    .with("--url", RawSocket)
+                    .with("--format", ours)
+                    .with("--node", Node)
+                    .with("--node-script", NodeScript("advanced.cjs"))
+                    .with("--node-client", client)
+                    .with("--node-url", Backend)
                     .with("--node-format", theirs),
             );
         }

@@ -23,11 +23,14 @@ const ADMIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// How the router is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Setup {
+pub(crate) enum Setup {
     /// No file: the configuration that is built in.
     Embedded,
     /// A node configuration file with the statistics of the documentation's example.
     Metered,
+    /// A node configuration file with a history, a role of its own for a path, and topics and
+    /// procedures whose users are disclosed always (`interop.open`) or never (`interop.hidden`).
+    Advanced,
 }
 
 /// The `stats` options of realm1 that a client can check.
@@ -41,7 +44,7 @@ pub(super) struct Rating {
 impl Setup {
     pub(super) fn rating(self) -> Rating {
         match self {
-            Self::Embedded => Rating { size_bytes: 512, trigger_count: 0 },
+            Self::Embedded | Self::Advanced => Rating { size_bytes: 512, trigger_count: 0 },
             Self::Metered => Rating { size_bytes: 256, trigger_count: 10 },
         }
     }
@@ -52,14 +55,17 @@ impl fmt::Display for Setup {
         f.write_str(match self {
             Self::Embedded => "default",
             Self::Metered => "metered",
+            Self::Advanced => "advanced",
         })
     }
 }
 
 /// Where clients connect to.
 #[derive(Debug, Default)]
-pub(super) struct Endpoints {
+pub(crate) struct Endpoints {
     pub(super) websocket: Option<String>,
+    /// For WebSocket in the role `backend`.
+    pub(super) backend: Option<String>,
     pub(super) rawsocket: Option<String>,
 }
 
@@ -67,8 +73,15 @@ impl Endpoints {
     fn universal(address: SocketAddr) -> Self {
         Self {
             websocket: Some(format!("ws://{address}/ws")),
+            backend: Some(format!("ws://{address}/backend")),
             rawsocket: Some(format!("rs://{address}")),
         }
+    }
+
+    /// The socket address for RawSocket.
+    pub(crate) fn rawsocket_address(&self) -> Result<SocketAddr> {
+        let url = self.rawsocket.as_deref().context("no RawSocket address")?;
+        Ok(url.trim_start_matches("rs://").parse()?)
     }
 
     pub(super) fn add(&mut self, url: &str) -> Result<()> {
@@ -82,7 +95,7 @@ impl Endpoints {
 }
 
 /// Builds the router; the development profile is built for the other tests anyway.
-pub(super) fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let status = workspace::cargo().args(["build", "--package", "flowgate-server"]).status()?;
     ensure!(status.success(), "the router does not compile");
     Ok(workspace::target_directory()?.join("debug/flowgate"))
@@ -90,7 +103,7 @@ pub(super) fn build() -> Result<PathBuf> {
 
 /// Who sends the router its SIGTERM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signal {
+pub(crate) enum Signal {
     NotSent,
     /// A case was to send it, as its last act.
     SentByCase,
@@ -98,20 +111,20 @@ pub(super) enum Signal {
 
 /// A running router, ended at the latest when this is dropped.
 #[derive(Debug)]
-pub(super) struct Router {
+pub(crate) struct Router {
     child: Child,
     endpoints: Endpoints,
 }
 
 impl Router {
     /// Starts the router on free ports and waits until it is ready.
-    pub(super) fn start(binary: &Path, setup: Setup, log: &Path) -> Result<Self> {
+    pub(crate) fn start(binary: &Path, setup: Setup, log: &Path) -> Result<Self> {
         let [listen, admin] = free_addresses()?;
         let mut command = Command::new(binary);
         command.arg("run").arg("--admin").arg(admin.to_string());
         match setup {
             Setup::Embedded => command.arg("--listen").arg(listen.to_string()),
-            Setup::Metered => {
+            Setup::Metered | Setup::Advanced => {
                 let file = log.with_extension("json");
                 fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
                 fs::write(&file, format!("{:#}\n", node_configuration(setup, listen)))?;
@@ -134,12 +147,12 @@ impl Router {
         self.child.id()
     }
 
-    pub(super) fn endpoints(&self) -> &Endpoints {
+    pub(crate) fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
     /// Ends the router by SIGTERM; it must exit with 0.
-    pub(super) fn stop(&mut self, signal: Signal) -> Result<()> {
+    pub(crate) fn stop(&mut self, signal: Signal) -> Result<()> {
         // A second signal while it drains would be another test.
         let ended = match signal {
             Signal::NotSent => self.child.try_wait()?.is_some(),
@@ -187,40 +200,16 @@ fn is_ready(admin: SocketAddr) -> Result<bool> {
 
 /// A node configuration as users of Crossbar.io have it, with one universal port.
 fn node_configuration(setup: Setup, listen: SocketAddr) -> Value {
-    let rating = setup.rating();
     let formats = json!(["json", "msgpack", "cbor"]);
-    let roles = json!([{
-        "name": "anonymous",
-        "permissions": [{
-            "uri": "",
-            "match": "prefix",
-            "allow": {"call": true, "register": true, "publish": true, "subscribe": true},
-            "disclose": {"caller": false, "publisher": false},
-            "cache": true,
-        }],
-    }]);
+    let backend = json!({"type": "static", "role": BACKEND, "authid": BACKEND});
     json!({
         "version": 2,
         "workers": [{
             "type": "router",
-            "realms": [
-                {
-                    "name": "realm1",
-                    "roles": roles,
-                    "stats": {
-                        "rated_message_size": rating.size_bytes,
-                        "trigger_after_rated_messages": rating.trigger_count,
-                        "trigger_after_duration": 0,
-                        "trigger_on_join": true,
-                        "trigger_on_leave": true,
-                    },
-                },
-                {
-                    "name": "timed",
-                    "roles": roles,
-                    "stats": {"trigger_after_duration": 1},
-                },
-            ],
+            "realms": match setup {
+                Setup::Embedded | Setup::Metered => metered_realms(setup.rating()),
+                Setup::Advanced => json!([advanced_realm()]),
+            },
             "transports": [{
                 "type": "universal",
                 "endpoint": {
@@ -229,8 +218,77 @@ fn node_configuration(setup: Setup, listen: SocketAddr) -> Value {
                     "port": listen.port(),
                 },
                 "rawsocket": {"serializers": formats},
-                "websocket": {"ws": {"type": "websocket", "serializers": formats}},
+                "websocket": match setup {
+                    Setup::Embedded | Setup::Metered => {
+                        json!({"ws": {"type": "websocket", "serializers": formats}})
+                    }
+                    Setup::Advanced => json!({
+                        "ws": {"type": "websocket", "serializers": formats},
+                        "backend": {"type": "websocket", "auth": {"anonymous": backend}},
+                    }),
+                },
             }],
         }],
+        "flowgate": match setup {
+            Setup::Embedded | Setup::Metered => json!({}),
+            Setup::Advanced => json!({
+                "trustlevels": [{"realm": "realm1", "role": BACKEND, "trustlevel": 7}],
+            }),
+        },
+    })
+}
+
+/// The role and the authid of sessions that come by the path of this name.
+const BACKEND: &str = "backend";
+
+fn metered_realms(rating: Rating) -> Value {
+    let roles = json!([{"name": "anonymous", "permissions": [permission("", &json!(false))]}]);
+    json!([
+        {
+            "name": "realm1",
+            "roles": roles,
+            "stats": {
+                "rated_message_size": rating.size_bytes,
+                "trigger_after_rated_messages": rating.trigger_count,
+                "trigger_after_duration": 0,
+                "trigger_on_join": true,
+                "trigger_on_leave": true,
+            },
+        },
+        {
+            "name": "timed",
+            "roles": roles,
+            "stats": {"trigger_after_duration": 1},
+        },
+    ])
+}
+
+fn advanced_realm() -> Value {
+    let permissions = json!([
+        permission("", &json!(false)),
+        permission("interop.open.", &json!(true)),
+        permission("interop.hidden.", &json!("never")),
+    ]);
+    json!({
+        "name": "realm1",
+        "roles": [
+            {"name": "anonymous", "permissions": permissions},
+            {"name": BACKEND, "permissions": permissions},
+        ],
+        "store": {
+            "type": "memory",
+            "event-history": [{"uri": "interop.history", "match": "prefix", "limit": 3}],
+        },
+    })
+}
+
+/// Allows everything with URIs that begin so.
+fn permission(prefix: &str, disclose: &Value) -> Value {
+    json!({
+        "uri": prefix,
+        "match": "prefix",
+        "allow": {"call": true, "register": true, "publish": true, "subscribe": true},
+        "disclose": {"caller": disclose, "publisher": disclose},
+        "cache": true,
     })
 }

@@ -84,6 +84,9 @@ impl Runner {
                 Argument::WebSocket => {
                     command.arg(endpoints.websocket.as_ref().context("no WebSocket address")?)
                 }
+                Argument::Backend => {
+                    command.arg(endpoints.backend.as_ref().context("no address of a backend")?)
+                }
                 Argument::RawSocket => {
                     command.arg(endpoints.rawsocket.as_ref().context("no RawSocket address")?)
                 }

@@ -9,7 +9,7 @@ use flowgate_wire::{
 
 use super::Broker;
 use crate::{
-    Action, EventRecord, Outbox, SessionKey, Traffic,
+    Action, EventRecord, Outbox, SessionKey, Traffic, TrustLevel,
     audience::Audience,
     details::Details,
     passthru::Passthru,
@@ -20,7 +20,7 @@ use crate::{
 /// The most entries that the details of an EVENT have.
 const DETAILS_MAX: usize = PLAIN_DETAILS_MAX + Passthru::KEYS.len() + 1;
 /// The most entries that the details of an ordinary EVENT have.
-const PLAIN_DETAILS_MAX: usize = 4;
+const PLAIN_DETAILS_MAX: usize = 5;
 
 /// One event on its way to the subscribers.
 pub(crate) struct Publication<'a> {
@@ -29,6 +29,8 @@ pub(crate) struct Publication<'a> {
     pub(crate) now: Timestamp,
     /// The publisher, if the subscribers are told.
     pub(crate) publisher: Option<Identity<'a>>,
+    /// How far the role of the publisher is trusted, if the configuration says so.
+    pub(crate) trustlevel: Option<TrustLevel>,
     /// The session that does not get the event though it subscribes.
     pub(crate) exclude: Option<SessionKey>,
     pub(crate) payload: Payload<'a>,
@@ -151,13 +153,16 @@ impl Publication<'_> {
         out.push(Action::FanOut { to, message: message.into(), traffic: self.traffic });
     }
 
-    /// `EVENT.Details` but for the topic: the publisher where it is disclosed, and the attributes
-    /// of the payload.
+    /// `EVENT.Details` but for the topic: the publisher where it is disclosed, the trust level of its
+    /// role, and the attributes of the payload.
     fn describe<'d, const N: usize>(&'d self, details: &mut Details<'d, N>) {
         if let Some(publisher) = self.publisher {
             details.push("publisher", publisher.session.get());
             details.push("publisher_authid", publisher.authid);
             details.push("publisher_authrole", publisher.authrole);
+        }
+        if let Some(TrustLevel(level)) = self.trustlevel {
+            details.push("trustlevel", u64::from(level));
         }
         if let Some(passthru) = self.extras.passthru {
             passthru.push_to(details);

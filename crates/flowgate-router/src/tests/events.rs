@@ -152,6 +152,63 @@ fn passthru_attributes_reach_the_subscribers() {
     );
 }
 
+/// As the CBOR of some clients for JavaScript has them: a float with the value of an integer.
+#[test]
+fn identifiers_and_numbers_may_be_whole_floats() {
+    check_history(
+        r#"
+        join a
+        a< [2,*
+        join b
+        b< [2,*
+        b> [32,1,{},"com.x"]
+        b< [33,1,1]
+        a> [16,1,{"acknowledge":true,"exclude":[$b.0]},"com.x",[1]]
+        a< [17,1,$p1]
+        a> [16,2,{"acknowledge":true,"eligible":[$b.0]},"com.x",[2]]
+        a< [17,2,$p2]
+        b< [36,1,$p2,{},[2]]
+        a> [16,3,{"acknowledge":true,"eligible":[1.5]},"com.x",[3]]
+        a< [8,16,3,{},"wamp.error.invalid_argument",*
+        a> [48,4,{"timeout":100.0},"wamp.subscription.get_events",[2.0],{"limit":1.0}]
+        a< [50,4,{},[],{"is_limit_reached":false}]
+        a> [48,5,{},"wamp.subscription.remove_subscriber",[1.0,$b.0]]
+        a< [50,5,{},[null]]
+        a> [48,6,{},"wamp.session.kill",[$b.0]]
+        b< [6,*
+        a< [50,6,{}]
+        "#,
+    );
+}
+
+/// "Publication Trust Levels": that of the publisher's role, in every copy of the event.
+#[test]
+fn an_event_tells_the_trust_level_of_the_publishers_role() {
+    check_history(
+        r#"
+        join a
+        a< [2,*
+        join b trusted
+        b< [2,*
+        a> [32,1,{"match":"prefix"},"com."]
+        a< [33,1,2]
+        b> [16,1,{"retain":true,"disclose_me":true},"com.x",[1]]
+        a< [36,2,$p1,{"topic":"com.x","publisher":$b,"publisher_authid":"b","publisher_authrole":"trusted","trustlevel":3},[1]]
+        a> [16,2,{"exclude_me":false},"com.y"]
+        a< [36,2,$p2,{"topic":"com.y"}]
+        b> [48,2,{},"wamp.session.add_testament",["com.last",[],{}]]
+        b< [50,2,{}]
+        leave b
+        a< [36,2,$p3,{"topic":"com.last","trustlevel":3}]
+        a> [32,3,{"get_retained":true},"com.x"]
+        a< [33,3,1]
+        a< [36,1,$p1,{"publisher":$b,"publisher_authid":"b","publisher_authrole":"trusted","trustlevel":3,"retained":true},[1]]
+        a> [48,4,{},"wamp.subscription.get_events",[2],{"topic":"com.last"}]
+        a< [50,4,{},[{"timestamp":"1970-01-01T00:00:00.000Z","subscription":2,"publication":$p3,"details":{"topic":"com.last","trustlevel":3}}],{"is_limit_reached":false}]
+        "#,
+    );
+}
+
 /// A publisher that has not announced the mode breaks the protocol by using it; without a scheme
 /// it does not use it.
 #[test]

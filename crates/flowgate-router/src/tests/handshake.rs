@@ -141,6 +141,22 @@ fn authentication_methods_are_matched_where_they_are_configured() {
     check(&anonymous, &hello(r#","authmethods":[1]"#), refused);
 }
 
+/// "Authentication Methods": those of the specification and those of the field, alone and together.
+#[test]
+fn no_other_authentication_method_than_anonymous_is_offered() {
+    let anonymous = policy(AuthOffer::AnonymousMethod);
+    let methods = ["ticket", "wampcra", "wamp-scram", "scram", "cryptosign", "tls", "cookie"];
+    let lists = methods.iter().map(|method| format!("[\"{method}\"]"));
+    for list in lists.chain([format!("{methods:?}")]) {
+        let hello = format!(
+            r#"[1,"realm1",{{"roles":{{"caller":{{}}}},"authmethods":{list},"authid":"joe"}}]"#
+        );
+        let refused = "refuse wamp.error.no_matching_auth_method only the authentication method \
+                       \"anonymous\" is offered";
+        check(&anonymous, &hello, refused);
+    }
+}
+
 #[test]
 fn anonymous_clients_get_what_their_policy_says() {
     let mut policy = policy(AuthOffer::Everyone);

@@ -15,6 +15,7 @@ fn welcome_says_who_the_session_is_and_what_works() {
     let broker = [
         "pattern_based_subscription",
         "payload_passthru_mode",
+        "publication_trustlevels",
         "publisher_exclusion",
         "publisher_identification",
         "shareded_subscriptions",

@@ -1,5 +1,7 @@
 //! The session meta API, and session statistics.
 
+use std::fmt::Write as _;
+
 use super::check;
 
 #[test]
@@ -37,6 +39,30 @@ fn count_and_list_take_an_optional_filter() {
         a< [50,11,{},[[$a,$b]]]
         "#,
     );
+}
+
+/// "Interface Reflection", "Router-to-Router Links": nobody else can offer them either.
+#[test]
+fn procedures_of_features_that_are_not_there_do_not_exist() {
+    let mut script = "join a\na< [2,*\n".to_owned();
+    let reflection = ["topic", "procedure", "error"]
+        .into_iter()
+        .flat_map(|what| ["list", "describe"].map(|verb| format!("wamp.reflection.{what}.{verb}")));
+    let others =
+        ["wamp.reflect.define", "wamp.reflect.describe", "wamp.r2r.submit_traffic_payment"];
+    for (place, uri) in reflection.chain(others.map(str::to_owned)).enumerate() {
+        let (call, register) = (2 * place + 1, 2 * place + 2);
+        let _ = write!(
+            script,
+            r#"
+            a> [48,{call},{{}},"{uri}",["com.x"]]
+            a< [8,48,{call},{{}},"wamp.error.no_such_procedure",["no procedure \"{uri}\" is registered"]]
+            a> [64,{register},{{}},"{uri}"]
+            a< [8,64,{register},{{}},"wamp.error.invalid_uri",*
+            "#,
+        );
+    }
+    check(&script);
 }
 
 #[test]

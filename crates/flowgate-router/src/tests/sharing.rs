@@ -238,10 +238,25 @@ fn partitioned_calls_go_where_their_key_is() {
         c< [68,4,1,{}]
         c> [48,5,{"runmode":"partition"},"com.x"]
         c< [8,48,5,{},"wamp.error.invalid_argument",["option \"rkey\" is not a string, which runmode \"partition\" needs"]]
-        c> [48,6,{"runmode":"all"},"com.x"]
-        c< [8,48,6,{},"wamp.error.option_not_allowed",["option \"runmode\" can only be \"partition\""]]
         c> [48,7,{"runmode":"partition","rkey":7},"com.x"]
         c< [8,48,7,{},"wamp.error.invalid_argument",*
+        "#,
+    );
+}
+
+/// "Sharded Registration", calls to all: the specification does not say what becomes of results.
+#[test]
+fn other_run_modes_than_partition_are_refused() {
+    check(
+        r#"
+        join a
+        a< [2,*
+        a> [64,1,{"invoke":"roundrobin"},"com.x"]
+        a< [65,1,1]
+        a> [48,2,{"runmode":"all"},"com.x"]
+        a< [8,48,2,{},"wamp.error.option_not_allowed",["option \"runmode\" can only be \"partition\""]]
+        a> [48,3,{"runmode":"all","rkey":"k1"},"com.x"]
+        a< [8,48,3,{},"wamp.error.option_not_allowed",*
         "#,
     );
 }

@@ -1,13 +1,10 @@
 //! How calls come to callees in the model.
 
-use flowgate_router::{ClientFeatures, TrustLevel};
+use flowgate_router::ClientFeatures;
 use flowgate_wire::{MatchPolicy, MessageType, uris};
 
-use super::{Callee, Model, Parts, Pending};
-use crate::{
-    said::{self, Said},
-    world::settings::trustlevel,
-};
+use super::{Callee, Model, Parts, Pending, Seat};
+use crate::said::Said;
 
 impl Model {
     /// Lets a call wait behind those that do.
@@ -33,15 +30,15 @@ impl Model {
         let features = self.features(callee.key);
         let is_disclosed = call.disclosed.unwrap_or(callee.disclose_caller);
         let caller = self.sessions.get(&call.caller);
-        let trustlevel = caller.and_then(|seat| trustlevel(&seat.authrole));
-        let caller = caller.map(|seat| said::identity(seat.id, &seat.authid, &seat.authrole));
+        let trustlevel = caller.and_then(Seat::trustlevel);
+        let caller = caller.map(Seat::identity);
         let timeout = self.timeout(call.asked).filter(|_| self.forwards(callee));
         let said = Said::Invocation {
             request,
             registration: call.registration,
             procedure: (call.policy != MatchPolicy::Exact).then_some(call.procedure),
             caller: caller.filter(|_| is_disclosed),
-            trustlevel: trustlevel.map(|TrustLevel(level)| u64::from(level)),
+            trustlevel,
             receive_progress: call.receive_progress
                 && features.callee_progressive_call_results
                 && features.callee_call_canceling,

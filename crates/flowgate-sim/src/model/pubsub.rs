@@ -96,6 +96,7 @@ impl Model {
                     publication: 0,
                     topic: (policy != MatchPolicy::Exact).then(|| topic.clone()),
                     publisher: kept.publisher.clone(),
+                    trustlevel: kept.trustlevel,
                     retained: true,
                     scheme: kept.scheme.clone(),
                     payload,
@@ -187,9 +188,8 @@ impl Model {
                 }
                 let Some(seat) = self.sessions.get(&from) else { return };
                 let except = Some(seat.id).filter(|_| wishes.exclude_me);
-                let publisher = said::identity(seat.id, &seat.authid, &seat.authrole);
                 let (topic, payload) = (&message.topic, &message.payload);
-                let publisher = (publisher, disclosure);
+                let publisher = (seat.identity(), seat.trustlevel(), disclosure);
                 self.deliver(topic, payload, wishes, publisher, except, publication);
             }
         }
@@ -201,7 +201,7 @@ impl Model {
         topic: &str,
         payload: &Payload<'_>,
         wishes: Wishes,
-        (publisher, disclosure): (String, Disclosure),
+        (publisher, trustlevel, disclosure): (String, Option<u64>, Disclosure),
         except: Option<u64>,
         publication: Option<u64>,
     ) {
@@ -218,6 +218,7 @@ impl Model {
             about: None,
             except,
             publisher: is_disclosed.then_some(publisher),
+            trustlevel,
             lists: wishes.lists,
             rkey: wishes.rkey,
             scheme: wishes.scheme,
@@ -278,6 +279,7 @@ impl Model {
                 about: kept.about.filter(|_| topic.is_some()),
                 topic,
                 publisher: kept.publisher.clone(),
+                trustlevel: kept.trustlevel,
                 retained: false,
                 scheme: kept.scheme.clone(),
                 payload: kept.payload.clone(),
@@ -438,6 +440,7 @@ pub(super) struct Kept {
     /// The session that did not get it.
     except: Option<u64>,
     pub(super) publisher: Option<String>,
+    trustlevel: Option<u64>,
     pub(super) lists: Vec<(String, Vec<Value<'static>>)>,
     rkey: Option<String>,
     scheme: Option<String>,

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use flowgate_event::{Account, Disclosure, GateAction, Report, Verdict};
-use flowgate_router::{MetaApi, SessionKey};
+use flowgate_router::{MetaApi, SessionKey, TrustLevel};
 use flowgate_wire::{Call, Dict, MatchPolicy, Payload, Uri, Value, uris};
 
 use super::{Model, Phase, Seat, asked::Asked, pubsub::Wishes};
-use crate::said::{self, Said};
+use crate::{
+    said::{self, Said},
+    world::settings::trustlevel,
+};
 
 /// How long a killed session has to answer GOODBYE.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -23,6 +26,16 @@ pub(crate) struct Testament {
 }
 
 impl Seat {
+    /// Who it is, to those who may know.
+    pub(super) fn identity(&self) -> String {
+        said::identity(self.id, &self.authid, &self.authrole)
+    }
+
+    /// How far its role is trusted.
+    pub(super) fn trustlevel(&self) -> Option<u64> {
+        trustlevel(&self.authrole).map(|TrustLevel(level)| u64::from(level))
+    }
+
     /// What the session meta API tells about a session.
     pub(super) fn details(&self) -> Value<'static> {
         Value::dict([
@@ -233,8 +246,8 @@ impl Model {
                 };
             if wishes.check(disclosure).is_ok() {
                 let payload = Payload::from_values(args, &[]);
-                let who = said::identity(seat.id, &seat.authid, &seat.authrole);
-                self.deliver(topic, &payload, wishes.clone(), (who, disclosure), None, None);
+                let publisher = (seat.identity(), seat.trustlevel(), disclosure);
+                self.deliver(topic, &payload, wishes.clone(), publisher, None, None);
             }
         }
     }
