@@ -14,6 +14,19 @@ async function progressiveResults({ raw: session }, _other, _uri, { prefix }) {
   assert.deepEqual(seen, [0, 1, 2]);
 }
 
+// As a callee it does not say that it can be interrupted, and is asked all the same.
+async function progressiveResultsOfItsOwn({ raw: one }, { raw: other }, uri) {
+  await other.register(uri, ([count], _kwargs, { progress }) => {
+    for (let n = 0; n < count; n += 1) progress([n]);
+    return count;
+  });
+  const call = one.call(uri, [3], {}, { receive_progress: true });
+  const seen = [];
+  call.onProgress = (value) => seen.push(value);
+  assert.equal(await call, 3);
+  assert.deepEqual(seen, [0, 1, 2]);
+}
+
 // The caller gets what the callee says about it, here autobahn-python's word for all exceptions.
 // With the other modes this client does not wait for the reply, and takes it for a violation.
 async function killing({ raw: session }, _other, _uri, { prefix }) {
@@ -172,6 +185,7 @@ async function revocation({ raw: one }, { raw: other }, uri) {
 
 module.exports = [
   progressiveResults,
+  progressiveResultsOfItsOwn,
   killing,
   timeouts,
   disclosure,

@@ -86,12 +86,12 @@ impl Invoke<'_> {
             && self.options.passthru.is_none()
     }
 
-    /// A callee that cannot be interrupted is not asked for progressive results ("Progressive Call
-    /// Results", feature announcement).
+    /// A callee that cannot be interrupted is asked for progressive results like others: the
+    /// specification would have it disregarded, the field does not ("Progressive Call Results",
+    /// feature announcement; docs/decisions/0040).
     fn asks_progress(&self) -> bool {
         self.options.receive_progress == Progress::Yes
             && self.features.callee_progressive_call_results
-            && self.features.callee_call_canceling
     }
 }
 

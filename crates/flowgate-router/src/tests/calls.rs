@@ -172,7 +172,7 @@ fn progressive_results_are_passed_on_before_the_last() {
     );
 }
 
-/// A callee that cannot be canceled does not count as one with progressive results; and results
+/// A callee that cannot be canceled is asked, too, and what it sends to nobody is absorbed; results
 /// that nobody asked for are not passed on.
 #[test]
 fn progressive_results_need_both_sides() {
@@ -189,7 +189,7 @@ fn progressive_results_need_both_sides() {
         b> [64,1,{},"com.y"]
         b< [65,1,2]
         c> [48,1,{"receive_progress":true},"com.x"]
-        a< [68,1,1,{}]
+        a< [68,1,1,{"receive_progress":true}]
         c> [48,2,{"receive_progress":true},"com.y"]
         b< [68,1,2,{}]
         c> [48,3,{},"com.x"]
@@ -197,6 +197,12 @@ fn progressive_results_need_both_sides() {
         a> [70,2,{"progress":true},[1]]
         a> [70,2,{},[2]]
         c< [50,3,{},[2]]
+        a> [70,1,{"progress":true},[3]]
+        c< [50,1,{"progress":true},[3]]
+        c> [49,1,{"mode":"kill"}]
+        c< [8,48,1,{},"wamp.error.canceled",*
+        a> [70,1,{"progress":true},[4]]
+        a> [70,1,{},[5]]
         "#,
     );
 }

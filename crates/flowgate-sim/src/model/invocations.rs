@@ -39,9 +39,7 @@ impl Model {
             procedure: (call.policy != MatchPolicy::Exact).then_some(call.procedure),
             caller: caller.filter(|_| is_disclosed),
             trustlevel,
-            receive_progress: call.receive_progress
-                && features.callee_progressive_call_results
-                && features.callee_call_canceling,
+            receive_progress: call.receive_progress && features.callee_progressive_call_results,
             progress,
             timeout: timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
             passthru: call.passthru,
