@@ -16,6 +16,7 @@ use flowgate_wire::{
 
 use crate::{
     material,
+    world::settings::HISTORIES,
     said::{is_true, text},
 };
 
@@ -199,7 +200,8 @@ impl Client {
                 }
                 let publisher = event.details.get("publisher").and_then(|value| value.as_u64());
                 self.peers.extend(publisher);
-                if !is_meta {
+                // Of what may be in a history.
+                if event.subscription.get() <= HISTORIES.len() as u64 {
                     self.publications.push_back(event.publication);
                     if self.publications.len() > PUBLICATION_COUNT {
                         self.publications.pop_front();

@@ -144,7 +144,7 @@ pub(crate) fn session_call(random: &mut Rng, sessions: &[u64]) -> (&'static str,
         };
         kwargs.push(("scope".into(), Value::from(scope)));
     }
-    if choice < 50 {
+    if choice < 55 {
         return ("wamp.session.flush_testaments", Payload::from_vecs(Vec::new(), kwargs));
     }
     if random.bool() {

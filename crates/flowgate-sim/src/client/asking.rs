@@ -93,7 +93,7 @@ impl Client {
                 let bound = if random.bool() { first } else { second };
                 query.push((format!("{bound}_time").into(), material::moment(random, BEGIN)));
             }
-            if random.u8(..5) == 0 && !self.publications.is_empty() {
+            if random.u8(..3) == 0 && !self.publications.is_empty() {
                 let bound = if random.bool() { first } else { second };
                 let known = self.publications[random.usize(..self.publications.len())].get();
                 let publication = if random.u8(..20) == 0 { 0 } else { known };
