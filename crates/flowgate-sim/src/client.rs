@@ -16,8 +16,8 @@ use flowgate_wire::{
 
 use crate::{
     material,
-    world::settings::HISTORIES,
     said::{is_true, text},
+    world::settings::HISTORIES,
 };
 
 /// Publications that a client remembers, to ask a history about.
