@@ -1,8 +1,8 @@
 //! A seeded world of model clients and faults over the router's pure core.
 //!
 //! Start with [`run`]: it plays one seed and says what it did, or which step broke which promise.
-//! Random clients join, subscribe, publish, register, call, answer late or twice or never, cancel,
-//! break the protocol, vanish at any message and shut down with the router.
+//! Random clients use every feature, answer late or twice or never, break the protocol, read too
+//! slowly, vanish at any message and shut down with the router.
 //! Every message passes the codec in its client's own format, so that callers and callees of
 //! different formats are transcoded between.
 //! Everything random comes from the seed, so the same seed gives the same transcript.
@@ -11,13 +11,13 @@
 //! - The realm's own invariants ([`Realm::check_invariants`](flowgate_router::Realm)).
 //! - Each session is told exactly what a second, naive router predicts (the `model` module): every
 //!   event, invocation and reply, with its payload, and nothing else.
-//!   In particular a CALL gets exactly one final reply.
+//!   In particular a CALL gets exactly one final reply, which each client counts for itself, too.
 //! - Nothing comes before WELCOME or after GOODBYE or ABORT, no EVENT before its SUBSCRIBED, no
 //!   INVOCATION before its REGISTERED, and events and invocations keep the order of their sender
 //!   across topics and procedures.
 //!
-//! In the end, when all callees have answered, no call waits; and when all have left, nothing is
-//! left.
+//! In the end, when all callees have answered, no call waits; and when all have left, every table of
+//! the realm is empty.
 //!
 //! This crate is for development only and is part of no program that users run.
 //! It must never do I/O or read a clock: its binary prints, the library does not.

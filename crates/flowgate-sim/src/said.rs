@@ -287,8 +287,14 @@ fn event_text(event: &Value<'_>) -> String {
     };
     let payload = format!("{args:?} {kwargs:?}");
     let topic = self::text(&details, "topic").unwrap_or_default();
-    let who = who.unwrap_or_default();
+    let trustlevel = details.get("trustlevel").and_then(|level| level.as_u64());
+    let who = publisher(who.as_deref(), trustlevel);
     recorded(number("subscription"), &text(event.get("timestamp")), &topic, &who, &payload)
+}
+
+/// Who published an event, and how far they are trusted, as comparable text.
+pub(crate) fn publisher(who: Option<&str>, trustlevel: Option<u64>) -> String {
+    format!("{} {trustlevel:?}", who.unwrap_or_default())
 }
 
 /// An event of a history as comparable text.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// What must happen often in the seeds of this test.
-const OFTEN: [&str; 95] = [
+const OFTEN: [&str; 96] = [
     "ABORT sent",
     "ABORT: wamp.close.system_shutdown",
     "ABORT: wamp.error.no_such_role",
@@ -42,6 +42,7 @@ const OFTEN: [&str; 95] = [
     "EVENT undeliverable",
     "EVENT with passthru",
     "EVENT with publisher",
+    "EVENT with trustlevel",
     "GOODBYE: wamp.close.goodbye_and_out",
     "GOODBYE: wamp.close.killed",
     "GOODBYE: wamp.close.system_shutdown",

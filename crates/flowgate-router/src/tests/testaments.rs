@@ -1,8 +1,21 @@
 //! Testaments: what is published when a session has ended.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use super::check;
+use flowgate_event::{Disclosure, Gate, GateRequest, LeaveReason, Timestamp, Verdict};
+use flowgate_wire::{Format, Limits, Message};
+
+use super::{
+    Setup, check,
+    harness::{config, join},
+};
+use crate::{Action, Input, Outbox, Realm, RealmConfig, Role, SessionKey};
 
 /// "Session Testament": `detached` before `destroyed`, each in the order of adding; neither call
 /// returns a value.
@@ -151,4 +164,53 @@ fn the_testaments_of_a_session_are_bounded_in_number_and_size() {
     add(&mut script, 68, &"x".repeat(40_000));
     script.push_str("a< [8,48,68,{},\"wamp.error.testament_error\",*\n");
     check(&script);
+}
+
+/// Admits everything until it is told otherwise.
+struct Revocable(Arc<AtomicBool>);
+
+impl Gate for Revocable {
+    fn admit(&self, _: &GateRequest<'_>) -> Verdict {
+        if self.0.load(Ordering::Relaxed) {
+            Verdict::Deny
+        } else {
+            Verdict::Admit(Disclosure::OnRequest)
+        }
+    }
+}
+
+/// Counts events.
+#[derive(Default)]
+struct EventCount(usize);
+
+impl Outbox for EventCount {
+    fn push(&mut self, action: Action<'_>) {
+        self.0 += usize::from(matches!(action, Action::FanOut { .. }));
+    }
+}
+
+#[test]
+fn a_testament_that_is_denied_when_its_session_ends_is_not_published() {
+    for is_revoked in [false, true] {
+        let revoked = Arc::new(AtomicBool::new(false));
+        let gate = Box::new(Revocable(Arc::clone(&revoked)));
+        let roles = vec![Role { name: "anonymous".to_owned(), gate, trustlevel: None }];
+        let config = RealmConfig { roles, ..config(&Setup::default()) };
+        let (mut realm, mut events) = (Realm::new(config, 1, ()), EventCount::default());
+        let (watcher, ending) = (SessionKey(0), SessionKey(1));
+        let mut handle = |input| realm.handle(Timestamp::EPOCH, input, &mut events);
+        handle(Input::Join(join(watcher, None)));
+        handle(Input::Join(join(ending, None)));
+        for (session, text) in [
+            (watcher, r#"[32,1,{},"com.t"]"#),
+            (ending, r#"[48,1,{},"wamp.session.add_testament",["com.t",[],{}]]"#),
+        ] {
+            let message = Message::decode(Format::Json, text.as_bytes(), &Limits::default());
+            handle(Input::Message { session, message: message.expect("a message") });
+        }
+        revoked.store(is_revoked, Ordering::Relaxed);
+        let reason = LeaveReason::TransportLost;
+        handle(Input::Leave { session: ending, reason, report: None });
+        assert_eq!(events.0, usize::from(!is_revoked));
+    }
 }

@@ -231,9 +231,9 @@ impl Model {
         }
         seen.truncate(limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0)));
         let seen = seen.into_iter().map(|kept| {
-            let who = kept.publisher.as_deref().unwrap_or_default();
+            let who = said::publisher(kept.publisher.as_deref(), kept.trustlevel);
             let at = kept.at.to_rfc3339();
-            Value::from(said::recorded(id, &at, &kept.topic, who, &kept.payload))
+            Value::from(said::recorded(id, &at, &kept.topic, &who, &kept.payload))
         });
         let is_limit_reached = Value::from(records.len() > *most);
         Ok(Payload::from_vecs(seen.collect(), vec![(said::LIMIT_REACHED.into(), is_limit_reached)]))

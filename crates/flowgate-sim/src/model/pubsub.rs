@@ -440,7 +440,7 @@ pub(super) struct Kept {
     /// The session that did not get it.
     except: Option<u64>,
     pub(super) publisher: Option<String>,
-    trustlevel: Option<u64>,
+    pub(super) trustlevel: Option<u64>,
     pub(super) lists: Vec<(String, Vec<Value<'static>>)>,
     rkey: Option<String>,
     scheme: Option<String>,

@@ -140,6 +140,7 @@ fn noteworthy(message: &Message<'_>) -> Vec<String> {
             note(is_true(&event.details, "retained"), "EVENT that was retained");
             note(event.details.get("ppt_scheme").is_some(), "EVENT with passthru");
             note(event.details.get("publisher").is_some(), "EVENT with publisher");
+            note(event.details.get("trustlevel").is_some(), "EVENT with trustlevel");
             note(args.first() == Some(&Value::from("testament")), "EVENT of a testament");
         }
         Message::Unsubscribed(message) => note(message.request.is_none(), "UNSUBSCRIBED revoked"),
