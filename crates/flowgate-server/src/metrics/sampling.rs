@@ -26,11 +26,14 @@ impl Metrics {
         loop {
             let now = self.clock.now();
             if now >= sample_at {
-                self.sample(now);
-                if now >= refresh_at {
-                    self.families.procedures.refresh();
+                let refreshes = now >= refresh_at;
+                if refreshes {
                     refresh_at = now.after(REFRESH_EVERY);
                 }
+                let metrics = Arc::clone(&self);
+                // Not here: what a hundred thousand series take would keep messages waiting.
+                // An error is a panic, which has been reported, or the end of the runtime.
+                let _ = spawn_blocking(move || metrics.sample(now, refreshes)).await;
                 // By the time of the plan, not of the work; and never twice for what was missed.
                 sample_at = sample_at.after(SAMPLE_EVERY).max(now);
             }
@@ -48,11 +51,14 @@ impl Metrics {
         self.clock.instant(moment)
     }
 
-    fn sample(&self, now: Timestamp) {
+    fn sample(&self, now: Timestamp, refreshes: bool) {
         self.registry.sample(now);
         let scrape = self.registry.scrape();
         let counts = scrape.series_counts().map(|(family, count)| (family.to_owned(), count));
         *lock(&self.series_counts) = counts.collect();
+        if refreshes {
+            self.families.procedures.refresh();
+        }
     }
 
     /// Writes a report if it is time; when the next one is due, if there is one.
