@@ -184,7 +184,8 @@ impl State {
         from: SessionKey,
         message: Message<'_>,
     ) {
-        if let Some(request) = counted_request(&message)
+        if self.config.request_ids == RequestIds::Sequential
+            && let Some(request) = counted_request(&message)
             && !self.take_request(from, request, &message)
         {
             return self.violate(turn, from, "request identifier out of sequence");
@@ -244,7 +245,8 @@ impl State {
         }
     }
 
-    /// Notes a client's request; whether it is one that may come now.
+    /// Notes a client's request where they are to be in sequence; whether it is one that may come
+    /// now.
     fn take_request(
         &mut self,
         from: SessionKey,
@@ -253,18 +255,12 @@ impl State {
     ) -> bool {
         let Some(session) = self.sessions.open_mut(from) else { return false };
         let expected = session.last_request.map_or(RequestId::MIN, RequestId::next);
-        match self.config.request_ids {
-            RequestIds::Tolerant => true,
-            RequestIds::Sequential if request == expected => {
-                session.last_request = Some(request);
-                true
-            }
-            // A CALL may go on with an earlier one ("Verification of CALL Request IDs").
-            RequestIds::Sequential => {
-                matches!(message, Message::Call(_))
-                    && self.calls.standing(from, request) != Standing::New
-            }
+        if request == expected {
+            session.last_request = Some(request);
+            return true;
         }
+        // A CALL may go on with an earlier one ("Verification of CALL Request IDs").
+        matches!(message, Message::Call(_)) && self.calls.standing(from, request) != Standing::New
     }
 
     /// Refuses a URI or pattern that the realm's check does not accept.

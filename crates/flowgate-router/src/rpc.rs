@@ -52,10 +52,18 @@ impl State {
         from: SessionKey,
         message: &Call<'_>,
     ) {
-        let outcome = self.call(turn, from, message);
+        let options = CallOptions::parse(&message.options);
+        let progress = match &options {
+            Ok(options) => Ok(options.progress),
+            Err(_) => CallOptions::parse_continuation(&message.options),
+        };
+        let outcome = match options {
+            Ok(options) => self.call(turn, from, message, options),
+            Err(error) => Err(error.into()),
+        };
         // A call that waits for an authorizer is as new when it is handled again.
         let is_over = !matches!(outcome, Err(CallFault::Refused(RequestError::Asked)));
-        if is_over && CallOptions::parse_continuation(&message.options) == Ok(Progress::Yes) {
+        if progress == Ok(Progress::Yes) && is_over {
             // Also if it is refused: the parts that are on their way are no calls of their own.
             self.calls.note_parts(from, message.request);
         }
@@ -73,8 +81,8 @@ impl State {
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Call<'_>,
+        options: CallOptions,
     ) -> Result<(), CallFault<'m>> {
-        let options = CallOptions::parse(&message.options)?;
         let procedure = self.check_uri(&message.procedure, MatchPolicy::Exact)?;
         if let Some(what) = self.unannounced(from, &options) {
             return Err(CallFault::Violation(what));
