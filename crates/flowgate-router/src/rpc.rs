@@ -216,7 +216,7 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Yield<'_>,
+        message: &Yield<'_>,
     ) {
         // YIELD has no reply, and to guess whether it was the last would leave the caller with too
         // many answers or none: a wrong type is a protocol error.
@@ -231,13 +231,12 @@ impl State {
         }
         let Some(call) = self.invocation(turn, from, message.request, "YIELD") else { return };
         if passthru.is_some() && !self.takes_passthru(call) {
-            return self.refuse_passthru(turn, from, call, &message, progress);
+            return self.refuse_passthru(turn, from, call, message, progress);
         }
+        let payload = message.payload.clone();
         match progress {
-            Progress::Yes => self.calls.progress(turn, call, message.payload, passthru),
-            Progress::No => {
-                self.calls.finish(turn, call, Outcome::Result(message.payload, passthru));
-            }
+            Progress::Yes => self.calls.progress(turn, call, payload, passthru),
+            Progress::No => self.calls.finish(turn, call, Outcome::Result(payload, passthru)),
         }
     }
 
@@ -268,13 +267,13 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Error<'_>,
+        message: &Error<'_>,
     ) {
         if message.request_type != MessageType::Invocation {
             return self.violate(turn, from, "ERROR for what is not an INVOCATION");
         }
         let Some(call) = self.invocation(turn, from, message.request, "ERROR") else { return };
-        let Error { details, error, payload, .. } = message;
+        let Error { details, error, payload, .. } = message.clone();
         if error.as_str() == uris::error::UNAVAILABLE && self.features(from).callee_call_reroute {
             self.reroute(turn, call);
         } else if error.is_valid(self.config.uri_check, MatchPolicy::Exact) {
