@@ -179,8 +179,10 @@ pub(crate) enum Acknowledge {
 }
 
 impl Acknowledge {
+    /// Read from options that have a fault.
+    ///
     /// Anything but an absent option and `false` means that the client waits for an answer, which
-    /// is ERROR unless it is `true`.
+    /// is ERROR.
     pub(crate) fn of(options: &Dict<'_>) -> Self {
         let last = options.entries().filter(|(option, _)| option == "acknowledge").last();
         match last {
@@ -208,6 +210,7 @@ pub(crate) enum Retain {
 ///
 /// What few publications have is boxed, so that the others do not carry it.
 pub(crate) struct PublishOptions {
+    pub(crate) acknowledge: Acknowledge,
     pub(crate) exclude_me: ExcludeMe,
     pub(crate) disclose_me: DiscloseMe,
     pub(crate) retain: Retain,
@@ -222,6 +225,7 @@ pub(crate) struct PublishOptions {
 impl PublishOptions {
     pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
         let mut parsed = Self {
+            acknowledge: Acknowledge::Unwanted,
             exclude_me: ExcludeMe::Exclude,
             disclose_me: DiscloseMe::NotAsked,
             retain: Retain::No,
@@ -238,9 +242,11 @@ impl PublishOptions {
                     };
                 }
                 "disclose_me" => parsed.disclose_me = disclose_me(&value)?,
-                // Read by `Acknowledge::of`.
                 "acknowledge" => {
-                    boolean("acknowledge", &value)?;
+                    parsed.acknowledge = match boolean("acknowledge", &value)? {
+                        Some(true) => Acknowledge::Wanted,
+                        None | Some(false) => Acknowledge::Unwanted,
+                    };
                 }
                 "retain" => {
                     parsed.retain = match boolean("retain", &value)? {

@@ -165,8 +165,11 @@ impl State {
         from: SessionKey,
         message: &Publish<'_>,
     ) {
-        let acknowledge = Acknowledge::of(&message.options);
         let options = PublishOptions::parse(&message.options);
+        let acknowledge = match &options {
+            Ok(options) => options.acknowledge,
+            Err(_) => Acknowledge::of(&message.options),
+        };
         if let Ok(options) = &options
             && options.passthru().is_some()
             && !self.announces_passthru(from)
@@ -174,8 +177,7 @@ impl State {
             let what = "PUBLISH with payload passthru mode, which was not announced";
             return self.violate(turn, from, what);
         }
-        let outcome =
-            options.and_then(|options| self.publish(turn, from, message, acknowledge, &options));
+        let outcome = options.and_then(|options| self.publish(turn, from, message, &options));
         match (acknowledge, outcome) {
             (_, Ok(())) => {}
             (Acknowledge::Wanted, Err(error)) => {
@@ -194,7 +196,6 @@ impl State {
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Publish<'_>,
-        acknowledge: Acknowledge,
         options: &PublishOptions,
     ) -> Result<(), RequestError<'m>> {
         let topic = self.check_uri(&message.topic, MatchPolicy::Exact)?;
@@ -206,7 +207,7 @@ impl State {
             return Err(RequestError::DiscloseMeDisallowed(topic));
         }
         let publication = self.ids.publication();
-        if acknowledge == Acknowledge::Wanted {
+        if options.acknowledge == Acknowledge::Wanted {
             turn.send(from, Published { request: message.request, publication });
         }
         self.deliver(turn, Publisher::Open(from), message, options, disclosure, publication);

@@ -137,7 +137,7 @@ impl<O: Observer> Realm<O> {
         let Self { state, observer } = self;
         let turn = &mut Turn::new(now, out, observer);
         match input {
-            Input::Message { session, message } => state.handle_message(turn, session, message),
+            Input::Message { session, message } => state.handle_message(turn, session, &message),
             Input::Join(join) => state.handle_join(turn, join),
             Input::Violation { session, what } => state.handle_violation(turn, session, what),
             Input::Undeliverable { session, message, request } => {
@@ -166,13 +166,13 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) {
         let Some(session) = self.sessions.get(from) else { return };
         match session.phase {
-            Phase::Open if session.waiting.is_some() => self.wait(turn, from, &message),
+            Phase::Open if session.waiting.is_some() => self.wait(turn, from, message),
             Phase::Open => self.handle_open(turn, from, message),
-            Phase::ShuttingDown => self.handle_shutting_down(turn, from, &message),
+            Phase::ShuttingDown => self.handle_shutting_down(turn, from, message),
             // Sent before the client could know that its session is over.
             Phase::Closed => {}
         }
@@ -182,10 +182,11 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) {
-        if let Some(request) = counted_request(&message)
-            && !self.take_request(from, request, &message)
+        if self.config.request_ids == RequestIds::Sequential
+            && let Some(request) = counted_request(message)
+            && !self.take_request(from, request, message)
         {
             return self.violate(turn, from, "request identifier out of sequence");
         }
@@ -197,30 +198,18 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) {
         match message {
-            Message::Call(message) => {
-                self.handle_call(turn, from, &message);
-                self.park_if_asked(turn, from, message);
-            }
+            Message::Call(message) => self.handle_call(turn, from, message),
             Message::Yield(message) => self.handle_yield(turn, from, message),
             Message::Error(message) => self.handle_error(turn, from, message),
-            Message::Publish(message) => {
-                self.handle_publish(turn, from, &message);
-                self.park_if_asked(turn, from, message);
-            }
-            Message::Cancel(message) => self.handle_cancel(turn, from, &message),
-            Message::Subscribe(message) => {
-                self.handle_subscribe(turn, from, &message);
-                self.park_if_asked(turn, from, message);
-            }
-            Message::Unsubscribe(message) => self.handle_unsubscribe(turn, from, &message),
-            Message::Register(message) => {
-                self.handle_register(turn, from, &message);
-                self.park_if_asked(turn, from, message);
-            }
-            Message::Unregister(message) => self.handle_unregister(turn, from, &message),
+            Message::Publish(message) => self.handle_publish(turn, from, message),
+            Message::Cancel(message) => self.handle_cancel(turn, from, message),
+            Message::Subscribe(message) => self.handle_subscribe(turn, from, message),
+            Message::Unsubscribe(message) => self.handle_unsubscribe(turn, from, message),
+            Message::Register(message) => self.handle_register(turn, from, message),
+            Message::Unregister(message) => self.handle_unregister(turn, from, message),
             Message::Goodbye(_) => self.handle_goodbye(turn, from),
             Message::Abort(_) => self.handle_abort(turn, from),
             // Nothing waits for it: events are not acknowledged by their receivers here.
@@ -242,9 +231,11 @@ impl State {
                 self.violate(turn, from, &format!("unexpected {name} in an open session"));
             }
         }
+        self.park_if_asked(turn, from, message);
     }
 
-    /// Notes a client's request; whether it is one that may come now.
+    /// Notes a client's request where they are to be in sequence; whether it is one that may come
+    /// now.
     fn take_request(
         &mut self,
         from: SessionKey,
@@ -253,18 +244,12 @@ impl State {
     ) -> bool {
         let Some(session) = self.sessions.open_mut(from) else { return false };
         let expected = session.last_request.map_or(RequestId::MIN, RequestId::next);
-        match self.config.request_ids {
-            RequestIds::Tolerant => true,
-            RequestIds::Sequential if request == expected => {
-                session.last_request = Some(request);
-                true
-            }
-            // A CALL may go on with an earlier one ("Verification of CALL Request IDs").
-            RequestIds::Sequential => {
-                matches!(message, Message::Call(_))
-                    && self.calls.standing(from, request) != Standing::New
-            }
+        if request == expected {
+            session.last_request = Some(request);
+            return true;
         }
+        // A CALL may go on with an earlier one ("Verification of CALL Request IDs").
+        matches!(message, Message::Call(_)) && self.calls.standing(from, request) != Standing::New
     }
 
     /// Refuses a URI or pattern that the realm's check does not accept.

@@ -89,14 +89,14 @@ impl<O: Observer> Turn<'_, O> {
 impl State {
     /// Keeps a request about which an authorizer has just been asked.
     #[inline]
-    pub(crate) fn park_if_asked<'m, O: Observer>(
+    pub(crate) fn park_if_asked<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: impl Into<Message<'m>>,
+        message: &Message<'_>,
     ) {
         if let Some(asked) = turn.asked.take() {
-            self.park(turn, from, asked, &message.into());
+            self.park(turn, from, asked, message);
         }
     }
 
@@ -167,7 +167,7 @@ impl State {
         answers.push(answer);
         turn.answers = Answers { all: answers, used_count: 0 };
         if let Some(request) = waiting.request.message() {
-            self.dispatch(turn, from, request);
+            self.dispatch(turn, from, &request);
         }
         turn.answers = Answers::default();
         self.settle(turn);
@@ -180,7 +180,7 @@ impl State {
             }
             let Some(message) = waiting.pop() else { return };
             if let Some(message) = message.message() {
-                self.handle_open(turn, from, message);
+                self.handle_open(turn, from, &message);
                 self.settle(turn);
             }
         }
