@@ -16,7 +16,7 @@ mod time;
 pub use context::{ContextCounts, SpanId, TraceContext, TraceId};
 pub use correlation::{Correlation, CorrelationSyntax};
 pub use gate::{Answer, Disclosure, Gate, GateAction, GateRequest, Verdict};
-pub use observer::{Event, EventKind, LeaveReason, Observer};
+pub use observer::{CallOutcome, Called, Event, EventKind, LeaveReason, Observer};
 pub use stats::{Account, Report, Totals};
 pub use step::{Position, Step};
 pub use time::Timestamp;

@@ -13,6 +13,7 @@ mod gate;
 mod http;
 mod link;
 mod listener;
+mod metrics;
 mod observe;
 mod observer;
 mod realm;
@@ -21,8 +22,13 @@ mod server;
 mod service;
 mod store;
 mod tls;
+mod tracing;
 
 pub use listener::BindError;
+pub use metrics::{
+    MetricsError, QueryError, RecordFormat, RecordOptions, ShowError, Stats, StatsError,
+};
 pub use observe::{ObserveError, ObserverServer};
 pub use server::{Server, StartError, check_files};
 pub use tls::TlsError;
+pub use tracing::TracingError;

@@ -278,6 +278,26 @@ impl Record {
         }
     }
 
+    /// The realm that it belongs to; empty for what is said before a session has one.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        match self {
+            Self::Message(message) => &message.who.realm,
+            Self::Action(action) => &action.originator.realm,
+        }
+    }
+
+    /// Takes the message itself out of it, for readers who may not see payload.
+    pub fn drop_payload(&mut self) {
+        match self {
+            Self::Message(message) => {
+                message.frame = None;
+                message.truncated_bytes = None;
+            }
+            Self::Action(_) => {}
+        }
+    }
+
     /// About how many octets of memory it takes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let of_kind = match self {
