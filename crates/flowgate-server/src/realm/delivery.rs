@@ -45,7 +45,7 @@ pub(crate) struct Undeliverable {
 impl From<Undeliverable> for flowgate_router::Input<'_> {
     fn from(undeliverable: Undeliverable) -> Self {
         let Undeliverable { session, message, request } = undeliverable;
-        Self::Undeliverable { session, message, request }
+        Self::Undeliverable { session, message, request, step: None }
     }
 }
 
