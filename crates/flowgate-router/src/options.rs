@@ -6,9 +6,14 @@
 mod pubsub;
 mod rpc;
 
+use flowgate_event::ContextCounts;
 use flowgate_wire::{MatchPolicy, Value};
 
-use crate::{passthru::Passthru, request_error::RequestError};
+use crate::{
+    foreign_context::{ForeignContext, GivenContext},
+    passthru::Passthru,
+    request_error::RequestError,
+};
 pub(crate) use pubsub::{
     Acknowledge, ExcludeMe, GetRetained, PublishOptions, Retain, SubscribeOptions,
 };
@@ -24,6 +29,29 @@ type Parsed<T> = Result<T, RequestError<'static>>;
 pub(crate) enum DiscloseMe {
     Asked,
     NotAsked,
+}
+
+/// Takes an option that may be one of "Payload Passthru Mode", or of a distributed trace.
+#[cold]
+fn take_uncommon(
+    passthru: &mut Option<Box<Passthru>>,
+    given: &mut Option<Box<GivenContext>>,
+    option: &str,
+    value: &Value<'_>,
+) -> Parsed<()> {
+    if option.starts_with("_trace") {
+        given.get_or_insert_default().take_option(option, value);
+        return Ok(());
+    }
+    take_passthru(passthru, option, value)
+}
+
+/// A trace context never refuses a request.
+fn read_context(
+    given: Option<Box<GivenContext>>,
+    contexts: &mut ContextCounts,
+) -> Option<Box<ForeignContext>> {
+    given?.read(contexts)
 }
 
 /// Takes an option that may be one of "Payload Passthru Mode".

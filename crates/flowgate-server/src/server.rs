@@ -28,6 +28,7 @@ use crate::{
     service::{Counts, Realms, Service},
     store::{Started, Store},
     tls::{self, TlsError},
+    tracing::{Tracing, TracingError, TracingThread},
 };
 
 /// What WELCOME says as `agent`.
@@ -49,6 +50,8 @@ pub struct Server {
     stores: Vec<Store>,
     counts: Arc<Counts>,
     metrics: Arc<Metrics>,
+    tracing: Tracing,
+    tracing_thread: TracingThread,
     clock: Clock,
     shutdown_timeout: Duration,
 }
@@ -91,6 +94,9 @@ pub enum StartError {
     /// The line-protocol observer.
     #[error(transparent)]
     Observer(#[from] ObserveError),
+    /// Message tracing.
+    #[error(transparent)]
+    Tracing(#[from] TracingError),
     /// The catalogue of metrics: a defect of Flowgate.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -106,6 +112,7 @@ impl Server {
         let counts = Arc::new(Counts::default());
         let flowgate = Arc::new(config.flowgate);
         let metrics = new_metrics(clock, &config.realms, &config.listeners)?;
+        let (tracing, tracing_thread) = Tracing::start(flowgate.tracing.clone(), clock)?;
         let mut stores = Vec::new();
         let realms: Realms = config
             .realms
@@ -113,7 +120,8 @@ impl Server {
             .map(|realm| {
                 let name = realm.name.clone();
                 let observer = RealmObserver::new(name.clone(), &metrics);
-                let (realm, store) = new_realm(realm, &flowgate, clock.now(), &counts, observer)
+                let place = (clock, tracing.clone());
+                let (realm, store) = new_realm(realm, &flowgate, &counts, observer, place)
                     .map_err(|source| StartError::Store { realm: name.clone(), source })?;
                 stores.extend(store);
                 Ok((name, Arc::new(realm)))
@@ -129,7 +137,7 @@ impl Server {
                 Arc::clone(&flowgate),
                 tls,
                 &realms,
-                clock,
+                (clock, tracing.clone()),
                 Arc::clone(&counts),
                 &metrics,
             );
@@ -145,7 +153,8 @@ impl Server {
                 let observing = observer.as_ref().map(|bound| Arc::clone(&bound.observing));
                 let (counts, realms) = (Arc::clone(&counts), realms.clone());
                 let metrics = Arc::clone(&metrics);
-                let admin = Admin { counts, realms, metrics, observing };
+                let tracing = tracing.clone();
+                let admin = Admin { counts, realms, metrics, tracing, observing };
                 Ok::<_, StartError>((listener, Arc::new(admin)))
             })
             .transpose()?;
@@ -158,6 +167,8 @@ impl Server {
             stores,
             counts,
             metrics,
+            tracing,
+            tracing_thread,
             clock,
             shutdown_timeout,
         })
@@ -234,6 +245,7 @@ impl Server {
         self.realms.values().for_each(|realm| realm.log_lock());
         // All sessions are over, so nothing more is recorded; nothing else is left to be done.
         self.stores.into_iter().for_each(Store::stop);
+        self.tracing_thread.stop();
         tracing::info!("stopped");
     }
 
@@ -291,10 +303,11 @@ fn new_metrics(
 fn new_realm(
     realm: config::RealmConfig,
     flowgate: &config::FlowgateConfig,
-    now: Timestamp,
     counts: &Arc<Counts>,
     observer: RealmObserver,
+    (clock, tracing): (Clock, Tracing),
 ) -> io::Result<(RealmCell, Option<Store>)> {
+    let now = clock.now();
     let (events, store) = events(&realm, now, counts)?;
     let config = RealmConfig {
         name: realm.name.clone(),
@@ -322,7 +335,7 @@ fn new_realm(
     let seed = fastrand::u64(..) ^ now.as_nanos();
     let place = observer.place();
     let core = Realm::new(config, seed, observer);
-    Ok((RealmCell::new(realm.name, realm.stats, core, place), store))
+    Ok((RealmCell::new(realm.name, realm.stats, core, place, (clock, tracing)), store))
 }
 
 /// What a realm keeps of events, with what is known from an earlier run.

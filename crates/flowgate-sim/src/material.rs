@@ -183,3 +183,18 @@ pub(crate) fn moment(random: &mut Rng, begin: Timestamp) -> Value<'static> {
         _ => Value::from(begin.after(Duration::from_millis(random.u64(..300))).to_rfc3339()),
     }
 }
+
+/// The options of a distributed trace, for some requests; seldom invalid ones.
+pub(crate) fn context(random: &mut Rng) -> Vec<Entry<'static>> {
+    if random.u8(..8) > 0 {
+        return Vec::new();
+    }
+    let version = if random.u8(..4) == 0 { "zz" } else { "00" };
+    let (trace, parent) = (random.u128(1..), random.u64(1..));
+    let traceparent = format!("{version}-{trace:032x}-{parent:016x}-01");
+    let mut options = vec![("_traceparent".into(), traceparent.into())];
+    if random.bool() {
+        options.push(("_tracestate".into(), "vendor=1,other=2".into()));
+    }
+    options
+}

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// What must happen often in the seeds of this test.
-const OFTEN: [&str; 96] = [
+const OFTEN: [&str; 98] = [
     "ABORT sent",
     "ABORT: wamp.close.system_shutdown",
     "ABORT: wamp.error.no_such_role",
@@ -51,6 +51,7 @@ const OFTEN: [&str; 96] = [
     "INVOCATION in parts",
     "INVOCATION to a dead connection",
     "INVOCATION undeliverable",
+    "INVOCATION with _traceparent",
     "INVOCATION with caller",
     "INVOCATION with ppt_scheme",
     "INVOCATION with receive_progress",
@@ -68,6 +69,7 @@ const OFTEN: [&str; 96] = [
     "UNSUBSCRIBED sent",
     "WELCOME sent",
     "YIELD received",
+    "action",
     "answer",
     "ask",
     "close connection",
@@ -159,6 +161,15 @@ fn the_same_seed_gives_the_same_transcript() {
     }
     let hash = |seed| run(seed, &options).unwrap().transcript_hash;
     assert_ne!(hash(1), hash(2));
+}
+
+#[test]
+fn tracing_changes_nothing_that_is_sent() {
+    let options = Options::default();
+    let hash = |seed, traced| play(seed, &options, traced).unwrap().transcript_hash;
+    for seed in 0..50 {
+        assert_eq!(hash(seed, Traced::Yes), hash(seed, Traced::No), "seed {seed}");
+    }
 }
 
 #[test]

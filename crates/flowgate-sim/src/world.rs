@@ -15,6 +15,7 @@ use flowgate_wire::{Message, UriCheck, Value};
 
 use crate::{
     Options, Summary,
+    actions::{Actions, OwnedStep},
     client::{Client, Mood},
     model::{Model, Settings},
     shell::{Connection, decode},
@@ -30,6 +31,21 @@ const GARBAGE: &str = "not a message";
 
 /// The role of which the realm knows nothing.
 const UNKNOWN_ROLE: &str = "stranger";
+
+/// Whether what the realm says about actions is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traced {
+    Yes,
+    #[cfg_attr(not(test), expect(dead_code, reason = "to compare with"))]
+    No,
+}
+
+/// A message that no transport takes.
+struct Dropped {
+    session: SessionKey,
+    bytes: Vec<u8>,
+    step: Option<OwnedStep>,
+}
 
 /// Everything there is in one simulation.
 pub(crate) struct World {
@@ -47,11 +63,15 @@ pub(crate) struct World {
     counts: BTreeMap<String, u64>,
     /// Questions that the authorizer has not answered, some of nobody any more.
     questions: Vec<(SessionKey, AskId)>,
+    /// If messages are traced.
+    actions: Option<Actions>,
+    /// Messages that the realm was given.
+    message_count: u64,
     transcript: Transcript,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, options: &Options) -> Self {
+    pub(crate) fn new(seed: u64, options: &Options, traced: Traced) -> Self {
         let mut random = Rng::with_seed(seed);
         let request_ids = if random.bool() { RequestIds::Tolerant } else { RequestIds::Sequential };
         let meta_api = if random.u8(..5) > 0 { MetaApi::Enabled } else { MetaApi::Disabled };
@@ -98,6 +118,8 @@ impl World {
             input_count: 0,
             counts: BTreeMap::new(),
             questions: Vec::new(),
+            actions: (traced == Traced::Yes).then(Actions::default),
+            message_count: 0,
             transcript: Transcript::new(),
             random,
         }
@@ -138,16 +160,21 @@ impl World {
         if let Some(what) = self.model.remains() {
             return Err(what);
         }
+        if let Some(actions) = &self.actions {
+            actions.end(self.message_count)?;
+        }
         self.realm.check_nothing_left()
     }
 
     pub(crate) fn into_summary(self) -> Summary {
+        let action_count = self.actions.map_or(0, |actions| actions.action_count);
         Summary {
             input_count: self.input_count,
             counts: {
                 let seen = self.model.seen.iter();
                 let seen = seen.map(|(name, count)| (name.clone(), *count));
-                self.counts.into_iter().chain(seen).collect()
+                let actions = ("action".to_owned(), action_count);
+                self.counts.into_iter().chain(seen).chain([actions]).collect()
             },
             transcript_hash: self.transcript.hash(),
         }
@@ -299,6 +326,7 @@ impl World {
             Some(None) => self.handle(Input::Violation { session, what: GARBAGE }),
             Some(Some(bytes)) => {
                 let message = decode(format, &bytes)?;
+                self.message_count += 1;
                 self.handle(Input::Message { session, message })
             }
         }

@@ -61,10 +61,12 @@ impl Calls {
         key: CallKey,
         outcome: Outcome<'_>,
     ) {
-        let Some(PendingCall { caller, request, registration, began, .. }) = self.remove(key)
+        let Some(PendingCall { caller, request, registration, began, tag, .. }) = self.remove(key)
         else {
             return;
         };
+        let is_dropped = matches!(outcome, Outcome::Dropped);
+        let cause = turn.trail.enter(tag);
         turn.observe(EventKind::CallEnded, || Event::CallEnded {
             called: Called::Registered(registration),
             outcome: outcome.kind(),
@@ -89,6 +91,12 @@ impl Calls {
             }
             Outcome::Refused(error) => turn.refuse_call(caller, request, &error, answered),
             Outcome::Dropped => {}
+        }
+        let tag = turn.trail.enter(cause);
+        if turn.trail.is_on()
+            && let Some(tag) = tag
+        {
+            turn.end_call(&tag, is_dropped.then_some((caller, request)));
         }
     }
 
@@ -138,7 +146,9 @@ impl Calls {
             && mode != CancelMode::Skip
             && call.phase == CallPhase::Running
         {
+            let cause = turn.trail.enter(call.tag.clone());
             turn.interrupt(callee, invocation, mode.name());
+            turn.trail.enter(cause);
         }
         match mode {
             CancelMode::Kill => call.phase = CallPhase::Killed,
@@ -160,7 +170,9 @@ impl Calls {
         if let Some(Assigned { callee, invocation, interrupt: Interruptible::Yes, .. }) = call.with
             && call.phase == CallPhase::Running
         {
+            let cause = turn.trail.enter(call.tag.clone());
             turn.interrupt(callee, invocation, CancelMode::KillNoWait.name());
+            turn.trail.enter(cause);
         }
         self.finish(turn, key, outcome);
     }

@@ -1,11 +1,17 @@
 //! What clients ask of the broker.
 
+use flowgate_event::ContextCounts;
 use flowgate_wire::{Dict, MatchPolicy, Value};
 
 use super::{
-    DiscloseMe, Parsed, boolean, check_passthru, disclose_me, match_policy, take_passthru, text,
+    DiscloseMe, Parsed, boolean, check_passthru, disclose_me, match_policy, read_context,
+    take_uncommon, text,
 };
-use crate::{audience::Audience, passthru::Passthru};
+use crate::{
+    audience::Audience,
+    foreign_context::{ForeignContext, GivenContext},
+    passthru::Passthru,
+};
 
 /// Whether a new subscriber wants the latest retained event: `get_retained`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,10 +100,12 @@ pub(crate) struct PublishOptions {
     pub(crate) rkey: Option<Box<str>>,
     /// The attributes of the payload, if there is any.
     pub(crate) passthru: Option<Box<Passthru>>,
+    /// The publisher's distributed trace.
+    pub(crate) context: Option<Box<ForeignContext>>,
 }
 
 impl PublishOptions {
-    pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
+    pub(crate) fn parse(options: &Dict<'_>, contexts: &mut ContextCounts) -> Parsed<Self> {
         let mut parsed = Self {
             acknowledge: Acknowledge::Unwanted,
             exclude_me: ExcludeMe::Exclude,
@@ -106,7 +114,9 @@ impl PublishOptions {
             audience: None,
             rkey: None,
             passthru: None,
+            context: None,
         };
+        let mut given = None;
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "exclude_me" => {
@@ -129,22 +139,28 @@ impl PublishOptions {
                     };
                 }
                 "rkey" => parsed.rkey = text("rkey", &value)?.map(Into::into),
-                other => parsed.take_rare(other, &value)?,
+                other => parsed.take_rare(other, &value, &mut given)?,
             }
         }
         check_passthru(parsed.passthru.as_deref())?;
+        parsed.context = read_context(given, contexts);
         Ok(parsed)
     }
 
     /// Lists and attributes, each of several options; anything else is ignored.
     #[cold]
-    fn take_rare(&mut self, option: &str, value: &Value<'_>) -> Parsed<()> {
+    fn take_rare(
+        &mut self,
+        option: &str,
+        value: &Value<'_>,
+        given: &mut Option<Box<GivenContext>>,
+    ) -> Parsed<()> {
         if option.starts_with("exclude") || option.starts_with("eligible") {
             self.audience.get_or_insert_default().take_option(option, value)?;
             self.audience.take_if(|audience| audience.is_everybody());
             Ok(())
         } else {
-            take_passthru(&mut self.passthru, option, value)
+            take_uncommon(&mut self.passthru, given, option, value)
         }
     }
 }

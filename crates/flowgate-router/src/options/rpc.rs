@@ -2,12 +2,14 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use flowgate_event::ContextCounts;
 use flowgate_wire::{Dict, MatchPolicy, Value};
 
 use super::{
-    DiscloseMe, Parsed, boolean, check_passthru, disclose_me, match_policy, take_passthru,
+    DiscloseMe, Parsed, boolean, check_passthru, disclose_me, match_policy, read_context,
+    take_passthru, take_uncommon,
 };
-use crate::{passthru::Passthru, request_error::RequestError};
+use crate::{foreign_context::ForeignContext, passthru::Passthru, request_error::RequestError};
 
 /// `REGISTER.Options`.
 pub(crate) struct RegisterOptions {
@@ -143,10 +145,12 @@ pub(crate) struct CallOptions {
     /// What chooses one of several callees (`rkey`, with `runmode` "partition").
     pub(crate) rkey: Option<Box<str>>,
     pub(crate) passthru: Option<Box<Passthru>>,
+    /// The caller's distributed trace.
+    pub(crate) context: Option<Box<ForeignContext>>,
 }
 
 impl CallOptions {
-    pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
+    pub(crate) fn parse(options: &Dict<'_>, contexts: &mut ContextCounts) -> Parsed<Self> {
         let mut parsed = Self {
             receive_progress: Progress::No,
             disclose_me: DiscloseMe::NotAsked,
@@ -154,11 +158,12 @@ impl CallOptions {
             progress: Progress::No,
             rkey: None,
             passthru: None,
+            context: None,
         };
         if options.is_empty() {
             return Ok(parsed);
         }
-        let mut is_partitioned = false;
+        let (mut is_partitioned, mut given) = (false, None);
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "receive_progress" => {
@@ -169,7 +174,7 @@ impl CallOptions {
                 "progress" => parsed.progress = progress("progress", &value)?,
                 "runmode" => is_partitioned = is_partition(&value)?,
                 "rkey" => parsed.rkey = rkey(&value)?,
-                option => take_passthru(&mut parsed.passthru, option, &value)?,
+                option => take_uncommon(&mut parsed.passthru, &mut given, option, &value)?,
             }
         }
         if !is_partitioned {
@@ -178,6 +183,7 @@ impl CallOptions {
             return Err(INVALID_RKEY);
         }
         check_passthru(parsed.passthru.as_deref())?;
+        parsed.context = read_context(given, contexts);
         Ok(parsed)
     }
 

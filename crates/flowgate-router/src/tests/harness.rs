@@ -450,7 +450,7 @@ fn run_input(world: &mut World, line: &str) -> bool {
                 (_, _) => Lost::Reply,
             };
             let lost = request.map(lost);
-            world.handle(Input::Undeliverable { session, message, lost });
+            world.handle(Input::Undeliverable { session, message, lost, step: None });
         }
         ["answer", number, answer] => {
             let index = number.parse::<usize>().expect("a number") - 1;

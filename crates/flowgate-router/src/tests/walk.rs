@@ -157,7 +157,7 @@ impl Walk {
     fn undeliverable(&mut self, session: SessionKey) {
         let lost = self.invocation(session).map(Lost::Invocation);
         let message = MessageType::Invocation;
-        self.handle(Input::Undeliverable { session, message, lost });
+        self.handle(Input::Undeliverable { session, message, lost, step: None });
     }
 
     fn pubsub(&mut self, session: SessionKey) {

@@ -1,11 +1,12 @@
 //! The validated configuration: what the server runs from, without further checks.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use flowgate_event::Disclosure;
 use flowgate_meter::StatsConfig;
 use flowgate_observer::Limits;
 use flowgate_router::{CallSettings, RetentionConfig};
+use flowgate_trace::Sampling;
 use flowgate_wire::{MatchPolicy, UriCheck};
 
 use super::{Diagnostics, listener::ListenerConfig};
@@ -153,6 +154,8 @@ pub struct FlowgateConfig {
     pub admin: Option<SocketAddr>,
     /// The line-protocol observer; `None` if it is off.
     pub observer: Option<ObserverConfig>,
+    /// Message tracing.
+    pub tracing: TracingConfig,
     /// How and what is logged.
     pub log: LogConfig,
     /// Most bytes that wait to be sent to one client.
@@ -190,6 +193,73 @@ pub struct ObserverConfig {
     pub sources: Vec<String>,
     /// How often they are asked.
     pub every: Duration,
+}
+
+/// Who may trace, and where traces are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracingConfig {
+    /// The folder for persistent traces; without it there are none.
+    pub directory: Option<PathBuf>,
+    /// Octets that the files of all traces may have.
+    pub max_disk_bytes: u64,
+    /// What whoever reaches the administration interface may trace.
+    pub admin: AdminTracing,
+    /// Which roles may trace; each once.
+    pub grants: Vec<TraceGrant>,
+    /// Where spans are sent to; `None` for nowhere.
+    pub otlp: Option<OtlpConfig>,
+}
+
+/// What whoever reaches the administration interface may trace: all realms, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AdminTracing {
+    /// Nothing.
+    Off,
+    /// Messages without their payload.
+    #[default]
+    Messages,
+    /// Messages with their payload.
+    Payload,
+}
+
+/// What the sessions with a role may trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceGrant {
+    /// Their realm.
+    pub realm: String,
+    /// Their role.
+    pub role: String,
+    /// The realms that they may trace.
+    pub traced: TracedRealms,
+    /// Whether they may see payload.
+    pub payload: bool,
+}
+
+/// Realms that may be traced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TracedRealms {
+    /// All, and what belongs to none.
+    All,
+    /// These.
+    Only(Vec<String>),
+}
+
+/// Where spans are sent to, in the OpenTelemetry protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpConfig {
+    /// The collector's.
+    pub url: HttpUrl,
+    /// The share of actions that become spans.
+    pub sampling: Sampling,
+}
+
+/// A URL that can be asked: `http://HOST[:PORT][/PATH]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpUrl {
+    /// Host and port.
+    pub authority: String,
+    /// Path and query.
+    pub path: String,
 }
 
 /// How and what is logged.
@@ -268,6 +338,41 @@ impl ObserverConfig {
     pub const DEFAULT_EVERY: Duration = Duration::from_secs(5);
 }
 
+/// A text that is no [`HttpUrl`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no URL such as http://HOST:PORT/PATH")]
+pub struct InvalidHttpUrl;
+
+impl FromStr for HttpUrl {
+    type Err = InvalidHttpUrl;
+
+    /// The port is 80 if none is named.
+    fn from_str(text: &str) -> Result<Self, InvalidHttpUrl> {
+        let uri: hyper::Uri = text.parse().map_err(|_| InvalidHttpUrl)?;
+        let host = uri.host().filter(|host| !host.is_empty() && uri.scheme_str() == Some("http"));
+        let authority = format!("{}:{}", host.ok_or(InvalidHttpUrl)?, uri.port_u16().unwrap_or(80));
+        let path = uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+        Ok(Self { authority, path })
+    }
+}
+
+impl TracingConfig {
+    /// 4 GiB: four traces of the default size.
+    pub const DEFAULT_MAX_DISK_BYTES: u64 = 4 << 30;
+}
+
+impl Default for TracingConfig {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            max_disk_bytes: Self::DEFAULT_MAX_DISK_BYTES,
+            admin: AdminTracing::default(),
+            grants: Vec::new(),
+            otlp: None,
+        }
+    }
+}
+
 impl Default for ObserverConfig {
     fn default() -> Self {
         Self {
@@ -286,6 +391,7 @@ impl Default for FlowgateConfig {
         Self {
             admin: Some(Self::DEFAULT_ADMIN),
             observer: None,
+            tracing: TracingConfig::default(),
             log: LogConfig::default(),
             send_queue_bytes: Self::DEFAULT_SEND_QUEUE_BYTES,
             calls: CallSettings::default(),

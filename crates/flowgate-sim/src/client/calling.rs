@@ -69,6 +69,7 @@ impl Client {
             let choice = random.usize(..12).div_ceil(5).min(2);
             options.push(("timeout".into(), timeout[choice].clone()));
         }
+        options.extend(material::context(random));
         // Seldom without having announced it.
         let breaks = random.u16(..500) == 0;
         let is_stream =

@@ -70,6 +70,7 @@ impl Client {
         {
             options.push(passthru(random));
         }
+        options.extend(material::context(random));
         let request = self.request(random);
         let (topic, payload) = (material::uri(random).into(), self.payload(random));
         Publish { request, options: Dict::from_vec(options), topic, payload }.into()

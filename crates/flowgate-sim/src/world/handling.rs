@@ -3,8 +3,9 @@
 use flowgate_router::{Close, Input, Lost, SessionKey};
 use flowgate_wire::{Format, Message, Value};
 
-use super::World;
+use super::{Dropped, World};
 use crate::{
+    actions::{Actions, OwnedStep},
     said::{LIMIT_REACHED, is_true, text},
     shell::{Encoder, Sent, What, decode, encode},
 };
@@ -15,24 +16,31 @@ impl World {
         let mut lost = self.handle_one(input)?;
         // Dropped messages are told in their order, before anything else is handled.
         while !lost.is_empty() {
-            let (session, bytes) = lost.remove(0);
+            let Dropped { session, bytes, step } = lost.remove(0);
             let format = self.format(session);
             let message = decode(format, &bytes)?;
             let (message, part) = (message.message_type(), Lost::of(&message));
-            lost.extend(self.handle_one(Input::Undeliverable { session, message, lost: part })?);
+            let step = step.as_ref().map(OwnedStep::step);
+            let input = Input::Undeliverable { session, message, lost: part, step };
+            lost.extend(self.handle_one(input)?);
         }
         Ok(())
     }
 
     /// The realm handles one input; what is said must be what the model predicts.
-    pub(super) fn handle_one(
-        &mut self,
-        input: Input<'_>,
-    ) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
+    pub(super) fn handle_one(&mut self, input: Input<'_>) -> Result<Vec<Dropped>, String> {
         self.input_count += 1;
         self.note_input(&input);
         let told = input.clone();
-        let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None };
+        if let Some(actions) = &mut self.actions {
+            let undeliverable = match &input {
+                Input::Undeliverable { step, .. } => step.as_ref(),
+                _ => None,
+            };
+            actions.begin_input(undeliverable);
+        }
+        let actions = self.actions.as_mut();
+        let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None, actions };
         self.realm.handle(self.now, input, &mut encoder);
         let Encoder { sent, fault, .. } = encoder;
         let mut said = Vec::new();
@@ -44,6 +52,7 @@ impl World {
         if let Some(fault) = fault {
             return Err(fault);
         }
+        self.actions.as_mut().map_or(Ok(()), Actions::end_input)?;
         self.model.judge(self.now, &told, said)?;
         let lost = self.enqueue(sent)?;
         self.realm.check_invariants()?;
@@ -57,10 +66,7 @@ impl World {
     }
 
     /// Puts what was sent on its way, and returns what no transport takes.
-    pub(super) fn enqueue(
-        &mut self,
-        sent: Vec<Sent>,
-    ) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
+    pub(super) fn enqueue(&mut self, sent: Vec<Sent>) -> Result<Vec<Dropped>, String> {
         let mut lost = Vec::new();
         for Sent { to, what } in sent {
             let Some(connection) = &mut self.seats[to.0 as usize] else { continue };
@@ -75,7 +81,7 @@ impl World {
                     let kind = if how == Close::Session { "session" } else { "connection" };
                     *self.counts.entry(format!("close {kind}")).or_default() += 1;
                 }
-                What::Message { bytes, is_too_large } => {
+                What::Message { bytes, is_too_large, step } => {
                     let message = decode(connection.client.format, &bytes)?;
                     let name = message.message_type().name();
                     *self.counts.entry(format!("{name} sent")).or_default() += 1;
@@ -87,7 +93,7 @@ impl World {
                             1;
                     } else if is_too_large {
                         *self.counts.entry(format!("{name} undeliverable")).or_default() += 1;
-                        lost.push((to, bytes));
+                        lost.push(Dropped { session: to, bytes, step });
                     } else {
                         connection.queue(bytes);
                     }
@@ -106,7 +112,7 @@ impl World {
                 (name, format!("{} {}", session.0, String::from_utf8_lossy(&json)))
             }
             Input::Violation { session, .. } => ("violation".to_owned(), session.0.to_string()),
-            Input::Undeliverable { session, message, lost } => {
+            Input::Undeliverable { session, message, lost, .. } => {
                 let text = format!("{} {} {lost:?}", session.0, message.name());
                 ("undeliverable".to_owned(), text)
             }
@@ -132,6 +138,8 @@ impl World {
 
 /// What a message is beside its type, where a simulation without it would say less.
 fn noteworthy(message: &Message<'_>) -> Vec<String> {
+    const KEYS: [&str; 6] =
+        ["_traceparent", "caller", "trustlevel", "timeout", "receive_progress", "ppt_scheme"];
     let mut all = Vec::new();
     let mut note = |is_it: bool, what: &str| all.extend(is_it.then(|| what.to_owned()));
     match message {
@@ -146,7 +154,7 @@ fn noteworthy(message: &Message<'_>) -> Vec<String> {
         Message::Unsubscribed(message) => note(message.request.is_none(), "UNSUBSCRIBED revoked"),
         Message::Unregistered(message) => note(message.request.is_none(), "UNREGISTERED revoked"),
         Message::Invocation(invocation) => {
-            for key in ["caller", "trustlevel", "timeout", "receive_progress", "ppt_scheme"] {
+            for key in KEYS {
                 let is_there = invocation.details.get(key).is_some();
                 note(is_there, &format!("INVOCATION with {key}"));
             }

@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::context::TraceId;
-use crate::facts::{Direction, Position, Undelivered};
+use crate::Position;
+use crate::facts::{Direction, Undelivered};
 use crate::record::tests::{call, call_frame, message, record};
+use flowgate_event::TraceId;
 
 fn records(messages: impl IntoIterator<Item = crate::MessageRecord>) -> Vec<Record> {
     messages.into_iter().map(Record::Message).collect()
@@ -29,6 +30,19 @@ proptest! {
         prop_assert_eq!(octets.iter().filter(|octet| **octet == b'\n').count(), written.len());
         prop_assert_eq!(read_ndjson(&octets).unwrap(), written);
     }
+}
+
+#[test]
+fn cbor_is_a_sequence_of_dictionaries() {
+    let mut octets = Vec::new();
+    cbor(&calls(), &mut octets);
+    let mut rest = &octets[..];
+    for record in calls() {
+        let read: Json = ciborium::from_reader(&mut rest).unwrap();
+        assert_eq!(read["seq"], record.seq());
+        assert_eq!(read["msg_type"], serde_json::to_value(&record).unwrap()["msg_type"]);
+    }
+    assert_eq!(rest, b"");
 }
 
 #[test]
