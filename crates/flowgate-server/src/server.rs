@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     admin::Admin,
     clock::Clock,
-    config::{self, Endpoint, ListenerConfig, NodeConfig},
+    config::{self, Endpoint, HttpUrl, ListenerConfig, NodeConfig},
     gate, http,
     listener::{BindError, Bound, Stop},
     metrics::{Metrics, MetricsError, Stats},
@@ -28,7 +28,7 @@ use crate::{
     service::{Counts, Realms, Service},
     store::{Started, Store},
     tls::{self, TlsError},
-    tracing::{Tracing, TracingError, TracingThread},
+    tracing::{Tracing, TracingError, TracingThread, export_spans},
 };
 
 /// What WELCOME says as `agent`.
@@ -52,6 +52,8 @@ pub struct Server {
     metrics: Arc<Metrics>,
     tracing: Tracing,
     tracing_thread: TracingThread,
+    /// Where spans are sent to.
+    collector: Option<HttpUrl>,
     clock: Clock,
     shutdown_timeout: Duration,
 }
@@ -168,6 +170,7 @@ impl Server {
             metrics,
             tracing,
             tracing_thread,
+            collector: flowgate.tracing.otlp.as_ref().map(|otlp| otlp.url.clone()),
             clock,
             shutdown_timeout,
         })
@@ -218,6 +221,9 @@ impl Server {
             others.spawn(observer.run(stopped.clone()));
         }
         others.spawn(Arc::clone(&self.metrics).run(stopped.clone()));
+        if let Some(collector) = self.collector.take() {
+            others.spawn(export_spans(self.tracing.clone(), collector, stopped.clone()));
+        }
         drop(stopped);
         shutdown.await;
         tracing::info!("shutting down");
