@@ -7,6 +7,7 @@
 mod admin;
 mod console;
 mod observe;
+mod replay;
 mod stats;
 mod trace;
 
@@ -70,6 +71,8 @@ enum Command {
     Trace(trace::Trace),
     /// Print messages as the router gets and sends them, one a line.
     Tap(trace::Tap),
+    /// Play once more what a trace has recorded, against any router, or compare two.
+    Replay(replay::Replay),
     /// Decode, check and re-encode single WAMP messages, one JSON object a line.
     Codec,
 }
@@ -100,6 +103,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Stats(options) => stats::run(options),
         Command::Trace(options) => trace::run(options),
         Command::Tap(options) => trace::run_tap(options),
+        Command::Replay(options) => replay::run(&options),
         Command::Bench(bench) => bench.main("flowgate bench"),
         Command::Codec => match codec::run(io::stdin().lock(), io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,

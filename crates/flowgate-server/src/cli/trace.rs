@@ -5,9 +5,10 @@ mod follow;
 mod words;
 
 use std::{
+    fs,
     io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -126,23 +127,31 @@ enum TraceError {
     /// The router has answered what nobody understands.
     #[error("the router's answer cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    /// Records that are none.
-    #[error("{place}: {source}")]
-    Records { place: String, source: ImportError },
-    /// A file of records.
-    #[error("cannot read {path}: {source}", path = path.display())]
-    Read { path: PathBuf, source: io::Error },
+    /// Records.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
     /// Where the output goes to.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
+}
+
+/// Why there are no records where there should be some.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RecordsError {
+    /// A file that cannot be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// What is read is none.
+    #[error("{place}: {source}")]
+    Import { place: String, source: ImportError },
 }
 
 impl TraceError {
     fn code(&self) -> u8 {
         match self {
             Self::Ask(error) => error.code(),
-            Self::Read { .. } => USAGE,
-            Self::Json(_) | Self::Records { .. } | Self::Output(_) => 1,
+            Self::Records(RecordsError::Read { .. }) => USAGE,
+            Self::Json(_) | Self::Records(RecordsError::Import { .. }) | Self::Output(_) => 1,
         }
     }
 }
@@ -274,9 +283,17 @@ fn number_of(json: &Json, key: &str) -> u64 {
 }
 
 /// Records that the router has sent.
-fn records(body: &[u8]) -> Result<Vec<Record>, TraceError> {
+fn records(body: &[u8]) -> Result<Vec<Record>, RecordsError> {
     let place = "the router's answer".to_owned();
-    read_ndjson(body).map_err(|source| TraceError::Records { place, source })
+    read_ndjson(body).map_err(|source| RecordsError::Import { place, source })
+}
+
+/// Records from a file of NDJSON.
+pub(super) fn read_records(path: &Path) -> Result<Vec<Record>, RecordsError> {
+    let octets =
+        fs::read(path).map_err(|source| RecordsError::Read { path: path.to_owned(), source })?;
+    let place = path.display().to_string();
+    read_ndjson(&octets).map_err(|source| RecordsError::Import { place, source })
 }
 
 /// A name as a part of a path.

@@ -4,13 +4,13 @@ use std::{
     fs,
     io::{self, Write as _},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use clap::ValueEnum;
-use flowgate_trace::{Record, ndjson, pcapng, perfetto, read_ndjson};
+use flowgate_trace::{Record, ndjson, pcapng, perfetto};
 
-use super::{AskError, TraceError, Word, follow::page, query, records};
+use super::{AskError, TraceError, Word, follow::page, query, read_records, records};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Export {
@@ -44,7 +44,7 @@ enum ExportFormat {
 
 pub(super) async fn export(admin: SocketAddr, export: &Export) -> Result<(), TraceError> {
     let records = match (&export.file, &export.trace) {
-        (Some(path), _) => read(path)?,
+        (Some(path), _) => read_records(path)?,
         (None, trace) => fetch(admin, trace.as_deref().unwrap_or_default(), &export.words).await?,
     };
     let octets = match export.format {
@@ -65,14 +65,6 @@ pub(super) async fn export(admin: SocketAddr, export: &Export) -> Result<(), Tra
             Ok(out.flush()?)
         }
     }
-}
-
-/// Records from a file of NDJSON.
-pub(in crate::cli) fn read(path: &Path) -> Result<Vec<Record>, TraceError> {
-    let octets =
-        fs::read(path).map_err(|source| TraceError::Read { path: path.to_owned(), source })?;
-    let place = path.display().to_string();
-    read_ndjson(&octets).map_err(|source| TraceError::Records { place, source })
 }
 
 /// All records that the trace has now.
