@@ -15,6 +15,7 @@ mod config;
 mod deadlines;
 mod dealer;
 mod details;
+mod foreign_context;
 mod handshake;
 mod history;
 mod ids;
@@ -35,12 +36,15 @@ mod rpc;
 mod session;
 mod stored_message;
 mod testaments;
+mod tracing;
 mod turn;
 mod uri_table;
 mod waiting;
 mod welcome;
 
-pub use action::{Action, AnsweredCall, AskId, Close, Outbox, SessionKey, Traffic};
+pub use action::{
+    Action, AnsweredCall, AskId, Close, Outbox, Received, SessionKey, Traffic, Unsent,
+};
 pub use auth::{Allow, Disclose, Permissions, Rule};
 pub use config::{CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, TrustLevel};
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};
@@ -49,6 +53,7 @@ pub use input::{ClientFeatures, Input, Join};
 pub use realm::Realm;
 pub use record::{EventRecord, RecordError};
 pub use retention::RetentionConfig;
+pub use session::Identity;
 pub use uri_table::{EntryKey, InsertError, UriTable};
 
 #[cfg(test)]

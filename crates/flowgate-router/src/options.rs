@@ -5,9 +5,15 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use flowgate_event::ContextCounts;
 use flowgate_wire::{Dict, MatchPolicy, Value};
 
-use crate::{audience::Audience, passthru::Passthru, request_error::RequestError};
+use crate::{
+    audience::Audience,
+    foreign_context::{ForeignContext, GivenContext},
+    passthru::Passthru,
+    request_error::RequestError,
+};
 
 type Parsed<T> = Result<T, RequestError<'static>>;
 
@@ -179,8 +185,10 @@ pub(crate) enum Acknowledge {
 }
 
 impl Acknowledge {
+    /// Read from options that have a fault.
+    ///
     /// Anything but an absent option and `false` means that the client waits for an answer, which
-    /// is ERROR unless it is `true`.
+    /// is ERROR.
     pub(crate) fn of(options: &Dict<'_>) -> Self {
         let last = options.entries().filter(|(option, _)| option == "acknowledge").last();
         match last {
@@ -208,6 +216,7 @@ pub(crate) enum Retain {
 ///
 /// What few publications have is boxed, so that the others do not carry it.
 pub(crate) struct PublishOptions {
+    pub(crate) acknowledge: Acknowledge,
     pub(crate) exclude_me: ExcludeMe,
     pub(crate) disclose_me: DiscloseMe,
     pub(crate) retain: Retain,
@@ -217,18 +226,23 @@ pub(crate) struct PublishOptions {
     pub(crate) rkey: Option<Box<str>>,
     /// The attributes of the payload, if there is any.
     pub(crate) passthru: Option<Box<Passthru>>,
+    /// The publisher's distributed trace.
+    pub(crate) context: Option<Box<ForeignContext>>,
 }
 
 impl PublishOptions {
-    pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
+    pub(crate) fn parse(options: &Dict<'_>, contexts: &mut ContextCounts) -> Parsed<Self> {
         let mut parsed = Self {
+            acknowledge: Acknowledge::Unwanted,
             exclude_me: ExcludeMe::Exclude,
             disclose_me: DiscloseMe::NotAsked,
             retain: Retain::No,
             audience: None,
             rkey: None,
             passthru: None,
+            context: None,
         };
+        let mut given = None;
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "exclude_me" => {
@@ -238,9 +252,11 @@ impl PublishOptions {
                     };
                 }
                 "disclose_me" => parsed.disclose_me = disclose_me(&value)?,
-                // Read by `Acknowledge::of`.
                 "acknowledge" => {
-                    boolean("acknowledge", &value)?;
+                    parsed.acknowledge = match boolean("acknowledge", &value)? {
+                        Some(true) => Acknowledge::Wanted,
+                        None | Some(false) => Acknowledge::Unwanted,
+                    };
                 }
                 "retain" => {
                     parsed.retain = match boolean("retain", &value)? {
@@ -249,22 +265,28 @@ impl PublishOptions {
                     };
                 }
                 "rkey" => parsed.rkey = text("rkey", &value)?.map(Into::into),
-                other => parsed.take_rare(other, &value)?,
+                other => parsed.take_rare(other, &value, &mut given)?,
             }
         }
         check_passthru(parsed.passthru.as_deref())?;
+        parsed.context = read_context(given, contexts);
         Ok(parsed)
     }
 
     /// Lists and attributes, each of several options; anything else is ignored.
     #[cold]
-    fn take_rare(&mut self, option: &str, value: &Value<'_>) -> Parsed<()> {
+    fn take_rare(
+        &mut self,
+        option: &str,
+        value: &Value<'_>,
+        given: &mut Option<Box<GivenContext>>,
+    ) -> Parsed<()> {
         if option.starts_with("exclude") || option.starts_with("eligible") {
             self.audience.get_or_insert_default().take_option(option, value)?;
             self.audience.take_if(|audience| audience.is_everybody());
             Ok(())
         } else {
-            take_passthru(&mut self.passthru, option, value)
+            take_uncommon(&mut self.passthru, given, option, value)
         }
     }
 }
@@ -288,10 +310,12 @@ pub(crate) struct CallOptions {
     /// What chooses one of several callees (`rkey`, with `runmode` "partition").
     pub(crate) rkey: Option<Box<str>>,
     pub(crate) passthru: Option<Box<Passthru>>,
+    /// The caller's distributed trace.
+    pub(crate) context: Option<Box<ForeignContext>>,
 }
 
 impl CallOptions {
-    pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
+    pub(crate) fn parse(options: &Dict<'_>, contexts: &mut ContextCounts) -> Parsed<Self> {
         let mut parsed = Self {
             receive_progress: Progress::No,
             disclose_me: DiscloseMe::NotAsked,
@@ -299,11 +323,12 @@ impl CallOptions {
             progress: Progress::No,
             rkey: None,
             passthru: None,
+            context: None,
         };
         if options.is_empty() {
             return Ok(parsed);
         }
-        let mut is_partitioned = false;
+        let (mut is_partitioned, mut given) = (false, None);
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "receive_progress" => {
@@ -314,7 +339,7 @@ impl CallOptions {
                 "progress" => parsed.progress = progress("progress", &value)?,
                 "runmode" => is_partitioned = is_partition(&value)?,
                 "rkey" => parsed.rkey = rkey(&value)?,
-                option => take_passthru(&mut parsed.passthru, option, &value)?,
+                option => take_uncommon(&mut parsed.passthru, &mut given, option, &value)?,
             }
         }
         if !is_partitioned {
@@ -323,6 +348,7 @@ impl CallOptions {
             return Err(INVALID_RKEY);
         }
         check_passthru(parsed.passthru.as_deref())?;
+        parsed.context = read_context(given, contexts);
         Ok(parsed)
     }
 
@@ -356,6 +382,29 @@ fn is_partition(value: &Value<'_>) -> Parsed<bool> {
             Err(RequestError::OptionNotAllowed { option: "runmode", allowed: "\"partition\"" })
         }
     }
+}
+
+/// Takes an option that may be one of "Payload Passthru Mode", or of a distributed trace.
+#[cold]
+fn take_uncommon(
+    passthru: &mut Option<Box<Passthru>>,
+    given: &mut Option<Box<GivenContext>>,
+    option: &str,
+    value: &Value<'_>,
+) -> Parsed<()> {
+    if option.starts_with("_trace") {
+        given.get_or_insert_default().take_option(option, value);
+        return Ok(());
+    }
+    take_passthru(passthru, option, value)
+}
+
+/// A trace context never refuses a request.
+fn read_context(
+    given: Option<Box<GivenContext>>,
+    contexts: &mut ContextCounts,
+) -> Option<Box<ForeignContext>> {
+    given?.read(contexts)
 }
 
 /// Takes an option that may be one of "Payload Passthru Mode".

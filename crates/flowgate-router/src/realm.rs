@@ -1,12 +1,13 @@
 //! One realm: its inputs, dispatched.
 
 use flowgate_event::{
-    Answer, Disclosure, Event, EventKind, GateAction, GateRequest, Observer, Timestamp, Verdict,
+    Answer, ContextCounts, Disclosure, Event, EventKind, GateAction, GateRequest, Observer,
+    Timestamp, Verdict,
 };
 use flowgate_wire::{MatchPolicy, Message, RequestId, SessionId, Uri};
 
 use crate::{
-    AskId, EventsConfig, Input, Outbox, RealmConfig, RequestIds, SessionKey,
+    AskId, EventsConfig, Identity, Input, Outbox, RealmConfig, RequestIds, SessionKey,
     broker::Broker,
     calls::{Calls, Standing},
     dealer::Dealer,
@@ -14,12 +15,13 @@ use crate::{
     request_error::RequestError,
     retention::Retention,
     session::{Phase, Session, Sessions},
+    tracing::Correlations,
     turn::Turn,
 };
 
 /// The longest URI or pattern, in octets: far above real ones, and low enough that the index of a
 /// pattern, which costs up to 60 octets for each of its components, stays small.
-const MAX_URI_BYTES: usize = 2048;
+pub(crate) const MAX_URI_BYTES: usize = 2048;
 
 /// A realm: broker and dealer for the sessions that have joined it, with the session meta API.
 ///
@@ -45,6 +47,8 @@ pub(crate) struct State {
     pub(crate) service: Service,
     /// The next question to an authorizer.
     pub(crate) next_ask: AskId,
+    pub(crate) correlations: Correlations,
+    pub(crate) contexts: ContextCounts,
 }
 
 /// Whether the realm takes sessions.
@@ -76,6 +80,8 @@ impl<O> Realm<O> {
             calls: Calls::new(ids.table_seed()),
             service: Service::Running,
             next_ask: AskId::FIRST,
+            correlations: Correlations::new(seed),
+            contexts: ContextCounts::default(),
             ids,
         };
         Self { state, observer }
@@ -91,6 +97,18 @@ impl<O> Realm<O> {
     #[must_use]
     pub fn session_count(&self) -> usize {
         self.state.sessions.open_count()
+    }
+
+    /// Who has a place: from its WELCOME until its [`Leave`](Input::Leave) has been handled.
+    #[must_use]
+    pub fn identity(&self, session: SessionKey) -> Option<Identity<'_>> {
+        self.state.sessions.get(session).map(Session::identity)
+    }
+
+    /// What has become of the trace contexts that clients sent.
+    #[must_use]
+    pub fn context_counts(&self) -> ContextCounts {
+        self.state.contexts
     }
 
     /// When the realm is to be given [`Input::Tick`], if nothing happens before; `None` if it waits
@@ -137,11 +155,11 @@ impl<O: Observer> Realm<O> {
         let Self { state, observer } = self;
         let turn = &mut Turn::new(now, out, observer);
         match input {
-            Input::Message { session, message } => state.handle_message(turn, session, message),
+            Input::Message { session, message } => state.handle_message(turn, session, &message),
             Input::Join(join) => state.handle_join(turn, join),
             Input::Violation { session, what } => state.handle_violation(turn, session, what),
-            Input::Undeliverable { session, message, request } => {
-                state.handle_undeliverable(turn, session, message, request);
+            Input::Undeliverable { session, message, request, step } => {
+                state.handle_undeliverable(turn, session, message, request, step);
             }
             Input::Stats { session, report } => state.handle_stats(turn, session, &report),
             Input::Leave { session, reason, report } => {
@@ -166,15 +184,15 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) {
         let Some(session) = self.sessions.get(from) else { return };
         match session.phase {
-            Phase::Open if session.waiting.is_some() => self.wait(turn, from, &message),
+            Phase::Open if session.waiting.is_some() => self.wait(turn, from, message),
             Phase::Open => self.handle_open(turn, from, message),
-            Phase::ShuttingDown => self.handle_shutting_down(turn, from, &message),
+            Phase::ShuttingDown => self.handle_shutting_down(turn, from, message),
             // Sent before the client could know that its session is over.
-            Phase::Closed => {}
+            Phase::Closed => turn.note_ignored(from, message),
         }
     }
 
@@ -182,11 +200,13 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) {
-        if let Some(request) = counted_request(&message)
-            && !self.take_request(from, request, &message)
+        if self.config.request_ids == RequestIds::Sequential
+            && let Some(request) = counted_request(message)
+            && !self.take_request(from, request, message)
         {
+            turn.note_ignored(from, message);
             return self.violate(turn, from, "request identifier out of sequence");
         }
         self.dispatch(turn, from, message);
@@ -197,30 +217,32 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Message<'_>,
+        message: &Message<'_>,
+    ) {
+        if turn.trail.is_on() {
+            self.act_traced(turn, from, message);
+        } else {
+            self.act(turn, from, message);
+        }
+        self.park_if_asked(turn, from, message);
+    }
+
+    pub(crate) fn act<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Message<'_>,
     ) {
         match message {
-            Message::Call(message) => {
-                self.handle_call(turn, from, &message);
-                self.park_if_asked(turn, from, message);
-            }
+            Message::Call(message) => self.handle_call(turn, from, message),
             Message::Yield(message) => self.handle_yield(turn, from, message),
             Message::Error(message) => self.handle_error(turn, from, message),
-            Message::Publish(message) => {
-                self.handle_publish(turn, from, &message);
-                self.park_if_asked(turn, from, message);
-            }
-            Message::Cancel(message) => self.handle_cancel(turn, from, &message),
-            Message::Subscribe(message) => {
-                self.handle_subscribe(turn, from, &message);
-                self.park_if_asked(turn, from, message);
-            }
-            Message::Unsubscribe(message) => self.handle_unsubscribe(turn, from, &message),
-            Message::Register(message) => {
-                self.handle_register(turn, from, &message);
-                self.park_if_asked(turn, from, message);
-            }
-            Message::Unregister(message) => self.handle_unregister(turn, from, &message),
+            Message::Publish(message) => self.handle_publish(turn, from, message),
+            Message::Cancel(message) => self.handle_cancel(turn, from, message),
+            Message::Subscribe(message) => self.handle_subscribe(turn, from, message),
+            Message::Unsubscribe(message) => self.handle_unsubscribe(turn, from, message),
+            Message::Register(message) => self.handle_register(turn, from, message),
+            Message::Unregister(message) => self.handle_unregister(turn, from, message),
             Message::Goodbye(_) => self.handle_goodbye(turn, from),
             Message::Abort(_) => self.handle_abort(turn, from),
             // Nothing waits for it: events are not acknowledged by their receivers here.
@@ -244,7 +266,8 @@ impl State {
         }
     }
 
-    /// Notes a client's request; whether it is one that may come now.
+    /// Notes a client's request where they are to be in sequence; whether it is one that may come
+    /// now.
     fn take_request(
         &mut self,
         from: SessionKey,
@@ -253,18 +276,12 @@ impl State {
     ) -> bool {
         let Some(session) = self.sessions.open_mut(from) else { return false };
         let expected = session.last_request.map_or(RequestId::MIN, RequestId::next);
-        match self.config.request_ids {
-            RequestIds::Tolerant => true,
-            RequestIds::Sequential if request == expected => {
-                session.last_request = Some(request);
-                true
-            }
-            // A CALL may go on with an earlier one ("Verification of CALL Request IDs").
-            RequestIds::Sequential => {
-                matches!(message, Message::Call(_))
-                    && self.calls.standing(from, request) != Standing::New
-            }
+        if request == expected {
+            session.last_request = Some(request);
+            return true;
         }
+        // A CALL may go on with an earlier one ("Verification of CALL Request IDs").
+        matches!(message, Message::Call(_)) && self.calls.standing(from, request) != Standing::New
     }
 
     /// Refuses a URI or pattern that the realm's check does not accept.

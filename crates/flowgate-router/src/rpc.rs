@@ -52,10 +52,18 @@ impl State {
         from: SessionKey,
         message: &Call<'_>,
     ) {
-        let outcome = self.call(turn, from, message);
+        let options = CallOptions::parse(&message.options, &mut self.contexts);
+        let progress = match &options {
+            Ok(options) => Ok(options.progress),
+            Err(_) => CallOptions::parse_continuation(&message.options),
+        };
+        let outcome = match options {
+            Ok(options) => self.call(turn, from, message, options),
+            Err(error) => Err(error.into()),
+        };
         // A call that waits for an authorizer is as new when it is handled again.
         let is_over = !matches!(outcome, Err(CallFault::Refused(RequestError::Asked)));
-        if is_over && CallOptions::parse_continuation(&message.options) == Ok(Progress::Yes) {
+        if progress == Ok(Progress::Yes) && is_over {
             // Also if it is refused: the parts that are on their way are no calls of their own.
             self.calls.note_parts(from, message.request);
         }
@@ -76,8 +84,8 @@ impl State {
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Call<'_>,
+        options: CallOptions,
     ) -> Result<(), CallFault<'m>> {
-        let options = CallOptions::parse(&message.options)?;
         let procedure = self.check_uri(&message.procedure, MatchPolicy::Exact)?;
         if let Some(what) = self.unannounced(from, &options) {
             return Err(CallFault::Violation(what));
@@ -211,7 +219,7 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Yield<'_>,
+        message: &Yield<'_>,
     ) {
         // YIELD has no reply, and to guess whether it was the last would leave the caller with too
         // many answers or none: a wrong type is a protocol error.
@@ -226,13 +234,12 @@ impl State {
         }
         let Some(call) = self.invocation(turn, from, message.request, "YIELD") else { return };
         if passthru.is_some() && !self.takes_passthru(call) {
-            return self.refuse_passthru(turn, from, call, &message, progress);
+            return self.refuse_passthru(turn, from, call, message, progress);
         }
+        let payload = message.payload.clone();
         match progress {
-            Progress::Yes => self.calls.progress(turn, call, message.payload, passthru),
-            Progress::No => {
-                self.calls.finish(turn, call, Outcome::Result(message.payload, passthru));
-            }
+            Progress::Yes => self.calls.progress(turn, call, payload, passthru),
+            Progress::No => self.calls.finish(turn, call, Outcome::Result(payload, passthru)),
         }
     }
 
@@ -263,13 +270,13 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        message: Error<'_>,
+        message: &Error<'_>,
     ) {
         if message.request_type != MessageType::Invocation {
             return self.violate(turn, from, "ERROR for what is not an INVOCATION");
         }
         let Some(call) = self.invocation(turn, from, message.request, "ERROR") else { return };
-        let Error { details, error, payload, .. } = message;
+        let Error { details, error, payload, .. } = message.clone();
         if error.as_str() == uris::error::UNAVAILABLE && self.features(from).callee_call_reroute {
             self.reroute(turn, call);
         } else if error.is_valid(self.config.uri_check, MatchPolicy::Exact) {

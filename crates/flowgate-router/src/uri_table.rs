@@ -278,7 +278,9 @@ impl<T> UriTable<T> {
         self.wildcards.check(&self.entries, wildcard)
     }
 
-    fn exact(&self, uri: &str) -> Option<EntryKey> {
+    /// The exact entry; like [`find`](Self::find), and free where there are no exact entries.
+    #[must_use]
+    pub fn exact(&self, uri: &str) -> Option<EntryKey> {
         if self.exact_count == 0 { None } else { self.find(MatchPolicy::Exact, uri) }
     }
 }

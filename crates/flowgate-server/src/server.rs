@@ -122,7 +122,8 @@ impl Server {
             .map(|realm| {
                 let name = realm.name.clone();
                 let observer = RealmObserver::new(name.clone(), &metrics);
-                let (realm, store) = new_realm(realm, &flowgate, clock.now(), &counts, observer)
+                let place = (clock, tracing.clone());
+                let (realm, store) = new_realm(realm, &flowgate, &counts, observer, place)
                     .map_err(|source| StartError::Store { realm: name.clone(), source })?;
                 stores.extend(store);
                 Ok((name, Arc::new(realm)))
@@ -138,7 +139,7 @@ impl Server {
                 Arc::clone(&flowgate),
                 tls,
                 &realms,
-                clock,
+                (clock, tracing.clone()),
                 Arc::clone(&counts),
                 &metrics,
             );
@@ -308,10 +309,11 @@ fn new_metrics(
 fn new_realm(
     realm: config::RealmConfig,
     flowgate: &config::FlowgateConfig,
-    now: Timestamp,
     counts: &Arc<Counts>,
     observer: RealmObserver,
+    (clock, tracing): (Clock, Tracing),
 ) -> io::Result<(RealmCell, Option<Store>)> {
+    let now = clock.now();
     let (events, store) = events(&realm, now, counts)?;
     let config = RealmConfig {
         name: realm.name.clone(),
@@ -339,7 +341,7 @@ fn new_realm(
     let seed = fastrand::u64(..) ^ now.as_nanos();
     let place = observer.place();
     let core = Realm::new(config, seed, observer);
-    Ok((RealmCell::new(realm.name, realm.stats, core, place), store))
+    Ok((RealmCell::new(realm.name, realm.stats, core, place, (clock, tracing)), store))
 }
 
 /// What a realm keeps of events, with what is known from an earlier run.

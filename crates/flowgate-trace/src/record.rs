@@ -4,11 +4,10 @@ mod shape;
 
 use std::sync::Arc;
 
-use flowgate_event::{Correlation, Timestamp};
+use flowgate_event::{Correlation, Position, SpanId, Timestamp, TraceId};
 use flowgate_wire::{MessageType, RequestId, SessionId, SubscriptionId};
 
-use crate::context::{SpanId, TraceId};
-use crate::facts::{Direction, Encryption, Identity, Object, Position, Undelivered};
+use crate::facts::{Direction, Encryption, Identity, Object, Undelivered};
 use crate::frame::Frame;
 
 /// One record of a trace.

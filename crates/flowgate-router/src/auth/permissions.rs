@@ -144,7 +144,7 @@ impl Permissions {
         let rules = &self.rules;
         match policy {
             MatchPolicy::Exact => rules
-                .find(MatchPolicy::Exact, uri)
+                .exact(uri)
                 .or_else(|| rules.best_wildcard(uri))
                 .or_else(|| rules.best_prefix(uri)),
             MatchPolicy::Prefix => rules.best_prefix(uri),
@@ -152,7 +152,7 @@ impl Permissions {
                 // The empty components of the pattern are matched by wildcards alone, so that the
                 // rules that "match" the pattern's text are those that cover it.
                 let has_wildcard = uri.split('.').any(str::is_empty);
-                let exact = if has_wildcard { None } else { rules.find(MatchPolicy::Exact, uri) };
+                let exact = if has_wildcard { None } else { rules.exact(uri) };
                 exact
                     .or_else(|| rules.best_wildcard(uri))
                     .or_else(|| rules.best_prefix(literal_beginning(uri)))

@@ -11,6 +11,7 @@ mod sender;
 use std::{
     collections::VecDeque,
     future::poll_fn,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -156,19 +157,25 @@ impl Outlet {
         }
     }
 
-    /// Appends a message, encoded in place.
-    pub(crate) fn enqueue(&self, message: &Message<'_>, kind: Kind, timing: Timing) -> Enqueued {
+    /// Appends a message, encoded in place; returns the octets of the serialized message too.
+    pub(crate) fn enqueue(
+        &self,
+        message: &Message<'_>,
+        kind: Kind,
+        timing: Timing,
+    ) -> (Enqueued, usize) {
         let mut queue = lock(&self.queue);
         if queue.ending.is_some() {
-            return Enqueued::Closed;
+            return (Enqueued::Closed, 0);
         }
         let wire = self.wire;
         let (frame_bytes, message_bytes) = queue.write(|out| wire.encode(message, out));
         if message_bytes > self.max_message_bytes {
             queue.take_back(frame_bytes);
-            return Enqueued::TooLarge;
+            return (Enqueued::TooLarge, message_bytes);
         }
-        self.commit(&mut queue, message.message_type(), message_bytes, kind, timing)
+        let message = message.message_type();
+        (self.commit(&mut queue, message, message_bytes, kind, timing), message_bytes)
     }
 
     /// Appends a frame that has been encoded for this outlet's wire, holding one message of this
@@ -333,6 +340,11 @@ impl Outlet {
         Some(decrypted)
     }
 
+    /// The client's address, if the transport has one and the connection still stands.
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        self.socket.peer_address()
+    }
+
     /// Whether what is written is encrypted.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.encrypts
@@ -391,11 +403,10 @@ impl Outlet {
             }
             match sender.write(&self.socket) {
                 Ok(written) => {
-                    self.metrics.wire_bytes(Direction::Sent, written);
                     if let Some(stall) = sender.unstall(now) {
                         self.metrics.unstalled(stall);
                     }
-                    if self.account(sender, now) == Flushed::Reports {
+                    if self.account(sender, written, now) == Flushed::Reports {
                         flushed = Flushed::Reports;
                     }
                     // Whoever sees the outlet drained must find everything metered.
@@ -425,8 +436,9 @@ impl Outlet {
     }
 
     /// Meters the messages whose last octet has been handed to the socket.
-    fn account(&self, sender: &mut Sender, now: Timestamp) -> Flushed {
+    fn account(&self, sender: &mut Sender, written_bytes: usize, now: Timestamp) -> Flushed {
         let local = self.metrics.all().local();
+        self.metrics.wire_bytes(&local, Direction::Sent, written_bytes);
         let serializer = self.wire.serializer;
         let mut metering = self.metering();
         let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
