@@ -27,6 +27,7 @@ mod statistics;
 mod steady;
 mod support;
 mod timeouts;
+mod traces;
 mod undeliverable;
 mod upgrade;
 mod websocket;

@@ -76,7 +76,7 @@ impl Rig {
             position: Position::Only,
             context: None,
         });
-        let octets = bytes::Bytes::from_static(b"[16,1,{},\"com.example.topic\",[\"secret\"]]");
+        let octets = Bytes::from_static(b"[16,1,{},\"com.example.topic\",[\"secret\"]]");
         facts.frame = Some((flowgate_wire::Format::Json, &octets));
         let tracing = &self.tracing;
         let recorder = self.recorder.get_or_insert_with(|| tracing.recorder().unwrap());
