@@ -113,7 +113,7 @@ def flowgate_observe(binary, timeout):
     command = [binary, "observe", "--listen", any_port, "--counters", any_port]
     command += ["--metrics", any_port, "--timeout", timeout]
     with running(command, stdout=subprocess.PIPE) as process:
-        said = _announced(process, "try: curl ")
+        said = announced(process, "try: curl ")
         [lines] = re.findall(r"listening on (\S+) for messages", said)
         [counters] = re.findall(r"listening on (\S+) for counts", said)
         [page] = re.findall(r"curl (\S+)/metrics", said)
@@ -157,12 +157,12 @@ def router(binary, flowgate):
         file.write_text(json.dumps(configuration))
         command = [binary, "run", "--config", str(file), "--listen", any_port, "--admin", any_port]
         with running(command, stdout=subprocess.PIPE) as process:
-            said = _announced(process, "try: curl ")
+            said = announced(process, "try: curl ")
             [admin] = re.findall(r"administration on (\S+)", said)
             yield said, admin
 
 
-def _announced(process, last):
+def announced(process, last):
     """What a process says until a line that starts with `last`."""
     said = ""
     for line in process.stdout:

@@ -12,6 +12,6 @@ mod time;
 
 pub use correlation::{Correlation, CorrelationSyntax};
 pub use gate::{Answer, Disclosure, Gate, GateAction, GateRequest, Verdict};
-pub use observer::{Event, EventKind, LeaveReason, Observer};
+pub use observer::{CallOutcome, Called, Event, EventKind, LeaveReason, Observer};
 pub use stats::{Account, Report, Totals};
 pub use time::Timestamp;

@@ -1,6 +1,6 @@
 //! The seam through which the router is observed.
 
-use flowgate_wire::{MessageType, SessionId};
+use flowgate_wire::{MatchPolicy, MessageType, RegistrationId, SessionId, SubscriptionId};
 
 use crate::{GateAction, Timestamp};
 
@@ -62,6 +62,129 @@ pub enum Event<'a> {
         /// The message.
         message: MessageType,
     },
+    /// A registration came to be: a procedure or pattern has its first callee.
+    RegistrationCreated {
+        /// The registration; its identifier is not used again in the realm.
+        registration: RegistrationId,
+        /// The procedure or pattern.
+        uri: &'a str,
+        /// How it matches.
+        policy: MatchPolicy,
+        /// How one of its callees is chosen, in the word of REGISTER.
+        invoke: &'static str,
+    },
+    /// A registration has no callee any more, and is gone. Calls of it may still be pending.
+    RegistrationDeleted {
+        /// The registration.
+        registration: RegistrationId,
+    },
+    /// A subscription came to be: a topic or pattern has its first subscriber.
+    SubscriptionCreated {
+        /// The subscription; its identifier is not used again in the realm, but the subscription
+        /// itself may come back if it has a history.
+        subscription: SubscriptionId,
+        /// The topic or pattern.
+        topic: &'a str,
+        /// How it matches.
+        policy: MatchPolicy,
+    },
+    /// A subscription has no subscriber any more.
+    SubscriptionDeleted {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
+    /// A call was accepted: it is with a callee, or waits for one.
+    CallStarted {
+        /// The registration that it goes to.
+        registration: RegistrationId,
+    },
+    /// A call has ended: for each [`CallStarted`](Self::CallStarted) exactly one, and one for each
+    /// call that was not accepted or that the router has answered itself.
+    CallEnded {
+        /// What was called.
+        called: Called<'a>,
+        /// How it ended.
+        outcome: CallOutcome,
+        /// The error that the caller got, if it got one.
+        error: Option<&'a str>,
+    },
+    /// A client's publication was accepted and handed to its receivers.
+    Published {
+        /// The topic.
+        topic: &'a str,
+        /// How many EVENTs came of it: one for each subscription and receiver.
+        event_count: usize,
+    },
+    /// A client's publication was refused.
+    PublishRefused {
+        /// The error that the publisher got, or would have got had it asked for an answer.
+        error: &'a str,
+    },
+}
+
+/// What a call was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Called<'a> {
+    /// A registered procedure.
+    Registered(RegistrationId),
+    /// A procedure of the router itself, one of a closed set.
+    Router(&'a str),
+    /// Nothing that there is, or nothing that the call has come to.
+    Nothing,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CallOutcome {
+    /// With a result.
+    Ok,
+    /// With an error of the callee, or of the router's procedure.
+    Error,
+    /// The caller canceled it.
+    Canceled,
+    /// There was no answer in time.
+    Timeout,
+    /// Nobody has registered the procedure, or all who have turned the call down.
+    NoCallee,
+    /// The caller is not allowed to call it.
+    Denied,
+    /// The callee left before it answered.
+    CalleeGone,
+    /// The caller left before it had an answer.
+    CallerGone,
+    /// The router refused or ended it for another reason, which the error says.
+    Refused,
+}
+
+impl CallOutcome {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Ok,
+        Self::Error,
+        Self::Canceled,
+        Self::Timeout,
+        Self::NoCallee,
+        Self::Denied,
+        Self::CalleeGone,
+        Self::CallerGone,
+        Self::Refused,
+    ];
+
+    /// A word for logs and labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Canceled => "canceled",
+            Self::Timeout => "timeout",
+            Self::NoCallee => "no_callee",
+            Self::Denied => "denied",
+            Self::CalleeGone => "callee_gone",
+            Self::CallerGone => "caller_gone",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// The kinds of [`Event`], to ask for before building one.
@@ -79,6 +202,22 @@ pub enum EventKind {
     Dropped,
     /// [`Event::Undeliverable`].
     Undeliverable,
+    /// [`Event::RegistrationCreated`].
+    RegistrationCreated,
+    /// [`Event::RegistrationDeleted`].
+    RegistrationDeleted,
+    /// [`Event::SubscriptionCreated`].
+    SubscriptionCreated,
+    /// [`Event::SubscriptionDeleted`].
+    SubscriptionDeleted,
+    /// [`Event::CallStarted`].
+    CallStarted,
+    /// [`Event::CallEnded`].
+    CallEnded,
+    /// [`Event::Published`].
+    Published,
+    /// [`Event::PublishRefused`].
+    PublishRefused,
 }
 
 /// How a session ended.

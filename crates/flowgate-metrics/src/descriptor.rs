@@ -33,6 +33,7 @@ pub struct Descriptor {
     container: Container,
     verbosity: Verbosity,
     measures: Measures,
+    naming: Naming,
 }
 
 type Text = Cow<'static, str>;
@@ -112,6 +113,14 @@ pub enum Measures {
     AverageChange,
 }
 
+/// Whether a name starts with what the registry says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    Prefixed,
+    /// It is the same in every program.
+    Standard,
+}
+
 /// The object that a stat belongs to, between category and short name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Container {
@@ -139,6 +148,7 @@ impl Descriptor {
             container: Container::Fixed(Text::Borrowed("main")),
             verbosity: Verbosity::Info,
             measures: Measures::None,
+            naming: Naming::Prefixed,
         }
     }
 
@@ -200,6 +210,14 @@ impl Descriptor {
         self
     }
 
+    /// Without the registry's prefix: for names that are the same in every program, such as
+    /// `process_open_fds`.
+    #[must_use]
+    pub fn unprefixed(mut self) -> Self {
+        self.naming = Naming::Standard;
+        self
+    }
+
     pub(crate) fn recorded_unit(&self) -> Unit {
         self.unit
     }
@@ -224,6 +242,10 @@ impl Identity {
         }
         name::check_metric(&descriptor.name)?;
         let mut family = String::with_capacity(64);
+        let prefix = match descriptor.naming {
+            Naming::Prefixed => prefix,
+            Naming::Standard => "",
+        };
         for part in [prefix, &descriptor.name, base.unwrap_or_default()] {
             if !part.is_empty() && !family.is_empty() {
                 family.push('_');

@@ -90,6 +90,7 @@
 //! | `tungstenite` | the same for tungstenite's messages |
 //! | `tower` | `websocket::MeteredUpgradeLayer`: handshakes, by endpoint and result |
 
+mod catalogue;
 mod cell;
 mod collector;
 mod counter;
@@ -110,6 +111,7 @@ mod stats;
 #[cfg(feature = "websocket")]
 pub mod websocket;
 
+pub use catalogue::Listed;
 pub use cell::Shard;
 pub use collector::{CollectorKind, Failure, Samples};
 pub use counter::{Counter, LocalCounter};

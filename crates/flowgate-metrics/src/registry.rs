@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use flowgate_event::Timestamp;
 
+use crate::catalogue::Listed;
 use crate::cell::{Number, Owners, Shard};
 use crate::collector::{Collector, CollectorKind, Failure, Samples};
 use crate::counter::{Counter, CounterCore};
@@ -117,7 +118,7 @@ pub(crate) enum AnyFamily {
 }
 
 impl AnyFamily {
-    fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         match self {
             Self::Counter(core) => &core.identity,
             Self::Gauge(core) => &core.identity,
@@ -406,6 +407,12 @@ impl Registry {
     pub fn scrape(&self) -> Scrape {
         let families: Vec<AnyFamily> = self.inner.families().values().cloned().collect();
         Scrape::new(families.into_iter().map(|family| self.inner.read(family)).collect())
+    }
+
+    /// Every family that is registered, by name, whether or not it has anything to show.
+    #[must_use]
+    pub fn catalogue(&self) -> Vec<Listed> {
+        self.inner.families().values().map(Listed::new).collect()
     }
 
     /// Everything as it is now, by category, container and short name, with rates.

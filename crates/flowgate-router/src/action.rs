@@ -1,9 +1,9 @@
 //! What the core wants done: the outputs of a realm.
 
-use flowgate_event::GateRequest;
 #[cfg(doc)]
 use flowgate_event::Verdict;
-use flowgate_wire::Message;
+use flowgate_event::{GateRequest, Timestamp};
+use flowgate_wire::{Message, RegistrationId};
 
 /// The place of a session in its realm, chosen by the shell when the session joins.
 ///
@@ -89,10 +89,26 @@ pub enum Traffic {
     Statistics,
 }
 
+/// The call that a final reply is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnsweredCall {
+    /// What was called.
+    pub registration: RegistrationId,
+    /// When the realm was given CALL.
+    pub began: Timestamp,
+}
+
 /// Receives a realm's actions while it handles an input.
 ///
 /// The borrowed message is valid during the call only: encode it or copy it.
 pub trait Outbox {
     /// Takes the next action.
     fn push(&mut self, action: Action<'_>);
+
+    /// Takes the final reply of a call that had been accepted; for who does not measure calls, a
+    /// message like any other.
+    fn reply(&mut self, to: SessionKey, message: Message<'_>, call: AnsweredCall) {
+        let _ = call;
+        self.push(Action::Send { to, message });
+    }
 }

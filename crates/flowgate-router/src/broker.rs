@@ -258,13 +258,15 @@ impl Broker {
     /// Sends an event once for every subscription that matches ("Publishing and Events",
     /// "Pattern-based Subscriptions"), and adds it to the histories of those that have one.
     ///
+    /// Returns how many events that were, one for each subscription and receiver.
     /// Cost: O(receivers), where sessions are listed as eligible O(those sessions) if that is less.
     pub(crate) fn publish(
         &mut self,
         out: &mut dyn Outbox,
         sessions: &Sessions,
         publication: &Publication<'_>,
-    ) {
+    ) -> usize {
+        let mut event_count = 0;
         let Self { table, members, receivers, histories, .. } = self;
         let excluded = publication.exclude.filter(|session| !members.entries(*session).is_empty());
         let mut record = None;
@@ -294,6 +296,7 @@ impl Broker {
             if to.is_empty() {
                 return;
             }
+            event_count += to.len();
             let (id, policy) = (subscription.id, subscription.policy);
             if publication.extras.passthru.is_none() {
                 publication.send::<PLAIN_DETAILS_MAX>(out, to, id, policy);
@@ -301,6 +304,7 @@ impl Broker {
                 publication.send::<DETAILS_MAX>(out, to, id, policy);
             }
         });
+        event_count
     }
 
     /// What there is to know about a subscription.

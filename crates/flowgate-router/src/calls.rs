@@ -4,7 +4,7 @@ mod queues;
 
 use std::{borrow::Cow, time::Duration};
 
-use flowgate_event::{Observer, Timestamp};
+use flowgate_event::{CallOutcome, Called, Event, EventKind, Observer, Timestamp};
 use flowgate_wire::{
     Dict, Entry, Error, MessageType, OwnedPayload, Payload, RegistrationId, RequestId,
     Result as ResultMessage, Uri, Value,
@@ -13,7 +13,7 @@ use flowgate_wire::{
 use queues::Queues;
 
 use crate::{
-    SessionKey,
+    AnsweredCall, SessionKey,
     deadlines::{DeadlineKey, Deadlines},
     dealer::{Route, Seat},
     details::Details,
@@ -78,6 +78,7 @@ struct PendingCall {
     caller: SessionKey,
     request: RequestId,
     registration: RegistrationId,
+    began: Timestamp,
     /// `None` while the call waits in a queue.
     with: Option<Assigned>,
     receive_progress: Progress,
@@ -183,6 +184,26 @@ pub(crate) enum Outcome<'a> {
     Dropped,
 }
 
+impl Outcome<'_> {
+    fn kind(&self) -> CallOutcome {
+        match self {
+            Self::Result(..) => CallOutcome::Ok,
+            Self::Error { .. } => CallOutcome::Error,
+            Self::Refused(error) => error.call_outcome(),
+            Self::Dropped => CallOutcome::CallerGone,
+        }
+    }
+
+    /// The error that the caller gets.
+    fn error(&self) -> Option<&str> {
+        match self {
+            Self::Error { error, .. } => Some(error.as_str()),
+            Self::Refused(error) => Some(error.uri()),
+            Self::Result(..) | Self::Dropped => None,
+        }
+    }
+}
+
 impl Calls {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
@@ -224,7 +245,8 @@ impl Calls {
     }
 
     /// Adds a call that its caller has not pending; it has no callee yet.
-    pub(crate) fn begin(&mut self, now: Timestamp, call: NewCall) -> CallKey {
+    pub(crate) fn begin<O: Observer>(&mut self, turn: &mut Turn<'_, O>, call: NewCall) -> CallKey {
+        let now = turn.now;
         let key = self.free.pop().unwrap_or(CallKey(self.pending.len()));
         let NewCall { caller, request, registration, receive_progress, timeout, kept } = call;
         let own = self.session(caller);
@@ -238,6 +260,7 @@ impl Calls {
             caller,
             request,
             registration,
+            began: now,
             with,
             receive_progress,
             deadline,
@@ -248,6 +271,7 @@ impl Calls {
             Some(slot) => *slot = Some(pending),
             None => self.pending.push(Some(pending)),
         }
+        turn.observe(EventKind::CallStarted, || Event::CallStarted { registration });
         key
     }
 
@@ -350,25 +374,33 @@ impl Calls {
         key: CallKey,
         outcome: Outcome<'_>,
     ) {
-        let Some(call) = self.remove(key) else { return };
-        let request = call.request;
+        let Some(PendingCall { caller, request, registration, began, .. }) = self.remove(key)
+        else {
+            return;
+        };
+        turn.observe(EventKind::CallEnded, || Event::CallEnded {
+            called: Called::Registered(registration),
+            outcome: outcome.kind(),
+            error: outcome.error(),
+        });
+        let answered = AnsweredCall { registration, began };
         match outcome {
             Outcome::Result(payload, None) => {
-                turn.send(call.caller, ResultMessage { request, details: Dict::EMPTY, payload });
+                let result = ResultMessage { request, details: Dict::EMPTY, payload };
+                turn.reply(caller, result, answered);
             }
             Outcome::Result(payload, Some(passthru)) => {
                 let mut details = Details::<4>::new();
                 passthru.push_to(&mut details);
                 let details = details.as_dict();
-                turn.send(call.caller, ResultMessage { request, details, payload });
+                turn.reply(caller, ResultMessage { request, details, payload }, answered);
             }
             Outcome::Error { details, error, payload } => {
                 let request_type = MessageType::Call;
-                turn.send(call.caller, Error { request_type, request, details, error, payload });
+                let error = Error { request_type, request, details, error, payload };
+                turn.reply(caller, error, answered);
             }
-            Outcome::Refused(error) => {
-                turn.refuse(call.caller, MessageType::Call, request, &error);
-            }
+            Outcome::Refused(error) => turn.refuse_call(caller, request, &error, answered),
             Outcome::Dropped => {}
         }
     }

@@ -40,7 +40,7 @@ mod uri_table;
 mod waiting;
 mod welcome;
 
-pub use action::{Action, AskId, Close, Outbox, SessionKey, Traffic};
+pub use action::{Action, AnsweredCall, AskId, Close, Outbox, SessionKey, Traffic};
 pub use auth::{Allow, Disclose, Permissions, Rule};
 pub use config::{CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, TrustLevel};
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};

@@ -9,7 +9,7 @@ mod session;
 mod subscription;
 mod testament;
 
-use flowgate_event::Observer;
+use flowgate_event::{CallOutcome, Called, Event, EventKind, Observer};
 use flowgate_wire::{Call, Dict, Entry, MessageType, Payload, Result as ResultMessage, Value};
 
 use crate::{
@@ -87,6 +87,15 @@ impl State {
             }
         };
         let request = message.request;
+        let failure = answer.as_ref().err();
+        let (outcome, error) = match failure {
+            None => (CallOutcome::Ok, None),
+            Some(error) => (CallOutcome::Error, Some(error.uri())),
+        };
+        if !matches!(failure, Some(RequestError::Asked)) {
+            let called = Called::Router(uri);
+            turn.observe(EventKind::CallEnded, || Event::CallEnded { called, outcome, error });
+        }
         match answer {
             Ok(Results { args, kwargs }) => {
                 let payload = Payload::from_values(&args, &kwargs);

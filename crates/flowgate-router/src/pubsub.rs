@@ -8,7 +8,7 @@ use flowgate_wire::{
 
 use crate::{
     MetaApi, SessionKey, Traffic,
-    broker::{self, Extras, NewSubscriber, Publication, Released, retained_details},
+    broker::{self, Extras, Joined, Left, NewSubscriber, Publication, Released, retained_details},
     options::{
         Acknowledge, DiscloseMe, ExcludeMe, GetRetained, PublishOptions, Retain, SubscribeOptions,
     },
@@ -38,6 +38,14 @@ impl State {
         match self.subscribe(turn, from, message) {
             Ok((subscribed, options)) => {
                 let subscription = subscribed.id;
+                if subscribed.change == Joined::First {
+                    let (topic, policy) = (message.topic.as_str(), options.policy);
+                    turn.observe(EventKind::SubscriptionCreated, || Event::SubscriptionCreated {
+                        subscription,
+                        topic,
+                        policy,
+                    });
+                }
                 turn.send(from, Subscribed { request, subscription });
                 if options.get_retained == GetRetained::Yes {
                     self.send_retained(turn, from, &message.topic, options.policy, subscription);
@@ -102,6 +110,7 @@ impl State {
         let request = message.request;
         match self.broker.unsubscribe(from, message.subscription) {
             Ok(released) => {
+                observe_released(turn, &released);
                 turn.send(from, Unsubscribed { request: Some(request), details: None });
                 if let Some(session) = self.session_id(from) {
                     self.publish_released(turn, session, released);
@@ -121,6 +130,7 @@ impl State {
         reason: Option<&str>,
     ) -> Result<(), RequestError<'static>> {
         let released = self.broker.unsubscribe(session, subscription)?;
+        observe_released(turn, &released);
         let Some(revoked) = self.sessions.open(session) else { return Ok(()) };
         let (id, features) = (revoked.id, revoked.features);
         if features.subscriber_subscription_revocation {
@@ -143,6 +153,7 @@ impl State {
         let mut all: Vec<Released> = Vec::new();
         // First everything ends, so that the session itself is told nothing.
         self.broker.detach(session, |released| {
+            observe_released(turn, &released);
             if is_told && !released.is_reserved {
                 all.push(released);
             }
@@ -181,9 +192,13 @@ impl State {
         match (acknowledge, outcome) {
             (_, Ok(())) => {}
             (Acknowledge::Wanted, Err(error)) => {
+                observe_refused(turn, &error);
                 turn.refuse(from, MessageType::Publish, message.request, &error);
             }
-            (Acknowledge::Unwanted, Err(error)) => self.observe_dropped(turn, from, &error),
+            (Acknowledge::Unwanted, Err(error)) => {
+                observe_refused(turn, &error);
+                self.observe_dropped(turn, from, &error);
+            }
         }
     }
 
@@ -270,7 +285,9 @@ impl State {
             traffic: Traffic::Ordinary,
             extras: options.extras(),
         };
-        self.broker.publish(turn.out, &self.sessions, &publication);
+        let event_count = self.broker.publish(turn.out, &self.sessions, &publication);
+        let topic = publication.topic;
+        turn.observe(EventKind::Published, || Event::Published { topic, event_count });
         if options.retain == Retain::Yes && self.retention.is_on() {
             let except = identity.filter(|_| exclude.is_some()).map(|identity| identity.session);
             self.retention.retain(turn.now, publication.record(), except);
@@ -289,6 +306,23 @@ impl State {
         }
         let Some(session) = self.sessions.open(from).map(|session| session.id) else { return };
         drop_publication(turn, session, error);
+    }
+}
+
+/// Tells the observer of a subscription that nobody has any more.
+fn observe_released<O: Observer>(turn: &mut Turn<'_, O>, released: &Released) {
+    if released.left == Left::Nobody {
+        let subscription = released.id;
+        turn.observe(EventKind::SubscriptionDeleted, || Event::SubscriptionDeleted {
+            subscription,
+        });
+    }
+}
+
+/// Tells the observer of a publication that is refused; not of one that waits for an authorizer.
+fn observe_refused<O: Observer>(turn: &mut Turn<'_, O>, error: &RequestError<'_>) {
+    if !matches!(error, RequestError::Asked) {
+        turn.observe(EventKind::PublishRefused, || Event::PublishRefused { error: error.uri() });
     }
 }
 

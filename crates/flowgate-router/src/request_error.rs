@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowgate_event::GateAction;
+use flowgate_event::{CallOutcome, GateAction};
 use flowgate_wire::{RegistrationId, SessionId, SubscriptionId, uris};
 
 /// The error of [`RequestError::TableFull`]; the specification has none for it.
@@ -128,6 +128,44 @@ pub(crate) enum RequestError<'a> {
 }
 
 impl RequestError<'_> {
+    /// How a call ends that gets this error from the router.
+    pub(crate) const fn call_outcome(&self) -> CallOutcome {
+        match self {
+            Self::Canceled => CallOutcome::Canceled,
+            Self::Timeout(_) => CallOutcome::Timeout,
+            Self::NoSuchProcedure(_) | Self::NoAvailableCallee => CallOutcome::NoCallee,
+            Self::NotAuthorized { .. } | Self::AuthorizationFailed { .. } => CallOutcome::Denied,
+            Self::CalleeLeft => CallOutcome::CalleeGone,
+            Self::InvalidErrorUri(_) => CallOutcome::Error,
+            Self::InvalidUri(_)
+            | Self::UriTooLong(_)
+            | Self::ReservedUri(_)
+            | Self::InvalidOption { .. }
+            | Self::OptionNotAllowed { .. }
+            | Self::DiscloseMeDisallowed(_)
+            | Self::PassthruNotAnnounced
+            | Self::HistoryUnavailable(_)
+            | Self::InvalidArgument { .. }
+            | Self::InvalidUriArgument(_)
+            | Self::InvalidScope
+            | Self::TooManyTestaments { .. }
+            | Self::Asked
+            | Self::ProcedureAlreadyExists(_)
+            | Self::InvocationPolicyConflict(_)
+            | Self::FeatureNotSupported(_)
+            | Self::TooManyCalls(_)
+            | Self::UnknownRegistration(_)
+            | Self::NoSuchRegistration(_)
+            | Self::NoSuchSubscription(_)
+            | Self::UnknownSubscription(_)
+            | Self::NoSuchSession(_)
+            | Self::TableFull(_)
+            | Self::ShuttingDown
+            | Self::InvocationTooLarge
+            | Self::AnswerTooLarge => CallOutcome::Refused,
+        }
+    }
+
     /// The error URI ("Basic Profile URIs", "Advanced Profile URIs").
     pub(crate) const fn uri(&self) -> &'static str {
         match self {

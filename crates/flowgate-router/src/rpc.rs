@@ -4,7 +4,7 @@ mod passing;
 
 use std::time::Duration;
 
-use flowgate_event::{Disclosure, GateAction, Observer};
+use flowgate_event::{Called, Disclosure, Event, EventKind, GateAction, Observer};
 use flowgate_wire::{Call, Cancel, Error, MatchPolicy, MessageType, RequestId, Yield, uris};
 
 use crate::{
@@ -70,6 +70,9 @@ impl State {
         match outcome {
             Ok(()) => {}
             Err(CallFault::Refused(error)) => {
+                if is_over {
+                    observe_refused(turn, &error);
+                }
                 turn.refuse(from, MessageType::Call, message.request, &error);
             }
             Err(CallFault::Violation(what)) => self.violate(turn, from, what),
@@ -112,7 +115,7 @@ impl State {
                 let kept = Some(Box::new(Kept::new(procedure, options, disclosed, parts)));
                 let (caller, request) = (from, message.request);
                 let call = self.calls.begin(
-                    turn.now,
+                    turn,
                     NewCall { caller, request, registration, receive_progress, timeout, kept },
                 );
                 self.calls.enqueue(call);
@@ -153,7 +156,7 @@ impl State {
         let timeout = self.config.calls.timeout(options.timeout);
         let forwards = route.terms.forwards_timeout(features);
         let call = self.calls.begin(
-            turn.now,
+            turn,
             NewCall {
                 caller: from,
                 request: message.request,
@@ -300,6 +303,15 @@ impl State {
         }
         call
     }
+}
+
+/// Tells the observer of a call that was not accepted.
+fn observe_refused<O: Observer>(turn: &mut Turn<'_, O>, error: &RequestError<'_>) {
+    turn.observe(EventKind::CallEnded, || Event::CallEnded {
+        called: Called::Nothing,
+        outcome: error.call_outcome(),
+        error: Some(error.uri()),
+    });
 }
 
 impl CallSettings {

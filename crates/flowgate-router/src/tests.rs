@@ -10,6 +10,7 @@ mod handshake;
 mod harness;
 mod lifecycle;
 mod meta;
+mod observed;
 mod passthru;
 mod queues;
 mod registration_meta;

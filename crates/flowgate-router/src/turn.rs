@@ -6,7 +6,7 @@ use flowgate_wire::{
 };
 
 use crate::{
-    Action, Close, Outbox, SessionKey,
+    Action, AnsweredCall, Close, Outbox, SessionKey,
     details::Details,
     request_error::RequestError,
     waiting::{Answers, Asked},
@@ -32,6 +32,16 @@ impl<'t, O: Observer> Turn<'t, O> {
         self.out.push(Action::Send { to, message: message.into() });
     }
 
+    /// Sends the final reply of a call.
+    pub(crate) fn reply<'m>(
+        &mut self,
+        to: SessionKey,
+        message: impl Into<Message<'m>>,
+        call: AnsweredCall,
+    ) {
+        self.out.reply(to, message.into(), call);
+    }
+
     pub(crate) fn close(&mut self, session: SessionKey, how: Close) {
         self.out.push(Action::Close { session, how });
     }
@@ -48,16 +58,19 @@ impl<'t, O: Observer> Turn<'t, O> {
             return;
         }
         let args = [Value::from(error.to_string())];
-        self.send(
-            to,
-            Error {
-                request_type,
-                request,
-                details: Dict::EMPTY,
-                error: Uri::from(error.uri()),
-                payload: Payload::from_values(&args, &[]),
-            },
-        );
+        self.send(to, refusal(request_type, request, error, &args));
+    }
+
+    /// Sends ERROR as the final reply of a call.
+    pub(crate) fn refuse_call(
+        &mut self,
+        to: SessionKey,
+        request: RequestId,
+        error: &RequestError<'_>,
+        call: AnsweredCall,
+    ) {
+        let args = [Value::from(error.to_string())];
+        self.reply(to, refusal(MessageType::Call, request, error, &args), call);
     }
 
     /// Sends ABORT and asks for the connection to be closed.
@@ -87,5 +100,21 @@ impl<'t, O: Observer> Turn<'t, O> {
         if self.observer.wants(kind) {
             self.observer.observe(self.now, &build());
         }
+    }
+}
+
+/// ERROR by the router; its text is the only argument.
+fn refusal<'m>(
+    request_type: MessageType,
+    request: RequestId,
+    error: &RequestError<'_>,
+    args: &'m [Value<'m>; 1],
+) -> Error<'m> {
+    Error {
+        request_type,
+        request,
+        details: Dict::EMPTY,
+        error: Uri::from(error.uri()),
+        payload: Payload::from_values(args, &[]),
     }
 }

@@ -2,24 +2,34 @@
 
 use std::sync::Arc;
 
-use hyper::{Request, StatusCode, body::Incoming};
+use hyper::{Method, Request, StatusCode, body::Incoming};
 
 use crate::{
     http::{self, Answer, Handler, text},
+    metrics::{
+        Metrics, detailed_page, metrics_page, record_page, report_page, show_page, stats_page,
+    },
     observe::{Observing, observer_page, own_page},
     service::{Counts, Realms},
 };
+
+/// Where recording of stats is started and stopped: the only path that changes something.
+const RECORD_PATH: &str = "/api/stats/record";
 
 /// What the interface tells about.
 #[derive(Debug)]
 pub(crate) struct Admin {
     pub(crate) counts: Arc<Counts>,
     pub(crate) realms: Realms,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) observing: Option<Arc<Observing>>,
 }
 
 impl Handler for Admin {
     fn answer(&self, request: &Request<Incoming>) -> Answer {
+        if request.uri().path() == RECORD_PATH && *request.method() == Method::POST {
+            return record_page(request, &self.metrics);
+        }
         if let Some(refusal) = http::refuse_others(request) {
             return refusal;
         }
@@ -29,9 +39,15 @@ impl Handler for Admin {
                 text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
             }
             ("/readyz", _) => text(StatusCode::OK, "ready\n"),
+            ("/metrics", _) => metrics_page(request, &self.metrics),
+            ("/metrics/detailed", _) => detailed_page(request, &self.metrics),
+            ("/api/stats", _) => stats_page(request, &self.metrics),
+            ("/api/stats/show", _) => show_page(request, &self.metrics),
+            ("/api/stats/report", _) => report_page(request, &self.metrics),
+            (RECORD_PATH, _) => text(StatusCode::METHOD_NOT_ALLOWED, "use POST\n"),
             ("/observer/metrics", Some(observing)) => observer_page(request, observing),
             ("/observer/self/metrics", Some(observing)) => own_page(request, observing),
-            _ => text(StatusCode::NOT_FOUND, "not found; try /healthz or /readyz\n"),
+            _ => text(StatusCode::NOT_FOUND, "not found; try /healthz, /readyz or /metrics\n"),
         }
     }
 }

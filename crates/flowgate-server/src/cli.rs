@@ -4,7 +4,9 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
+mod console;
 mod observe;
+mod stats;
 
 use std::{
     fs::OpenOptions,
@@ -13,6 +15,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand};
@@ -57,6 +60,8 @@ enum Command {
     Bench(Bench),
     /// Turn WAMP messages that applications log into Prometheus metrics.
     Observe(observe::Observe),
+    /// Ask a running router for its stats.
+    Stats(stats::Stats),
     /// Decode, check and re-encode single WAMP messages, one JSON object a line.
     Codec,
 }
@@ -72,6 +77,9 @@ struct Run {
     /// Where the administration interface listens.
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
+    /// Take commands from standard input, such as `show stats`.
+    #[arg(long)]
+    console: bool,
 }
 
 /// Runs the command line of this process.
@@ -81,6 +89,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check { file } => check(&file),
         Command::Init { file } => init(&file),
         Command::Observe(options) => observe::run(options),
+        Command::Stats(options) => stats::run(options),
         Command::Bench(bench) => bench.main("flowgate bench"),
         Command::Codec => match codec::run(io::stdin().lock(), io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -151,12 +160,12 @@ fn run(options: &Run) -> ExitCode {
         builder.worker_threads(threads.get());
     }
     match builder.enable_all().build() {
-        Ok(runtime) => runtime.block_on(serve(config)),
+        Ok(runtime) => runtime.block_on(serve(config, options.console)),
         Err(error) => fail(1, &error),
     }
 }
 
-async fn serve(config: NodeConfig) -> ExitCode {
+async fn serve(config: NodeConfig, has_console: bool) -> ExitCode {
     // Before the sockets are bound, so that no signal after the announcement is missed.
     let Ok(stop) = signals() else { return fail(1, &"cannot listen for signals") };
     let server = match Server::bind(config) {
@@ -164,8 +173,17 @@ async fn serve(config: NodeConfig) -> ExitCode {
         Err(error) => return fail(USAGE, &error),
     };
     announce(&server);
+    if has_console && let Err(error) = console::start(server.stats()) {
+        return fail(1, &format!("no console: {error}"));
+    }
     server.run(stop).await;
     ExitCode::SUCCESS
+}
+
+/// A time that is not zero, such as 300ms.
+fn above_zero(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.is_zero() { Err("must be above 0".to_owned()) } else { Ok(duration) }
 }
 
 /// Ready when the process is told to stop.

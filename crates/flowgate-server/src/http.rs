@@ -1,5 +1,7 @@
 //! Small HTTP services: what is asked for is at hand, so answering never waits.
 
+pub(crate) mod compress;
+
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::Full;
@@ -98,17 +100,17 @@ pub(crate) fn refuse_others(request: &Request<Incoming>) -> Option<Answer> {
 
 /// Plain text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
-    typed(status, "text/plain; charset=utf-8", body)
+    typed(status, HeaderValue::from_static("text/plain; charset=utf-8"), body)
 }
 
 /// A body of a given type.
 pub(crate) fn typed(
     status: StatusCode,
-    content_type: &'static str,
+    content_type: HeaderValue,
     body: impl Into<Bytes>,
 ) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
     answer
 }

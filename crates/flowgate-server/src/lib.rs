@@ -13,6 +13,7 @@ mod gate;
 mod http;
 mod link;
 mod listener;
+mod metrics;
 mod observe;
 mod observer;
 mod realm;
@@ -23,6 +24,9 @@ mod store;
 mod tls;
 
 pub use listener::BindError;
+pub use metrics::{
+    MetricsError, QueryError, RecordFormat, RecordOptions, ShowError, Stats, StatsError,
+};
 pub use observe::{ObserveError, ObserverServer};
 pub use server::{Server, StartError, check_files};
 pub use tls::TlsError;

@@ -17,7 +17,8 @@ use std::{
     time::Duration,
 };
 
-use flowgate_event::LeaveReason;
+use flowgate_event::{LeaveReason, Timestamp};
+use flowgate_metrics::Held;
 use flowgate_router::{AuthPolicy, Close, SessionKey};
 use flowgate_wire::{Limits, Value};
 use tokio::{
@@ -28,6 +29,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::{
     frame::{ControlKind, Framing},
+    metrics::{Direction, Stage},
     realm::{RealmCell, deliver},
     scratch::Scratch,
     service::Service,
@@ -37,7 +39,10 @@ use outlet::Ending;
 use timers::Timers;
 use websocket::{WebSocketReader, close_frame};
 
-pub(crate) use outlet::{Enqueued, Flushed, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, lock};
+pub(crate) use outlet::{
+    Began, Enqueued, Flushed, Invocations, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing,
+    lock,
+};
 pub(crate) use socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 
 /// How long a client gets to read what was sent before its connection is closed, and to close its
@@ -72,6 +77,11 @@ pub(crate) struct Link {
     last_words: Option<LeaveReason>,
     /// Set once the transport itself has to end.
     farewell: Option<Farewell>,
+    /// When the transport was agreed on.
+    opened_at: Timestamp,
+    /// Why the connection has ended; the router's shutdown, if nobody says.
+    ended: LeaveReason,
+    _open: Held,
 }
 
 /// The receiving side of the transport.
@@ -134,13 +144,17 @@ async fn open(
         let opening = Opening::new(reader, writer, service.tls.as_ref())?;
         match timeout(limit, opening.open(&service)).await {
             Ok(opened) => opened,
-            Err(_elapsed) => Err(OpeningError::Refused("handshake timed out".to_owned())),
+            Err(_elapsed) => Err(OpeningError::TimedOut),
         }
     };
     match opened.await {
         Ok(opened) => return Some(Box::new(Link::new(service, opened, peer))),
-        Err(OpeningError::Lost(error)) => tracing::debug!(peer, %error, "connection lost"),
+        Err(OpeningError::Lost(error)) => {
+            service.metrics.handshake_failed(Stage::Lost);
+            tracing::debug!(peer, %error, "connection lost");
+        }
         Err(error) => {
+            service.metrics.handshake_failed(error.stage());
             service.counts.refused();
             tracing::info!(peer, %error, "connection refused");
         }
@@ -159,12 +173,14 @@ impl Link {
                 terms.max_frame_bytes,
             )),
         };
+        let open = service.metrics.open(terms.wire);
         let outlet = Outlet::new(
             terms.wire,
             writer,
             tls,
             terms.max_sent_bytes,
             service.flowgate.send_queue_bytes as u64,
+            Arc::clone(&service.metrics),
         );
         Self {
             limits: Limits { message_bytes: terms.max_received_bytes, ..Limits::default() },
@@ -173,6 +189,9 @@ impl Link {
             closing_timeout: terms.closing_timeout,
             peer,
             outlet: Arc::new(outlet),
+            opened_at: service.clock.now(),
+            ended: LeaveReason::Shutdown,
+            _open: open,
             service,
             reader,
             inbound,
@@ -230,7 +249,8 @@ impl Link {
             match self.outlet.ending() {
                 Some(Ending::Dead(reason)) => {
                     let farewell = self.farewell.take();
-                    self.leave(farewell.map_or(reason, |farewell| farewell.reason));
+                    self.ended = farewell.map_or(reason, |farewell| farewell.reason);
+                    self.leave(self.ended);
                     return Course::Over;
                 }
                 Some(Ending::Close(_)) if self.outlet.queued_bytes() > 0 => {
@@ -245,7 +265,8 @@ impl Link {
                 Some(Ending::Close(Close::Connection)) => {
                     let farewell = self.farewell.take();
                     let reason = farewell.as_ref().map(|farewell| farewell.reason);
-                    self.leave(self.last_words.or(reason).unwrap_or(LeaveReason::Violation));
+                    self.ended = self.last_words.or(reason).unwrap_or(LeaveReason::Violation);
+                    self.leave(self.ended);
                     match farewell {
                         Some(farewell) => self.outlet.enqueue_control(&farewell.frame),
                         None => self.say_farewell(),
@@ -289,6 +310,8 @@ impl Link {
                 Poll::Ready(Err(error)) => Poll::Ready(Read::Failed(error)),
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Read::End),
                 Poll::Ready(Ok(())) => {
+                    let metrics = &self.service.metrics;
+                    metrics.wire_bytes(Direction::Received, buffer.filled().len());
                     self.receive(buffer.filled_mut(), scratch);
                     Poll::Ready(Read::Octets)
                 }
@@ -401,6 +424,14 @@ impl Link {
                 return;
             }
         }
+    }
+}
+
+/// However the connection ends, it is counted.
+impl Drop for Link {
+    fn drop(&mut self) {
+        let age = self.service.clock.now().since(self.opened_at);
+        self.service.metrics.closed(self.ended, age);
     }
 }
 

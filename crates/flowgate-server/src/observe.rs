@@ -1,6 +1,5 @@
 //! The line-protocol observer as a service: its listeners, its clock and its page.
 
-mod compress;
 mod connection;
 mod page;
 mod sources;

@@ -1,18 +1,109 @@
-//! What the router does, in the log.
+//! What the router does, in the log and in the metrics.
 
-use flowgate_event::{Event, Observer, Timestamp};
+use std::{collections::BTreeMap, sync::Arc};
+
+use flowgate_event::{Event, LeaveReason, Observer, Timestamp};
+use flowgate_metrics::Held;
+use flowgate_wire::{RegistrationId, SubscriptionId};
+
+use crate::metrics::{Metrics, RealmIndex};
+
+/// Watches one realm.
+#[derive(Debug)]
+pub(crate) struct RealmObserver {
+    log: LogObserver,
+    metrics: MetricsObserver,
+}
+
+impl RealmObserver {
+    /// An observer of the realm with this name.
+    pub(crate) fn new(realm: String, metrics: &Arc<Metrics>) -> Self {
+        let place = metrics.realm(&realm);
+        let metrics = MetricsObserver {
+            metrics: Arc::clone(metrics),
+            realm: place,
+            registrations: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+        };
+        Self { log: LogObserver { realm }, metrics }
+    }
+
+    /// The realm's place in the metrics.
+    pub(crate) fn place(&self) -> RealmIndex {
+        self.metrics.realm
+    }
+}
+
+impl Observer for RealmObserver {
+    fn observe(&mut self, now: Timestamp, event: &Event<'_>) {
+        self.log.observe(now, event);
+        self.metrics.observe(now, event);
+    }
+}
+
+/// Counts the events of one realm.
+#[derive(Debug)]
+struct MetricsObserver {
+    metrics: Arc<Metrics>,
+    realm: RealmIndex,
+    registrations: BTreeMap<RegistrationId, Held>,
+    subscriptions: BTreeMap<SubscriptionId, Held>,
+}
+
+impl Observer for MetricsObserver {
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the enum grows; new events need no line here"
+    )]
+    fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
+        let Self { metrics, realm, registrations, subscriptions } = self;
+        match *event {
+            Event::CallStarted { .. } => metrics.count(|local| local.call_started(*realm)),
+            Event::CallEnded { called, outcome, error } => {
+                metrics.count(|local| local.call_ended(*realm, called, outcome, error));
+            }
+            Event::Published { event_count, .. } => {
+                metrics.count(|local| local.published(*realm, event_count));
+            }
+            Event::PublishRefused { .. } => metrics.count(|local| local.publish_refused(*realm)),
+            Event::RegistrationCreated { registration, uri, policy, invoke } => {
+                let held = metrics.registration(*realm, registration, uri, (policy, invoke));
+                registrations.insert(registration, held);
+            }
+            Event::RegistrationDeleted { registration } => {
+                registrations.remove(&registration);
+                metrics.registration_gone(*realm, registration);
+            }
+            Event::SubscriptionCreated { subscription, policy, .. } => {
+                subscriptions.insert(subscription, metrics.subscription(*realm, policy));
+            }
+            Event::SubscriptionDeleted { subscription } => {
+                subscriptions.remove(&subscription);
+            }
+            Event::SessionJoined { .. } => metrics.joined(*realm),
+            Event::SessionLeft { reason, .. } => {
+                metrics.left(*realm, reason);
+                if reason == LeaveReason::SlowConsumer {
+                    metrics.slow_consumer_closed(*realm);
+                }
+            }
+            Event::Violation { .. } => metrics.violation(*realm),
+            Event::Denied { action, .. } => metrics.count(|local| local.denied(*realm, action)),
+            Event::Dropped { message, .. } => {
+                metrics.count(|local| local.dropped(*realm, message, "refused"));
+            }
+            Event::Undeliverable { message, .. } => {
+                metrics.count(|local| local.dropped(*realm, message, "too_large"));
+            }
+            _ => {}
+        }
+    }
+}
 
 /// Writes the events of one realm to the log.
 #[derive(Debug)]
-pub(crate) struct LogObserver {
+struct LogObserver {
     realm: String,
-}
-
-impl LogObserver {
-    /// An observer of the realm with this name.
-    pub(crate) fn new(realm: impl Into<String>) -> Self {
-        Self { realm: realm.into() }
-    }
 }
 
 impl Observer for LogObserver {

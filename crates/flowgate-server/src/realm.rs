@@ -13,12 +13,13 @@ use std::{
     fmt,
     future::pending,
     sync::{Arc, Mutex, MutexGuard, TryLockError},
+    time::Duration,
 };
 
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_meter::StatsConfig;
 use flowgate_router::{Input, Join, Realm, SessionKey};
-
+use flowgate_wire::{Message, RequestId};
 use tokio::{
     sync::{Notify, watch},
     time::sleep_until,
@@ -26,24 +27,27 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    link::{Flushed, Outlet, lock},
+    link::{Began, Flushed, Invocations, Outlet, lock},
     listener::Stop,
-    observer::LogObserver,
+    metrics::RealmIndex,
+    observer::RealmObserver,
     scratch::Scratch,
 };
-use delivery::Delivery;
+use delivery::{Answer, Delivery};
 
 /// A realm and the outlets of its sessions.
 pub(crate) struct RealmCell {
     name: String,
     stats: Option<StatsConfig>,
+    /// Its place in the metrics.
+    place: RealmIndex,
     inner: Mutex<Inner>,
     /// Wakes the timer task: the realm has a deadline before `armed`.
     earlier: Notify,
 }
 
 struct Inner {
-    realm: Realm<LogObserver>,
+    realm: Realm<RealmObserver>,
     seats: Seats,
     taken: Taken,
     /// When the timer task looks at the realm again without being told.
@@ -67,10 +71,11 @@ pub(crate) struct Seats {
 
 /// The realm while its lock is held.
 pub(crate) struct Turn<'a> {
-    realm: &'a mut Realm<LogObserver>,
+    realm: &'a mut Realm<RealmObserver>,
     seats: &'a mut Seats,
     scratch: &'a mut Scratch,
     now: Timestamp,
+    place: RealmIndex,
 }
 
 impl fmt::Debug for RealmCell {
@@ -81,10 +86,15 @@ impl fmt::Debug for RealmCell {
 
 impl RealmCell {
     /// A realm without sessions.
-    pub(crate) fn new(name: String, stats: Option<StatsConfig>, realm: Realm<LogObserver>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        stats: Option<StatsConfig>,
+        realm: Realm<RealmObserver>,
+        place: RealmIndex,
+    ) -> Self {
         let (seats, taken) = (Seats::default(), Taken::default());
         let inner = Mutex::new(Inner { realm, seats, taken, armed: None });
-        Self { name, stats, inner, earlier: Notify::new() }
+        Self { name, stats, place, inner, earlier: Notify::new() }
     }
 
     /// The realm's name.
@@ -112,7 +122,7 @@ impl RealmCell {
     ) -> R {
         let mut inner = self.lock_counted();
         let Inner { realm, seats, armed, .. } = &mut *inner;
-        let result = batch(&mut Turn { realm, seats, scratch, now });
+        let result = batch(&mut Turn { realm, seats, scratch, now, place: self.place });
         let next = realm.next_deadline();
         if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {
             *armed = next;
@@ -180,11 +190,38 @@ impl Turn<'_> {
 
     /// Hands one input to the core and appends what comes of it to the outlets.
     pub(crate) fn handle(&mut self, input: Input<'_>) {
-        let mut delivery = Delivery { seats: self.seats, scratch: self.scratch };
-        self.realm.handle(self.now, input, &mut delivery);
-        while let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
-            self.realm.handle(self.now, undeliverable.into(), &mut delivery);
+        self.deliver(input, Answer::None);
+    }
+
+    /// Hands a callee's last message about an invocation to the core, which measures the call.
+    pub(crate) fn handle_answer(
+        &mut self,
+        session: SessionKey,
+        message: Message<'_>,
+        invocation: RequestId,
+        invocations: &mut Invocations,
+    ) {
+        let began = invocations.take(invocation);
+        let callee = match began {
+            Began::At(began) => Some(self.now.since(began)),
+            Began::JustNow => Some(Duration::ZERO),
+            Began::Unknown => None,
+        };
+        let answer = self.deliver(Input::Message { session, message }, Answer::Given(callee));
+        if answer == Answer::None && began == Began::JustNow {
+            invocations.overtake(invocation);
         }
+    }
+
+    /// What is left of the answer, once the call has its final reply.
+    fn deliver(&mut self, input: Input<'_>, answer: Answer) -> Answer {
+        let Self { ref seats, ref mut scratch, now, place, .. } = *self;
+        let mut delivery = Delivery { seats, scratch, now, place, answer };
+        self.realm.handle(now, input, &mut delivery);
+        while let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
+            self.realm.handle(now, undeliverable.into(), &mut delivery);
+        }
+        delivery.answer
     }
 
     /// Publishes the reports that wait in an outlet's meter, oldest first.

@@ -20,8 +20,9 @@ use crate::{
     config::{self, Endpoint, ListenerConfig, NodeConfig},
     gate, http,
     listener::{BindError, Bound, Stop},
+    metrics::{Metrics, MetricsError, Stats},
     observe::{BoundObserver, ObserveError},
-    observer::LogObserver,
+    observer::RealmObserver,
     realm::{self, RealmCell, deliver},
     scratch::Scratch,
     service::{Counts, Realms, Service},
@@ -47,6 +48,7 @@ pub struct Server {
     realms: Realms,
     stores: Vec<Store>,
     counts: Arc<Counts>,
+    metrics: Arc<Metrics>,
     clock: Clock,
     shutdown_timeout: Duration,
 }
@@ -89,6 +91,9 @@ pub enum StartError {
     /// The line-protocol observer.
     #[error(transparent)]
     Observer(#[from] ObserveError),
+    /// The catalogue of metrics: a defect of Flowgate.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
 }
 
 impl Server {
@@ -100,13 +105,15 @@ impl Server {
         let clock = Clock::start();
         let counts = Arc::new(Counts::default());
         let flowgate = Arc::new(config.flowgate);
+        let metrics = new_metrics(clock, &config.realms, &config.listeners)?;
         let mut stores = Vec::new();
         let realms: Realms = config
             .realms
             .into_iter()
             .map(|realm| {
                 let name = realm.name.clone();
-                let (realm, store) = new_realm(realm, &flowgate, clock.now(), &counts)
+                let observer = RealmObserver::new(name.clone(), &metrics);
+                let (realm, store) = new_realm(realm, &flowgate, clock.now(), &counts, observer)
                     .map_err(|source| StartError::Store { realm: name.clone(), source })?;
                 stores.extend(store);
                 Ok((name, Arc::new(realm)))
@@ -124,6 +131,7 @@ impl Server {
                 &realms,
                 clock,
                 Arc::clone(&counts),
+                &metrics,
             );
             listeners.push((bound, Arc::new(service)));
         }
@@ -136,12 +144,23 @@ impl Server {
                     http::bind(address).map_err(|source| StartError::Admin { address, source })?;
                 let observing = observer.as_ref().map(|bound| Arc::clone(&bound.observing));
                 let (counts, realms) = (Arc::clone(&counts), realms.clone());
-                let admin = Admin { counts, realms, observing };
+                let metrics = Arc::clone(&metrics);
+                let admin = Admin { counts, realms, metrics, observing };
                 Ok::<_, StartError>((listener, Arc::new(admin)))
             })
             .transpose()?;
         let shutdown_timeout = flowgate.shutdown_timeout;
-        Ok(Self { listeners, admin, observer, realms, stores, counts, clock, shutdown_timeout })
+        Ok(Self {
+            listeners,
+            admin,
+            observer,
+            realms,
+            stores,
+            counts,
+            metrics,
+            clock,
+            shutdown_timeout,
+        })
     }
 
     /// Where clients can connect, as URLs, in the order of the configuration.
@@ -154,6 +173,12 @@ impl Server {
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+    }
+
+    /// The stats, for a console.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::new(&self.metrics)
     }
 
     /// Where the lines of applications come in that are to be observed, by protocol.
@@ -182,6 +207,7 @@ impl Server {
         if let Some(observer) = self.observer.take() {
             others.spawn(observer.run(stopped.clone()));
         }
+        others.spawn(Arc::clone(&self.metrics).run(stopped.clone()));
         drop(stopped);
         shutdown.await;
         tracing::info!("shutting down");
@@ -248,12 +274,26 @@ pub fn check_files(config: &NodeConfig) -> Result<(), StartError> {
     config.listeners.iter().try_for_each(|listener| load_tls(listener).map(drop))
 }
 
+/// The metrics of what is configured.
+fn new_metrics(
+    clock: Clock,
+    realms: &[config::RealmConfig],
+    listeners: &[ListenerConfig],
+) -> Result<Arc<Metrics>, MetricsError> {
+    let rated = |realm: &config::RealmConfig| {
+        (realm.name.clone(), realm.stats.unwrap_or_default().rated_message_size)
+    };
+    let listeners = listeners.iter().map(|listener| listener.id.clone());
+    Metrics::new(clock, realms.iter().map(rated).collect(), listeners.collect())
+}
+
 /// A realm, and the thread that writes its histories if it has them in a file.
 fn new_realm(
     realm: config::RealmConfig,
     flowgate: &config::FlowgateConfig,
     now: Timestamp,
     counts: &Arc<Counts>,
+    observer: RealmObserver,
 ) -> io::Result<(RealmCell, Option<Store>)> {
     let (events, store) = events(&realm, now, counts)?;
     let config = RealmConfig {
@@ -280,8 +320,9 @@ fn new_realm(
     // Unpredictable enough for identifiers, which are no secrets: the operating system's entropy
     // by way of the generator's own seeding, mixed with the time of the start.
     let seed = fastrand::u64(..) ^ now.as_nanos();
-    let observer = LogObserver::new(realm.name.clone());
-    Ok((RealmCell::new(realm.name, realm.stats, Realm::new(config, seed, observer)), store))
+    let place = observer.place();
+    let core = Realm::new(config, seed, observer);
+    Ok((RealmCell::new(realm.name, realm.stats, core, place), store))
 }
 
 /// What a realm keeps of events, with what is known from an earlier run.

@@ -13,6 +13,7 @@ use flowgate_router::{AnonymousPolicy, AuthOffer, AuthPolicy};
 use crate::{
     clock::Clock,
     config::{AuthConfig, FlowgateConfig, ListenerConfig, RawSocketConfig, WebSocketPath},
+    metrics::{ListenerMetrics, Metrics},
     realm::RealmCell,
 };
 
@@ -34,6 +35,8 @@ pub(crate) struct Service {
     pub(crate) clock: Clock,
     /// What has gone wrong on connections, and whether the router shuts down.
     pub(crate) counts: Arc<Counts>,
+    /// The metrics of its connections.
+    pub(crate) metrics: Arc<ListenerMetrics>,
     rawsocket_auth: Option<Arc<AuthPolicy>>,
     /// Beside the listener's WebSocket sections.
     websocket_auth: Vec<Arc<AuthPolicy>>,
@@ -59,6 +62,7 @@ impl Service {
         realms: &Realms,
         clock: Clock,
         counts: Arc<Counts>,
+        metrics: &Arc<Metrics>,
     ) -> Self {
         let realms = listener
             .realms
@@ -69,7 +73,18 @@ impl Service {
         let rawsocket_auth = listener.rawsocket.as_ref().map(|section| policy(&section.auth));
         let websocket_auth =
             listener.websocket.iter().map(|section| policy(&section.auth)).collect();
-        Self { listener, flowgate, tls, realms, clock, counts, rawsocket_auth, websocket_auth }
+        let metrics = Arc::new(ListenerMetrics::new(metrics, &listener.id));
+        Self {
+            listener,
+            flowgate,
+            tls,
+            realms,
+            clock,
+            counts,
+            metrics,
+            rawsocket_auth,
+            websocket_auth,
+        }
     }
 
     /// RawSocket on this listener, and who may join by it.

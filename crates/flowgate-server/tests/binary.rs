@@ -205,3 +205,120 @@ async fn signals_end_the_router_in_order() {
     })
     .await;
 }
+
+/// A router on free ports, what it says, and its administration interface's address.
+async fn run_with_admin(
+    arguments: &[&str],
+    directory: &ScratchDir,
+) -> (Child, Lines<BufReader<ChildStdout>>, String) {
+    let mut all = vec!["run", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    all.extend(arguments);
+    let mut child = flowgate(&all)
+        .current_dir(directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut admin = None;
+    loop {
+        let line = lines.next_line().await.unwrap().expect("the router has ended");
+        if let Some(url) = line.strip_prefix("administration on http://") {
+            admin = Some(url.to_owned());
+        } else if line.starts_with("try: ") {
+            return (child, lines, admin.unwrap());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stats_of_a_running_router_are_shown_recorded_and_saved() {
+    within(async {
+        let directory = ScratchDir::new();
+        let (_child, _lines, admin) = run_with_admin(&[], &directory).await;
+        let stats = async |arguments: &[&str]| {
+            let mut all = vec!["stats", "--admin", &admin];
+            all.extend(arguments);
+            let output = output(&all).await;
+            let (out, error) = (text(&output.stdout).to_owned(), text(&output.stderr).to_owned());
+            (output.status.code(), out, error)
+        };
+        let (code, list, _) = stats(&["show", "list"]).await;
+        assert_eq!(code, Some(0));
+        assert!(list.lines().any(|line| line.trim() == "process"), "{list}");
+        let (code, all, _) = stats(&["show"]).await;
+        assert_eq!(code, Some(0));
+        assert!(all.contains("process.main.Threads : "), "{all}");
+        let (code, one, _) = stats(&["show", "process.main.Threads"]).await;
+        assert_eq!((code, one.lines().count()), (Some(0), 1), "{one}");
+        let (code, out, error) = stats(&["show", "process", "process.main.Nonsense"]).await;
+        assert_eq!((code, &*out), (Some(1), ""));
+        assert!(error.contains("Nonsense"), "{error}");
+
+        let (code, _, error) = stats(&["record", "stop"]).await;
+        assert_eq!((code, &*error), (Some(1), "flowgate: stats are not recorded\n"));
+        let start = ["record", "start", "--format", "ndjson", "--every", "1h"];
+        let (code, out, _) = stats(&start).await;
+        assert_eq!((code, &*out), (Some(0), "recording is to flowgate-stats.log\n"));
+        let (code, _, error) = stats(&start).await;
+        assert_eq!(code, Some(1));
+        assert!(error.contains("already"), "{error}");
+        let recorded = directory.path().join("flowgate-stats.log");
+        let report = loop {
+            let report = std::fs::read_to_string(&recorded).unwrap();
+            if report.ends_with('\n') {
+                break report;
+            }
+            tokio::task::yield_now().await;
+        };
+        let report: Value = serde_json::from_str(report.trim_end()).unwrap();
+        assert!(report["stats"]["process"]["main"]["Threads"]["Value"].as_f64().unwrap() >= 1.0);
+        assert_eq!(stats(&["record", "stop"]).await.0, Some(0));
+
+        let saved = directory.path().join("saved.txt");
+        let path = saved.to_str().unwrap();
+        assert_eq!(stats(&["save", path]).await.0, Some(0));
+        assert!(std::fs::read_to_string(&saved).unwrap().contains("STATS REPORT AT"));
+        assert_eq!(stats(&["save", "/nowhere/at/all"]).await.0, Some(1));
+        assert_eq!(stats(&["save", path, "--format", "xml"]).await.0, Some(2));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stats_without_a_router_say_who_does_not_answer() {
+    within(async {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let output = output(&["stats", "--admin", &address, "show"]).await;
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains(&address), "{}", text(&output.stderr));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_console_takes_the_same_lines() {
+    within(async {
+        let directory = ScratchDir::new();
+        let (mut child, mut lines, _) = run_with_admin(&["--console"], &directory).await;
+        let mut stdin = child.stdin.take().unwrap();
+        for (line, start) in [
+            ("show stats process.main.Threads", "process.main.Threads : "),
+            ("stats show process.main.Threads", "process.main.Threads : "),
+            ("show stats nonsense", "No such category as nonsense"),
+            ("stats record start --every 1h", "recording to flowgate-stats.log"),
+            ("stats record stop", "recorded to flowgate-stats.log"),
+            ("stats save \"a b.txt\"", "saved to a b.txt"),
+            ("show \"stats", "a quotation mark is missing"),
+        ] {
+            stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+            let answer = lines.next_line().await.unwrap().unwrap();
+            assert!(answer.starts_with(start), "{line}: {answer}");
+        }
+        assert!(directory.path().join("a b.txt").exists());
+    })
+    .await;
+}

@@ -18,6 +18,7 @@ mod binary;
 mod churn;
 mod history;
 mod load;
+mod metrics;
 mod observe;
 mod rawsocket;
 mod shutdown;

@@ -105,6 +105,7 @@ pub(super) fn all() -> Vec<Case> {
     statistics(&mut cases);
     shutdown(&mut cases);
     observer(&mut cases);
+    metrics(&mut cases);
     cases
 }
 
@@ -254,6 +255,18 @@ fn observer(cases: &mut Vec<Case>) {
                 .with("--command", command),
         );
     }
+}
+
+/// The router's metrics: Prometheus and its tools read them, and the rules do what they should.
+fn metrics(cases: &mut Vec<Case>) {
+    cases.push(
+        Case::alone("metrics/prometheus", "router_metrics.py")
+            .with("--prometheus", Program::Prometheus)
+            .with("--promtool", Program::Promtool),
+    );
+    cases.push(
+        Case::alone("metrics/rules", "prometheus_rules.py").with("--promtool", Program::Promtool),
+    );
 }
 
 #[cfg(test)]

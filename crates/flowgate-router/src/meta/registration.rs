@@ -2,7 +2,7 @@
 //!
 //! Source: advanced profile, "Registration Meta API"; `remove_callee` is Crossbar.io's.
 
-use flowgate_event::Observer;
+use flowgate_event::{Event, EventKind, Observer};
 use flowgate_wire::{Dict, MatchPolicy, RegistrationId, Value};
 
 use super::{Answer, Arguments};
@@ -111,6 +111,18 @@ impl State {
         joined: Joined,
     ) {
         let Joined { registration, what } = joined;
+        if what == JoinedWhat::New
+            && let Some(RegistrationInfo { uri, policy, invoke, .. }) =
+                self.dealer.info(registration)
+        {
+            let invoke = invoke.name();
+            turn.observe(EventKind::RegistrationCreated, || Event::RegistrationCreated {
+                registration,
+                uri,
+                policy,
+                invoke,
+            });
+        }
         if what == JoinedWhat::New && self.is_published(ON_CREATE) {
             let session = self.session_value(callee);
             let info = self.dealer.info(registration).map(|info| details(&info).into_owned());
@@ -122,7 +134,7 @@ impl State {
         }
     }
 
-    /// Tells subscribers that a session is no callee any more.
+    /// Tells the observer and subscribers that a session is no callee any more.
     pub(crate) fn publish_unregistered<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
@@ -131,6 +143,10 @@ impl State {
     ) {
         self.publish_membership(turn, ON_UNREGISTER, callee, left.registration);
         if left.is_last {
+            let registration = left.registration;
+            turn.observe(EventKind::RegistrationDeleted, || Event::RegistrationDeleted {
+                registration,
+            });
             self.publish_membership(turn, ON_DELETE, callee, left.registration);
         }
     }

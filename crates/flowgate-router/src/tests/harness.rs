@@ -8,8 +8,8 @@
 use std::{fmt::Write as _, time::Duration};
 
 use flowgate_event::{
-    Account, Answer, Disclosure, Event, EventKind, Gate, GateRequest, LeaveReason, Observer,
-    Report, Timestamp, Verdict,
+    Account, Answer, Called, Disclosure, Event, EventKind, Gate, GateRequest, LeaveReason,
+    Observer, Report, Timestamp, Verdict,
 };
 use flowgate_wire::{
     Format, Limits, MatchPolicy, Message, MessageType, PublicationId, RequestId, SessionId,
@@ -170,6 +170,8 @@ impl Outbox for Transcript {
 struct Log {
     lines: Vec<String>,
     wants_sessions: bool,
+    /// Calls, publications, registrations and subscriptions.
+    wants_work: bool,
 }
 
 impl Observer for Log {
@@ -189,12 +191,50 @@ impl Observer for Log {
             Event::Undeliverable { session, message } => {
                 format!("! undeliverable {session} {}", message.name())
             }
-            other => panic!("unknown event {other:?}"),
+            Event::RegistrationCreated { registration, uri, policy, invoke } => {
+                format!("! registration {registration} {uri} {} {invoke}", policy.name())
+            }
+            Event::RegistrationDeleted { registration } => {
+                format!("! registration {registration} gone")
+            }
+            Event::SubscriptionCreated { subscription, topic, policy } => {
+                format!("! subscription {subscription} {topic} {}", policy.name())
+            }
+            Event::SubscriptionDeleted { subscription } => {
+                format!("! subscription {subscription} gone")
+            }
+            Event::CallStarted { registration } => format!("! call of {registration}"),
+            Event::CallEnded { called, outcome, error } => {
+                let called = match called {
+                    Called::Registered(registration) => registration.to_string(),
+                    Called::Router(procedure) => (*procedure).to_owned(),
+                    Called::Nothing => "nothing".to_owned(),
+                };
+                let error = error.map(|error| format!(": {error}")).unwrap_or_default();
+                format!("! call of {called} ended {}{error}", outcome.name())
+            }
+            Event::Published { topic, event_count } => format!("! published {topic} {event_count}"),
+            Event::PublishRefused { error } => format!("! publication refused: {error}"),
+            event => panic!("unknown event {event:?}"),
         });
     }
 
     fn wants(&self, kind: EventKind) -> bool {
-        self.wants_sessions || !matches!(kind, EventKind::SessionJoined | EventKind::SessionLeft)
+        match kind {
+            EventKind::SessionJoined | EventKind::SessionLeft => self.wants_sessions,
+            EventKind::RegistrationCreated
+            | EventKind::RegistrationDeleted
+            | EventKind::SubscriptionCreated
+            | EventKind::SubscriptionDeleted
+            | EventKind::CallStarted
+            | EventKind::CallEnded
+            | EventKind::Published
+            | EventKind::PublishRefused => self.wants_work,
+            EventKind::Violation
+            | EventKind::Denied
+            | EventKind::Dropped
+            | EventKind::Undeliverable => true,
+        }
     }
 }
 
@@ -383,7 +423,8 @@ pub(super) fn report(last: bool) -> Report {
 /// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST]` is a message
 /// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
 /// the last window · `answer N admit|disclose|deny|fail` answers the question of that number, from 1
-/// · `pass 30ms` lets time pass · `shutdown` · `observe sessions` shows joining and leaving as
+/// · `pass 30ms` lets time pass · `shutdown` · `observe work` shows calls,
+/// publications, registrations and subscriptions, `observe sessions` joining and leaving as
 /// events.
 fn run_input(world: &mut World, line: &str) -> bool {
     if let Some((from, text)) = line.split_once("> ").filter(|(from, _)| !from.contains(' ')) {
@@ -433,6 +474,7 @@ fn run_input(world: &mut World, line: &str) -> bool {
             world.now = Timestamp::from_nanos(nanos.parse().expect("nanoseconds"));
         }
         ["shutdown"] => world.handle(Input::Shutdown),
+        ["observe", "work"] => world.realm.observer_mut().wants_work = true,
         ["observe", "sessions"] => world.realm.observer_mut().wants_sessions = true,
         _ => return false,
     }

@@ -14,7 +14,7 @@ use flowgate_server::{
 };
 use tokio::runtime::Builder;
 
-use super::{USAGE, fail, signals, start_log};
+use super::{USAGE, above_zero, fail, signals, start_log};
 
 /// Where the page is unless said otherwise: the port of php-wamp-observer.
 const DEFAULT_PAGE: &str = "127.0.0.1:8080";
@@ -45,11 +45,6 @@ pub(super) struct Observe {
     /// The longest line, in octets; a longer one is skipped and counted.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_line_bytes)]
     max_line_bytes: usize,
-}
-
-fn above_zero(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration.is_zero() { Err("must be above 0".to_owned()) } else { Ok(duration) }
 }
 
 pub(super) fn run(options: Observe) -> ExitCode {

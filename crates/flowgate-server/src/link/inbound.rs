@@ -13,7 +13,7 @@ use super::{
     Farewell, Inbound, Link, Phase,
     websocket::{Received, close_frame},
 };
-use crate::{frame::ControlKind, realm::deliver, scratch::Scratch};
+use crate::{frame::ControlKind, metrics::Fault, realm::deliver, scratch::Scratch};
 
 /// Messages handled with the realm's lock taken once.
 pub(super) const BATCH: usize = 16;
@@ -202,6 +202,7 @@ impl Link {
                 }
                 Some(Err(failure)) => {
                     self.service.counts.violation();
+                    self.service.metrics.protocol_error(Fault::Frame);
                     tracing::info!(what = failure.what, "WebSocket protocol violation");
                     self.fail(LeaveReason::Violation, failure.close);
                     return len;
@@ -260,6 +261,7 @@ impl Link {
     /// else on the level of the transport.
     pub(super) fn violation(&mut self, what: &str, scratch: &mut Scratch) {
         self.service.counts.violation();
+        self.service.metrics.protocol_error(Fault::Frame);
         if let Phase::Joined { .. } = self.phase {
             self.abort_session(what, scratch);
         } else {

@@ -22,7 +22,7 @@ use super::{
     outlet::decrypt,
     socket::{ReadHalf, WriteHalf},
 };
-use crate::{config::Keepalive, frame::Wire, scratch::Scratch, service::Service};
+use crate::{config::Keepalive, frame::Wire, metrics::Stage, scratch::Scratch, service::Service};
 
 /// A client that has sent this much and has not agreed on a transport is up to something else.
 const MAX_HANDSHAKE_BYTES: usize = 64 << 10;
@@ -77,9 +77,24 @@ pub(crate) enum OpeningError {
     /// The client's fault, or an attack. It has been told in the alert.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// The client takes too long.
+    #[error("handshake timed out")]
+    TimedOut,
     /// The client speaks something that this listener does not. It has been told where possible.
     #[error("{0}")]
     Refused(String),
+}
+
+impl OpeningError {
+    /// How far the connection has come.
+    pub(crate) const fn stage(&self) -> Stage {
+        match self {
+            Self::Lost(_) => Stage::Lost,
+            Self::Tls(_) => Stage::Tls,
+            Self::TimedOut => Stage::Timeout,
+            Self::Refused(_) => Stage::Transport,
+        }
+    }
 }
 
 impl Opening {

@@ -4,6 +4,7 @@
 //! at the end of the batch, on the thread that it runs on: no task is woken to write.
 //! The connection's own task is woken only if the socket does not take everything at once.
 
+mod invocations;
 mod queue;
 mod sender;
 
@@ -19,16 +20,22 @@ use std::{
 use bytes::Bytes;
 use flowgate_event::{LeaveReason, Report, Timestamp};
 use flowgate_meter::{Due, SessionMeter};
+use flowgate_metrics::Held;
 use flowgate_router::{Close, SessionKey};
-use flowgate_wire::Message;
+use flowgate_wire::{Message, MessageType};
 use rustls::ServerConnection;
 use tokio::sync::Notify;
 
 use super::socket::WriteHalf;
-use crate::{frame::Wire, realm::RealmCell};
+use crate::{
+    frame::Wire,
+    metrics::{Direction, ListenerMetrics, RealmIndex},
+    realm::RealmCell,
+};
 
-pub(crate) use queue::Kind;
-use queue::Queue;
+pub(crate) use invocations::{Began, Invocations};
+pub(crate) use queue::{Kind, Timing};
+use queue::{Mark, Queue};
 use sender::Sender;
 pub(crate) use sender::decrypt;
 
@@ -62,6 +69,7 @@ pub(crate) struct Outlet {
     pub(crate) woken: Notify,
     /// Whether what is written is encrypted.
     encrypts: bool,
+    metrics: Arc<ListenerMetrics>,
 }
 
 /// The meter of the session that the connection has, and where its reports go.
@@ -78,6 +86,12 @@ pub(crate) struct Metering {
     pub(crate) realm: Arc<RealmCell>,
     /// The session's place in it.
     pub(crate) session: SessionKey,
+    /// The realm's place in the metrics.
+    pub(crate) place: RealmIndex,
+    /// What the session has been called with and has not answered.
+    pub(crate) invocations: Invocations,
+    /// The session's place among those that there are.
+    pub(crate) _held: Held,
 }
 
 /// What became of a message.
@@ -124,6 +138,7 @@ impl Outlet {
         tls: Option<Box<ServerConnection>>,
         max_message_bytes: usize,
         max_queued_bytes: u64,
+        metrics: Arc<ListenerMetrics>,
     ) -> Self {
         Self {
             wire,
@@ -137,11 +152,12 @@ impl Outlet {
             welcomed: AtomicBool::new(false),
             metering: Mutex::default(),
             woken: Notify::new(),
+            metrics,
         }
     }
 
     /// Appends a message, encoded in place.
-    pub(crate) fn enqueue(&self, message: &Message<'_>, kind: Kind) -> Enqueued {
+    pub(crate) fn enqueue(&self, message: &Message<'_>, kind: Kind, timing: Timing) -> Enqueued {
         let mut queue = lock(&self.queue);
         if queue.ending.is_some() {
             return Enqueued::Closed;
@@ -152,16 +168,18 @@ impl Outlet {
             queue.take_back(frame_bytes);
             return Enqueued::TooLarge;
         }
-        self.commit(&mut queue, message_bytes, kind)
+        self.commit(&mut queue, message.message_type(), message_bytes, kind, timing)
     }
 
-    /// Appends a frame that has been encoded for this outlet's wire, holding one message of
-    /// `message_bytes` octets.
+    /// Appends a frame that has been encoded for this outlet's wire, holding one message of this
+    /// type and `message_bytes` octets.
     pub(crate) fn enqueue_frame(
         &self,
         frame: &SharedFrame<'_>,
+        message_type: MessageType,
         message_bytes: usize,
         kind: Kind,
+        timing: Timing,
     ) -> Enqueued {
         if message_bytes > self.max_message_bytes {
             return Enqueued::TooLarge;
@@ -176,7 +194,12 @@ impl Outlet {
             }
             SharedFrame::Share(octets) => queue.share((*octets).clone()),
         }
-        self.commit(&mut queue, message_bytes, kind)
+        self.commit(&mut queue, message_type, message_bytes, kind, timing)
+    }
+
+    /// Counts a message that the client does not get since its connection is over.
+    pub(crate) fn count_dropped(&self, place: RealmIndex, message: MessageType) {
+        self.metrics.all().count(|local| local.dropped(place, message, "closed"));
     }
 
     /// Appends octets that are no WAMP message: a control frame of the transport.
@@ -187,13 +210,21 @@ impl Outlet {
         }
     }
 
-    fn commit(&self, queue: &mut Queue, message_bytes: usize, kind: Kind) -> Enqueued {
-        queue.mark(message_bytes, kind);
+    fn commit(
+        &self,
+        queue: &mut Queue,
+        message_type: MessageType,
+        message_bytes: usize,
+        kind: Kind,
+        timing: Timing,
+    ) -> Enqueued {
+        queue.mark(message_type, message_bytes, kind, timing);
         // What a client does not read may not grow without bound. One message always fits.
         let waiting = queue.position.saturating_sub(self.written.load(Ordering::Acquire));
         if waiting > self.max_queued_bytes.saturating_add(message_bytes as u64) {
             self.die(queue, LeaveReason::SlowConsumer);
-            return Enqueued::Closed;
+            // It has been queued, and was dropped with the rest.
+            return Enqueued::Queued;
         }
         if std::mem::replace(&mut queue.flagged, true) { Enqueued::Queued } else { Enqueued::Flush }
     }
@@ -202,8 +233,17 @@ impl Outlet {
         if !matches!(queue.ending, Some(Ending::Dead(_))) {
             queue.ending = Some(Ending::Dead(reason));
         }
-        queue.clear();
+        self.count_unsent(&queue.clear());
         self.woken.notify_one();
+    }
+
+    /// Counts the events among messages that the client does not get.
+    fn count_unsent(&self, unsent: &VecDeque<Mark>) {
+        for mark in unsent {
+            if let Timing::Event(place, _) = mark.timing {
+                self.count_dropped(place, mark.message);
+            }
+        }
     }
 
     /// Ends the session once everything queued is written.
@@ -350,7 +390,11 @@ impl Outlet {
                 }
             }
             match sender.write(&self.socket) {
-                Ok(()) => {
+                Ok(written) => {
+                    self.metrics.wire_bytes(Direction::Sent, written);
+                    if let Some(stall) = sender.unstall(now) {
+                        self.metrics.unstalled(stall);
+                    }
                     if self.account(sender, now) == Flushed::Reports {
                         flushed = Flushed::Reports;
                     }
@@ -363,13 +407,16 @@ impl Outlet {
                     // What is left is in the sender: if the socket takes octets again before this
                     // thread has let go of it, this tells it to look again.
                     queue.urge = true;
+                    let queued_bytes = queue.position.saturating_sub(sender.position());
                     drop(queue);
+                    self.metrics.stalled(queued_bytes);
+                    sender.stall(now);
                     self.woken.notify_one();
                     return flushed;
                 }
                 Err(error) => {
                     tracing::debug!(%error, "write failed");
-                    sender.clear();
+                    self.count_unsent(&sender.clear());
                     self.die(&mut lock(&self.queue), LeaveReason::TransportLost);
                     return flushed;
                 }
@@ -379,9 +426,26 @@ impl Outlet {
 
     /// Meters the messages whose last octet has been handed to the socket.
     fn account(&self, sender: &mut Sender, now: Timestamp) -> Flushed {
+        let local = self.metrics.all().local();
+        let serializer = self.wire.serializer;
         let mut metering = self.metering();
+        let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
+        let mut written = None;
         while let Some(mark) = sender.next_sent() {
+            local.message(place, Direction::Sent, mark.message, serializer, mark.bytes);
             let Some(metering) = metering.as_mut() else { continue };
+            if mark.timing != Timing::None {
+                // One moment for all that one write has taken.
+                let written = *written.get_or_insert_with(|| self.metrics.now());
+                match mark.timing {
+                    Timing::None => {}
+                    Timing::Event(_, since) => local.event_written(place, written.since(since)),
+                    Timing::Invocation(request) => metering.invocations.written(request, written),
+                    Timing::Reply(call, callee) => {
+                        local.call_answered(place, call, callee, written);
+                    }
+                }
+            }
             let traffic = match mark.kind {
                 Kind::Statistics => flowgate_meter::Traffic::StatsEvent,
                 Kind::Ordinary | Kind::Welcome => flowgate_meter::Traffic::Ordinary,
@@ -400,6 +464,16 @@ impl Outlet {
             Some(metering) if !metering.reports.is_empty() => Flushed::Reports,
             Some(_) | None => Flushed::Done,
         }
+    }
+}
+
+/// What a connection has not taken when it ends is lost.
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        let queued = lock(&self.queue).clear();
+        let taken = lock(&self.sender).clear();
+        self.count_unsent(&queued);
+        self.count_unsent(&taken);
     }
 }
 

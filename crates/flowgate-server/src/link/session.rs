@@ -5,10 +5,17 @@ use std::{mem, sync::Arc};
 use flowgate_event::LeaveReason;
 use flowgate_meter::{Due, SessionMeter};
 use flowgate_router::{Close, HandshakeStep, Input, Join, Refusal};
-use flowgate_wire::{Abort, DecodeError, Dict, Message, Payload, Value, uris};
+use flowgate_wire::{
+    Abort, DecodeError, Dict, Message, MessageType, Payload, RequestId, Value, uris,
+};
 
-use super::{Enqueued, Kind, Link, Phase, inbound::BATCH, outlet::Metering};
+use super::{
+    Enqueued, Kind, Link, Phase,
+    inbound::BATCH,
+    outlet::{Invocations, Metering, Timing},
+};
 use crate::{
+    metrics::{Direction, Fault, RealmIndex},
     realm::{Turn, deliver},
     scratch::Scratch,
 };
@@ -58,6 +65,18 @@ impl Link {
                 let mut meter = SessionMeter::new(realm.stats(), now);
                 // No window is due before WELCOME.
                 let _ = meter.received(octets.len());
+                let metrics = self.service.metrics.all();
+                let place = metrics.realm(&accepted.realm);
+                let serializer = self.outlet.wire.serializer;
+                metrics.local().message(
+                    place,
+                    Direction::Received,
+                    MessageType::Hello,
+                    serializer,
+                    octets.len(),
+                );
+                let authmethod = accepted.authmethod;
+                let held = metrics.session(place, authmethod);
                 let outlet = &self.outlet;
                 let transport = self.describe_transport();
                 let session = realm.turn(now, scratch, |turn| {
@@ -67,12 +86,15 @@ impl Link {
                             reports: Default::default(),
                             realm: Arc::clone(&realm),
                             session,
+                            place,
+                            invocations: Invocations::default(),
+                            _held: held,
                         });
                         Join {
                             session,
                             authid: accepted.authid,
                             authrole: accepted.authrole,
-                            authmethod: accepted.authmethod,
+                            authmethod,
                             authprovider: accepted.authprovider,
                             features: accepted.features,
                             serializer: serializer_name(outlet.wire.serializer),
@@ -85,7 +107,9 @@ impl Link {
                 self.window_armed = false;
                 self.last_words = None;
                 // WELCOME goes out later than HELLO came in: the window between has a length.
-                deliver(self.service.clock.now(), scratch);
+                let welcomed = self.service.clock.now();
+                self.service.metrics.all().admitted(place, authmethod, welcomed.since(now));
+                deliver(welcomed, scratch);
             }
             HandshakeStep::Refuse(refusal) => self.refuse(refusal, scratch),
             HandshakeStep::Close => self.outlet.close(Close::Connection),
@@ -95,6 +119,7 @@ impl Link {
     /// Says ABORT to a client that does not get a session.
     fn refuse(&self, refusal: Refusal, scratch: &mut Scratch) {
         self.service.counts.refused();
+        self.service.metrics.refused();
         tracing::info!(reason = refusal.reason, message = refusal.message, "session refused");
         let details = [("message".into(), Value::from(refusal.message))];
         let abort = Message::Abort(Abort {
@@ -102,7 +127,7 @@ impl Link {
             reason: refusal.reason.into(),
             payload: Payload::EMPTY,
         });
-        if self.outlet.enqueue(&abort, Kind::Ordinary) == Enqueued::Flush {
+        if self.outlet.enqueue(&abort, Kind::Ordinary, Timing::None) == Enqueued::Flush {
             scratch.dirty.push(Arc::clone(&self.outlet));
         }
         self.outlet.close(Close::Connection);
@@ -119,11 +144,14 @@ impl Link {
         }
         let now = self.service.clock.now();
         let (session, outlet) = (*session, &self.outlet);
+        let local = self.service.metrics.all().local();
+        let serializer = outlet.wire.serializer;
         let mut handled = 0;
         let mut last_words = None;
         let mut violated = false;
         realm.turn(now, scratch, |turn| {
             let mut metering = outlet.metering();
+            let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
             for (octets, message) in batch.iter().zip(decoded.into_iter().flatten()) {
                 handled += 1;
                 let message = match message {
@@ -134,13 +162,21 @@ impl Link {
                         return;
                     }
                 };
+                let message_type = message.message_type();
+                local.message(place, Direction::Received, message_type, serializer, octets.len());
                 let due = metering.as_mut().map(|metering| metering.meter.received(octets.len()));
                 if let Message::Goodbye(_) = message {
                     last_words = Some(LeaveReason::Goodbye);
                 } else if let Message::Abort(_) = message {
                     last_words = Some(LeaveReason::Aborted);
                 }
-                turn.handle(Input::Message { session, message });
+                match (answered_invocation(&message), metering.as_mut()) {
+                    (Some(request), Some(metering)) => {
+                        let invocations = &mut metering.invocations;
+                        turn.handle_answer(session, message, request, invocations);
+                    }
+                    (None, _) | (_, None) => turn.handle(Input::Message { session, message }),
+                }
                 if due == Some(Due::Now)
                     && let Some(metering) = metering.as_mut()
                 {
@@ -155,6 +191,7 @@ impl Link {
         self.last_words = self.last_words.or(last_words);
         if violated {
             self.service.counts.violation();
+            self.service.metrics.protocol_error(Fault::Message);
         }
         handled
     }
@@ -206,6 +243,18 @@ impl Link {
             self.window_armed = true;
             self.close_window();
         }
+    }
+}
+
+/// The invocation that a callee says its last about.
+fn answered_invocation(message: &Message<'_>) -> Option<RequestId> {
+    if let Message::Yield(message) = message {
+        let is_final = message.options.get("progress") != Some(Value::Bool(true));
+        Some(message.request).filter(|_| is_final)
+    } else if let Message::Error(message) = message {
+        Some(message.request).filter(|_| message.request_type == MessageType::Invocation)
+    } else {
+        None
     }
 }
 

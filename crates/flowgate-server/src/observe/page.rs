@@ -6,11 +6,11 @@ use std::{
 };
 
 use flowgate_observer::page;
-use hyper::{Request, StatusCode, body::Incoming};
+use hyper::{Request, StatusCode, body::Incoming, header::HeaderValue};
 
 use crate::{
-    http::{self, Answer, Handler},
-    observe::{Observing, compress, sources::SNAPSHOT_PATH},
+    http::{self, Answer, Handler, compress},
+    observe::{Observing, sources::SNAPSHOT_PATH},
 };
 
 /// The format of the page. Not OpenMetrics: Prometheus would give some series other names.
@@ -32,14 +32,14 @@ impl Handler for Arc<Observing> {
 
 /// The page of php-wamp-observer.
 pub(crate) fn observer_page<B>(request: &Request<B>, observing: &Observing) -> Answer {
-    compress::typed(request, TEXT_FORMAT, page(&observing.total()))
+    compress::typed(request, HeaderValue::from_static(TEXT_FORMAT), page(&observing.total()))
 }
 
 /// What other observers read: what has been measured here alone, so that two that show each
 /// other's measurements count nothing twice.
 fn snapshot<B>(request: &Request<B>, observing: &Observing) -> Answer {
     match serde_json::to_string(&observing.own()) {
-        Ok(body) => compress::typed(request, "application/json", body),
+        Ok(body) => compress::typed(request, HeaderValue::from_static("application/json"), body),
         Err(error) => {
             tracing::error!(%error, "observer: the snapshot cannot be written");
             http::text(StatusCode::INTERNAL_SERVER_ERROR, "the snapshot cannot be written\n")
@@ -49,7 +49,7 @@ fn snapshot<B>(request: &Request<B>, observing: &Observing) -> Answer {
 
 /// What became of the lines.
 pub(crate) fn own_page<B>(request: &Request<B>, observing: &Observing) -> Answer {
-    compress::typed(request, TEXT_FORMAT, own_metrics(observing))
+    compress::typed(request, HeaderValue::from_static(TEXT_FORMAT), own_metrics(observing))
 }
 
 fn own_metrics(observing: &Observing) -> String {

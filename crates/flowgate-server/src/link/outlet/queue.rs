@@ -1,10 +1,14 @@
 //! What waits to be sent.
 
-use std::{cell::RefCell, collections::VecDeque, mem};
+use std::{cell::RefCell, collections::VecDeque, mem, time::Duration};
 
 use bytes::Bytes;
+use flowgate_event::Timestamp;
+use flowgate_router::AnsweredCall;
+use flowgate_wire::{MessageType, RequestId};
 
 use super::Ending;
+use crate::metrics::RealmIndex;
 
 /// A chunk that small frames are copied to is full from this length on.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -105,6 +109,19 @@ impl Chunk {
     }
 }
 
+/// What is measured once a message has been handed to the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timing {
+    /// Nothing.
+    None,
+    /// EVENT in this realm: how long ago came what caused it.
+    Event(RealmIndex, Timestamp),
+    /// INVOCATION with this request: from now on the callee has it.
+    Invocation(RequestId),
+    /// The final reply of a call, and how long the callee took that has answered it, if known.
+    Reply(AnsweredCall, Option<Duration>),
+}
+
 /// The end of a WAMP message within the stream of octets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
@@ -112,7 +129,9 @@ pub(super) struct Mark {
     pub(super) end: u64,
     /// Octets of the serialized message.
     pub(super) bytes: usize,
+    pub(super) message: MessageType,
     pub(super) kind: Kind,
+    pub(super) timing: Timing,
 }
 
 /// What a message is to the meter of the session that it is sent to.
@@ -187,11 +206,11 @@ impl Queue {
     }
 
     /// Marks the end of a message.
-    pub(super) fn mark(&mut self, bytes: usize, kind: Kind) {
+    pub(super) fn mark(&mut self, message: MessageType, bytes: usize, kind: Kind, timing: Timing) {
         if self.marks.capacity() == 0 {
             SPARE.with_borrow_mut(|spare| equip(&mut self.marks, &mut spare.marks));
         }
-        self.marks.push_back(Mark { end: self.position, bytes, kind });
+        self.marks.push_back(Mark { end: self.position, bytes, message, kind, timing });
     }
 
     /// Whether there is something that a flush could write now.
@@ -199,11 +218,11 @@ impl Queue {
         !self.blocked && (self.urge || !self.chunks.is_empty())
     }
 
-    /// Drops everything.
-    pub(super) fn clear(&mut self) {
+    /// Drops everything, and says which messages that are.
+    pub(super) fn clear(&mut self) -> VecDeque<Mark> {
         self.chunks = VecDeque::new();
-        self.marks = VecDeque::new();
         self.urge = false;
+        mem::take(&mut self.marks)
     }
 }
 

@@ -4,8 +4,11 @@ use std::{
     collections::VecDeque,
     io::{self, IoSlice, Read, Write},
     mem,
+    num::NonZeroU64,
+    time::Duration,
 };
 
+use flowgate_event::Timestamp;
 use rustls::ServerConnection;
 
 use super::queue::{Chunk, Mark, Queue, strip_lists};
@@ -26,6 +29,8 @@ pub(super) struct Sender {
     tls: Option<Box<ServerConnection>>,
     /// Octets that TLS has encrypted and the socket has not yet taken all of.
     encrypted: u64,
+    /// When the socket began to take nothing, in nanoseconds: a word for every connection.
+    stalled_at: Option<NonZeroU64>,
 }
 
 impl Sender {
@@ -37,6 +42,7 @@ impl Sender {
             position: 0,
             tls,
             encrypted: 0,
+            stalled_at: None,
         }
     }
 
@@ -56,8 +62,8 @@ impl Sender {
         !self.chunks.is_empty() || self.wants_write()
     }
 
-    /// One write to the socket.
-    pub(super) fn write(&mut self, socket: &WriteHalf) -> io::Result<()> {
+    /// One write to the socket, or as many as TLS needs; how many octets it has taken.
+    pub(super) fn write(&mut self, socket: &WriteHalf) -> io::Result<usize> {
         if self.tls.is_some() {
             return self.write_encrypted(socket);
         }
@@ -78,7 +84,7 @@ impl Sender {
         }
         self.consume(written);
         self.position += written as u64;
-        Ok(())
+        Ok(written)
     }
 
     /// Removes octets from the front.
@@ -97,22 +103,35 @@ impl Sender {
         self.offset = octets;
     }
 
-    fn write_encrypted(&mut self, socket: &WriteHalf) -> io::Result<()> {
-        let Some(tls) = self.tls.as_mut() else { return Ok(()) };
+    fn write_encrypted(&mut self, socket: &WriteHalf) -> io::Result<usize> {
+        let Some(tls) = self.tls.as_mut() else { return Ok(0) };
         if !tls.wants_write() {
             let octets = self.chunks.front().map_or(&[][..], Chunk::octets);
             let plain = tls.writer().write(octets.get(self.offset..).unwrap_or_default())?;
             self.consume(plain);
             self.encrypted += plain as u64;
         }
-        let Some(tls) = self.tls.as_mut() else { return Ok(()) };
+        let Some(tls) = self.tls.as_mut() else { return Ok(0) };
+        let mut written = 0;
         while tls.wants_write() {
-            if tls.write_tls(&mut Direct(socket))? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+            match tls.write_tls(&mut Direct(socket))? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => written += count,
             }
         }
         self.position += mem::take(&mut self.encrypted);
-        Ok(())
+        Ok(written)
+    }
+
+    /// The socket takes nothing.
+    pub(super) fn stall(&mut self, now: Timestamp) {
+        self.stalled_at = self.stalled_at.or(NonZeroU64::new(now.as_nanos()));
+    }
+
+    /// The socket has taken something; for how long it had not.
+    pub(super) fn unstall(&mut self, now: Timestamp) -> Option<Duration> {
+        let since = self.stalled_at.take()?;
+        Some(now.since(Timestamp::from_nanos(since.get())))
     }
 
     /// The next message that has been handed to the socket completely.
@@ -128,10 +147,11 @@ impl Sender {
         self.position
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Drops everything, and says which messages that are.
+    pub(super) fn clear(&mut self) -> VecDeque<Mark> {
         self.chunks.clear();
-        self.marks.clear();
         self.offset = 0;
+        mem::take(&mut self.marks)
     }
 
     pub(super) fn wants_write(&self) -> bool {

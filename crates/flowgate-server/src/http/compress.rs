@@ -8,12 +8,17 @@ use hyper::{
     header::{self, HeaderMap, HeaderValue},
 };
 
-use crate::http::{self, Answer};
+use super::{self as http, Answer};
 
 /// A body of the given type, compressed if the client takes gzip.
-pub(crate) fn typed<B>(request: &Request<B>, content_type: &'static str, body: String) -> Answer {
+pub(crate) fn typed<B>(
+    request: &Request<B>,
+    content_type: HeaderValue,
+    body: impl Into<Vec<u8>>,
+) -> Answer {
     let status = hyper::StatusCode::OK;
-    let mut answer = match takes_gzip(request.headers()).then(|| gzip(body.as_bytes())) {
+    let body = body.into();
+    let mut answer = match takes_gzip(request.headers()).then(|| gzip(&body)) {
         Some(Ok(compressed)) => {
             let mut answer = http::typed(status, content_type, compressed);
             answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -72,7 +77,7 @@ mod tests {
                 request = request.header(header::ACCEPT_ENCODING, accepts);
             }
             let request = request.body(()).unwrap();
-            let answer = typed(&request, "text/plain", "body".to_owned());
+            let answer = typed(&request, HeaderValue::from_static("text/plain"), "body");
             let is_compressed = answer.headers().contains_key(header::CONTENT_ENCODING);
             assert_eq!(is_compressed, expected, "{accepts:?}");
         }

@@ -1,0 +1,251 @@
+//! Calls and publications, counted by the thread that handles them.
+//!
+//! A call is counted when it ends, and measured when its final reply has been handed to the
+//! socket, which another thread may do.
+//! Both know the registration by its identifier; each thread finds the handles for it in a table
+//! of its own, and their names, if it has not met it, in [`Procedures`].
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use flowgate_event::{CallOutcome, Called, Timestamp};
+use flowgate_metrics::{Counter, LocalCounter, LocalFamily, LocalGauge, LocalHistogram, OTHER};
+use flowgate_router::AnsweredCall;
+use flowgate_wire::RegistrationId;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::{RealmIndex, families::Families, local::Local, lock};
+
+/// Names of registrations that are gone are kept for as many, for calls that they outlived.
+const GONE_COUNT: usize = 4096;
+
+/// Procedures that a thread has handles for at a time.
+const HANDLE_COUNT: usize = 4096;
+
+/// Identifiers are the router's own, so nobody can choose them to collide.
+type Table<K, V> = HashMap<K, V, FixedState>;
+
+/// What the procedures are called, of all realms.
+#[derive(Debug, Default)]
+pub(super) struct Procedures {
+    names: Mutex<Names>,
+    /// Changes from time to time, for threads to ask for their handles anew: a procedure whose
+    /// series was folded gets one again once there is room.
+    edition: AtomicU32,
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    by_registration: Table<(RealmIndex, RegistrationId), Arc<str>>,
+    /// Those that are gone, oldest first.
+    gone: VecDeque<(RealmIndex, RegistrationId)>,
+}
+
+impl Procedures {
+    /// A registration came to be.
+    pub(super) fn add(&self, realm: RealmIndex, registration: RegistrationId, name: &str) {
+        lock(&self.names).by_registration.insert((realm, registration), name.into());
+    }
+
+    /// A registration is gone.
+    pub(super) fn remove(&self, realm: RealmIndex, registration: RegistrationId) {
+        let mut names = lock(&self.names);
+        names.gone.push_back((realm, registration));
+        if names.gone.len() > GONE_COUNT
+            && let Some(oldest) = names.gone.pop_front()
+        {
+            names.by_registration.remove(&oldest);
+        }
+    }
+
+    /// Makes threads ask for their handles anew.
+    pub(super) fn refresh(&self) {
+        self.edition.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn name(&self, realm: RealmIndex, registration: RegistrationId) -> Option<Arc<str>> {
+        lock(&self.names).by_registration.get(&(realm, registration)).cloned()
+    }
+}
+
+/// One thread's handles for one realm.
+#[derive(Debug)]
+pub(super) struct RealmCalls {
+    realm: RealmIndex,
+    families: Arc<Families>,
+    inflight: LocalGauge,
+    router: LocalHistogram,
+    published: LocalCounter,
+    refused: LocalCounter,
+    events: LocalCounter,
+    fan_out: LocalHistogram,
+    dispatch: LocalHistogram,
+    calls: RefCell<LocalFamily<Counter, 3>>,
+    errors: RefCell<LocalFamily<Counter, 3>>,
+    procedures: RefCell<Table<RegistrationId, Rc<Procedure>>>,
+    edition: Cell<u32>,
+}
+
+/// One thread's handles for one procedure.
+#[derive(Debug)]
+struct Procedure {
+    name: Arc<str>,
+    ok: LocalCounter,
+    duration: LocalHistogram,
+    callee: LocalHistogram,
+}
+
+impl Local {
+    /// A call was accepted.
+    #[inline]
+    pub(crate) fn call_started(&self, realm: RealmIndex) {
+        if let Some(calls) = self.calls(realm) {
+            calls.inflight.inc();
+        }
+    }
+
+    /// A call has ended.
+    #[inline]
+    pub(crate) fn call_ended(
+        &self,
+        realm: RealmIndex,
+        called: Called<'_>,
+        outcome: CallOutcome,
+        error: Option<&str>,
+    ) {
+        let Some(calls) = self.calls(realm) else { return };
+        match called {
+            Called::Registered(registration) => {
+                calls.inflight.dec();
+                let procedure = calls.procedure(self, registration);
+                if outcome == CallOutcome::Ok {
+                    procedure.ok.inc();
+                } else {
+                    calls.failed(&procedure.name, outcome, error);
+                }
+            }
+            Called::Router(name) => calls.failed(name, outcome, error),
+            Called::Nothing => calls.failed(OTHER, outcome, error),
+        }
+    }
+
+    /// The final reply of a call has been handed to the socket; `callee` is how long the callee
+    /// that has answered it took, if one has.
+    pub(crate) fn call_answered(
+        &self,
+        realm: RealmIndex,
+        call: AnsweredCall,
+        callee: Option<Duration>,
+        written: Timestamp,
+    ) {
+        let Some(calls) = self.calls(realm) else { return };
+        let procedure = calls.procedure(self, call.registration);
+        let duration = written.since(call.began);
+        procedure.duration.record_duration(duration);
+        if let Some(callee) = callee {
+            procedure.callee.record_duration(callee);
+            calls.router.record_duration(duration.saturating_sub(callee));
+        }
+    }
+
+    /// A publication was handed to its receivers.
+    pub(crate) fn published(&self, realm: RealmIndex, event_count: usize) {
+        let Some(calls) = self.calls(realm) else { return };
+        calls.published.inc();
+        calls.events.add(event_count as u64);
+        calls.fan_out.record(event_count as u64);
+    }
+
+    /// A publication was refused.
+    pub(crate) fn publish_refused(&self, realm: RealmIndex) {
+        if let Some(calls) = self.calls(realm) {
+            calls.refused.inc();
+        }
+    }
+
+    /// An EVENT has been handed to the socket, so long after what caused it.
+    #[inline]
+    pub(crate) fn event_written(&self, realm: RealmIndex, after: Duration) {
+        if let Some(calls) = self.calls(realm) {
+            calls.dispatch.record_duration(after);
+        }
+    }
+}
+
+impl RealmCalls {
+    pub(super) fn new(local: &Local, realm: RealmIndex) -> Self {
+        let (families, shard) = (&local.families, &local.shard);
+        let name = families.realm_name(realm);
+        Self {
+            realm,
+            inflight: local.handle(&families.rpc_inflight, [name]),
+            router: local.handle(&families.rpc_router, [name]),
+            published: local.handle(&families.publications, [name, "ok"]),
+            refused: local.handle(&families.publications, [name, "refused"]),
+            events: local.handle(&families.events, [name]),
+            fan_out: local.handle(&families.publish_fanout, [name]),
+            dispatch: local.handle(&families.event_dispatch, [name]),
+            calls: RefCell::new(families.rpc_calls.local(shard)),
+            errors: RefCell::new(families.rpc_errors.local(shard)),
+            procedures: RefCell::default(),
+            edition: Cell::new(families.procedures.edition.load(Ordering::Relaxed)),
+            families: Arc::clone(families),
+        }
+    }
+
+    #[inline]
+    fn procedure(&self, local: &Local, registration: RegistrationId) -> Rc<Procedure> {
+        let edition = self.families.procedures.edition.load(Ordering::Relaxed);
+        if edition == self.edition.get()
+            && let Some(known) = self.procedures.borrow().get(&registration)
+        {
+            return Rc::clone(known);
+        }
+        self.find_procedure(local, registration, edition)
+    }
+
+    #[cold]
+    fn find_procedure(
+        &self,
+        local: &Local,
+        registration: RegistrationId,
+        edition: u32,
+    ) -> Rc<Procedure> {
+        let families = &self.families;
+        let name = families.procedures.name(self.realm, registration);
+        let name = name.unwrap_or_else(|| OTHER.into());
+        let realm = families.realm_name(self.realm);
+        let found = Rc::new(Procedure {
+            ok: local.handle(&families.rpc_calls, [realm, &name, CallOutcome::Ok.name()]),
+            duration: local.handle(&families.rpc_duration, [realm, &name]),
+            callee: local.handle(&families.rpc_callee, [realm, &name]),
+            name,
+        });
+        let mut procedures = self.procedures.borrow_mut();
+        if edition != self.edition.replace(edition) || procedures.len() >= HANDLE_COUNT {
+            procedures.clear();
+        }
+        procedures.insert(registration, Rc::clone(&found));
+        found
+    }
+
+    /// Counts what does not happen with every call.
+    #[cold]
+    fn failed(&self, procedure: &str, outcome: CallOutcome, error: Option<&str>) {
+        let realm = self.families.realm_name(self.realm);
+        let values = [realm, procedure, outcome.name()];
+        self.calls.borrow_mut().with(values, LocalCounter::inc);
+        if let Some(error) = error {
+            self.errors.borrow_mut().with([realm, procedure, error], LocalCounter::inc);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The handles of one thread: what is counted for every message.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use flowgate_event::GateAction;
+use flowgate_metrics::{Counter, Family, LocalCounter, LocalFamily, LocalHistogram, Metric, Shard};
+use flowgate_wire::{Batching, Format, MessageType, Serializer};
+
+use super::{ListenerIndex, Metrics, RealmIndex, calls::RealmCalls, families::Families};
+
+thread_local! {
+    /// Of each router in this process that has used this thread.
+    static LOCALS: RefCell<Vec<Rc<Local>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many codes of message types there may be; the highest is YIELD's 70.
+const TYPE_COUNT: usize = 72;
+
+/// How many serializers there are.
+const SERIALIZER_COUNT: usize = 6;
+
+/// Which way something goes, seen from the router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From a client.
+    Received,
+    /// To a client.
+    Sent,
+}
+
+impl Direction {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Sent => "sent",
+        }
+    }
+}
+
+/// Something for each direction.
+#[derive(Debug, Default)]
+struct Both<T> {
+    received: T,
+    sent: T,
+}
+
+impl<T> Both<T> {
+    #[inline]
+    const fn of(&self, direction: Direction) -> &T {
+        match direction {
+            Direction::Received => &self.received,
+            Direction::Sent => &self.sent,
+        }
+    }
+}
+
+/// One thread's handles; each is made when it is used first.
+#[derive(Debug)]
+pub(crate) struct Local {
+    pub(super) families: Arc<Families>,
+    pub(super) shard: Shard,
+    /// By [`RealmIndex`].
+    realms: Box<[Both<OnceCell<Box<Traffic>>>]>,
+    /// By [`RealmIndex`].
+    calls: Box<[OnceCell<Box<RealmCalls>>]>,
+    /// By [`ListenerIndex`].
+    wire: Box<[Both<OnceCell<LocalCounter>>]>,
+    /// By [`serializer_index`].
+    sizes: Both<[OnceCell<LocalHistogram>; SERIALIZER_COUNT]>,
+    authorizations: RefCell<LocalFamily<Counter, 3>>,
+    messages_dropped: RefCell<LocalFamily<Counter, 3>>,
+    events_dropped: RefCell<LocalFamily<Counter, 2>>,
+}
+
+/// The messages of one realm and direction.
+#[derive(Debug)]
+struct Traffic {
+    rated: LocalCounter,
+    bytes: [OnceCell<LocalCounter>; SERIALIZER_COUNT],
+    messages: [OnceCell<LocalCounter>; TYPE_COUNT],
+}
+
+impl Metrics {
+    /// The calling thread's handles; who uses them more than once keeps what this returns.
+    #[inline]
+    pub(crate) fn local(&self) -> Rc<Local> {
+        LOCALS
+            .with_borrow(|locals| {
+                locals
+                    .iter()
+                    .find(|local| Arc::ptr_eq(&local.families, &self.families))
+                    .map(Rc::clone)
+            })
+            .unwrap_or_else(|| self.new_local())
+    }
+
+    /// Counts something on the calling thread's handles.
+    #[inline]
+    pub(crate) fn count(&self, count: impl FnOnce(&Local)) {
+        let missed = LOCALS.with_borrow(|locals| {
+            match locals.iter().find(|local| Arc::ptr_eq(&local.families, &self.families)) {
+                Some(local) => {
+                    count(local);
+                    None
+                }
+                None => Some(count),
+            }
+        });
+        if let Some(count) = missed {
+            count(&self.new_local());
+        }
+    }
+
+    #[cold]
+    fn new_local(&self) -> Rc<Local> {
+        let local = Rc::new(Local::new(Arc::clone(&self.families), self.registry.shard()));
+        LOCALS.with_borrow_mut(|locals| {
+            // Those of routers that are gone.
+            locals.retain(|local| Arc::strong_count(&local.families) > 1);
+            locals.push(Rc::clone(&local));
+        });
+        local
+    }
+}
+
+impl Local {
+    fn new(families: Arc<Families>, shard: Shard) -> Self {
+        Self {
+            realms: families.realms.iter().map(|_| Default::default()).collect(),
+            calls: families.realms.iter().map(|_| OnceCell::new()).collect(),
+            wire: families.listeners.iter().map(|_| Default::default()).collect(),
+            sizes: Default::default(),
+            authorizations: RefCell::new(families.authorizations.local(&shard)),
+            messages_dropped: RefCell::new(families.messages_dropped.local(&shard)),
+            events_dropped: RefCell::new(families.events_dropped.local(&shard)),
+            shard,
+            families,
+        }
+    }
+
+    /// A message was metered.
+    #[inline]
+    pub(crate) fn message(
+        &self,
+        realm: RealmIndex,
+        direction: Direction,
+        message: MessageType,
+        serializer: Serializer,
+        bytes: usize,
+    ) {
+        let serializer = serializer_index(serializer);
+        let Some(both) = self.realms.get(realm.0 as usize) else { return };
+        let traffic = both.of(direction).get_or_init(|| self.traffic(realm, direction));
+        let rated =
+            self.families.realm(realm).map_or(0, |realm| realm.rated_message_size.rate(bytes));
+        traffic.rated.add(rated);
+        if let Some(count) = traffic.messages.get(message.code() as usize) {
+            count.get_or_init(|| self.messages(realm, direction, message)).inc();
+        }
+        if let Some(sum) = traffic.bytes.get(serializer) {
+            sum.get_or_init(|| self.message_bytes(realm, direction, serializer)).add(bytes as u64);
+        }
+        if let Some(sizes) = self.sizes.of(direction).get(serializer) {
+            sizes.get_or_init(|| self.message_size(direction, serializer)).record(bytes as u64);
+        }
+    }
+
+    /// Octets went over the wire.
+    #[inline]
+    pub(super) fn wire_bytes(&self, listener: ListenerIndex, direction: Direction, bytes: usize) {
+        let Some(both) = self.wire.get(listener.0 as usize) else { return };
+        both.of(direction).get_or_init(|| self.wire(listener, direction)).add(bytes as u64);
+    }
+
+    /// A session was not allowed to do something.
+    pub(crate) fn denied(&self, realm: RealmIndex, action: GateAction) {
+        let values = [self.families.realm_name(realm), action.name(), "denied"];
+        self.authorizations.borrow_mut().with(values, LocalCounter::inc);
+    }
+
+    /// A message was dropped.
+    pub(crate) fn dropped(&self, realm: RealmIndex, message: MessageType, reason: &str) {
+        let name = self.families.realm_name(realm);
+        self.messages_dropped.borrow_mut().with([name, message.name(), reason], LocalCounter::inc);
+        if message == MessageType::Event {
+            self.events_dropped.borrow_mut().with([name, reason], LocalCounter::inc);
+        }
+    }
+
+    #[cold]
+    fn traffic(&self, realm: RealmIndex, direction: Direction) -> Box<Traffic> {
+        let values = [self.families.realm_name(realm), direction.name()];
+        Box::new(Traffic {
+            rated: self.handle(&self.families.rated_messages, values),
+            bytes: Default::default(),
+            messages: [const { OnceCell::new() }; TYPE_COUNT],
+        })
+    }
+
+    #[cold]
+    fn messages(
+        &self,
+        realm: RealmIndex,
+        direction: Direction,
+        message: MessageType,
+    ) -> LocalCounter {
+        let values = [self.families.realm_name(realm), direction.name(), message.name()];
+        self.handle(&self.families.messages, values)
+    }
+
+    #[cold]
+    fn message_bytes(
+        &self,
+        realm: RealmIndex,
+        direction: Direction,
+        serializer: usize,
+    ) -> LocalCounter {
+        let values =
+            [self.families.realm_name(realm), direction.name(), serializer_name(serializer)];
+        self.handle(&self.families.message_bytes, values)
+    }
+
+    #[cold]
+    fn message_size(&self, direction: Direction, serializer: usize) -> LocalHistogram {
+        let values = [direction.name(), serializer_name(serializer)];
+        self.handle(&self.families.message_size, values)
+    }
+
+    #[cold]
+    fn wire(&self, listener: ListenerIndex, direction: Direction) -> LocalCounter {
+        let values = [self.families.listener_name(listener), direction.name()];
+        self.handle(&self.families.wire, values)
+    }
+
+    /// The realm's calls and publications.
+    #[inline]
+    pub(super) fn calls(&self, realm: RealmIndex) -> Option<&RealmCalls> {
+        let calls = self.calls.get(realm.0 as usize)?;
+        Some(calls.get_or_init(|| Box::new(RealmCalls::new(self, realm))))
+    }
+
+    /// This thread's handle for a series.
+    pub(super) fn handle<M: Metric, const N: usize>(
+        &self,
+        family: &Family<M, N>,
+        values: [&str; N],
+    ) -> M::Local {
+        family.with(values).local(&self.shard)
+    }
+}
+
+/// A number below [`SERIALIZER_COUNT`], different for each serializer.
+#[inline]
+pub(super) fn serializer_index(serializer: Serializer) -> usize {
+    let format = match serializer.format {
+        Format::Json => 0,
+        Format::MessagePack => 1,
+        Format::Cbor => 2,
+    };
+    match serializer.batching {
+        Batching::Single => format,
+        Batching::Batched => format + 3,
+    }
+}
+
+/// What the `serializer` label says, as `wamp.session.on_stats` does.
+pub(super) fn serializer_name(index: usize) -> &'static str {
+    ["json", "msgpack", "cbor", "json.batched", "msgpack.batched", "cbor.batched"]
+        .get(index)
+        .copied()
+        .unwrap_or_default()
+}
