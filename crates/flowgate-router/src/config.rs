@@ -25,6 +25,31 @@ pub struct RealmConfig {
     pub agent: String,
     /// What the broker keeps of events.
     pub events: EventsConfig,
+    /// What the shell serves itself; no prefix is that of another.
+    pub served: Vec<ServedApi>,
+}
+
+/// URIs that belong to the shell, which serves procedures under them and publishes events.
+///
+/// The permissions of the roles apply to those who call and subscribe; nobody can register or
+/// publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedApi {
+    /// The URIs are the prefix itself and all that begin with it and a dot.
+    pub prefix: String,
+    /// The procedures: what follows the prefix and its dot.
+    pub procedures: Vec<String>,
+    /// Whether what happens under the prefix shows in traces.
+    pub traced: Traced,
+}
+
+/// Whether messages show in traces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traced {
+    /// They do, like any others.
+    Yes,
+    /// They never do: an event that tells of traced messages must not be one of them.
+    No,
 }
 
 /// What the broker of a realm keeps of events.

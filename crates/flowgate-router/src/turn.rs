@@ -32,14 +32,18 @@ impl<'t, O: Observer> Turn<'t, O> {
         self.out.push(Action::Send { to, message: message.into() });
     }
 
-    /// Sends the final reply of a call.
+    /// Sends the final reply of a call; of one that the router itself has answered without saying
+    /// what it was.
     pub(crate) fn reply<'m>(
         &mut self,
         to: SessionKey,
         message: impl Into<Message<'m>>,
-        call: AnsweredCall,
+        call: Option<AnsweredCall>,
     ) {
-        self.out.reply(to, message.into(), call);
+        match call {
+            Some(call) => self.out.reply(to, message.into(), call),
+            None => self.send(to, message),
+        }
     }
 
     pub(crate) fn close(&mut self, session: SessionKey, how: Close) {
@@ -67,7 +71,7 @@ impl<'t, O: Observer> Turn<'t, O> {
         to: SessionKey,
         request: RequestId,
         error: &RequestError<'_>,
-        call: AnsweredCall,
+        call: Option<AnsweredCall>,
     ) {
         let args = [Value::from(error.to_string())];
         self.reply(to, refusal(MessageType::Call, request, error, &args), call);

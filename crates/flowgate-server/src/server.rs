@@ -300,6 +300,7 @@ fn new_realm(
         name: realm.name.clone(),
         uri_check: realm.uri_check,
         meta_api: if realm.enable_meta_api { MetaApi::Enabled } else { MetaApi::Disabled },
+        served: Vec::new(),
         request_ids: match flowgate.request_ids {
             config::RequestIds::Tolerant => RequestIds::Tolerant,
             config::RequestIds::Strict => RequestIds::Sequential,

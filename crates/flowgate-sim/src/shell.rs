@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 
 use flowgate_event::{GateAction, GateRequest};
-use flowgate_router::{Action, AskId, Close, Outbox, SessionKey};
+use flowgate_router::{Action, AskId, Close, Outbox, ServeId, SessionKey};
 use flowgate_wire::{Format, Limits, Message, MessageType, RequestId};
 
-use crate::{client::Client, said::Said};
+use crate::{
+    client::Client,
+    said::{self, Said},
+};
 
 /// A connection with the client at its other end.
 pub(crate) struct Connection {
@@ -36,6 +39,11 @@ pub(crate) enum What {
         ask: AskId,
         action: GateAction,
         uri: String,
+    },
+    Serve {
+        call: ServeId,
+        procedure: String,
+        payload: String,
     },
 }
 
@@ -77,6 +85,12 @@ impl Outbox for Encoder<'_> {
                 let what = What::Ask { ask, action, uri: uri.to_owned() };
                 self.sent.push(Sent { to: session, what });
             }
+            Action::Serve { session, call, request } => {
+                let (procedure, payload) =
+                    (request.procedure.to_owned(), said::payload(request.payload));
+                self.sent
+                    .push(Sent { to: session, what: What::Serve { call, procedure, payload } });
+            }
             Action::Close { session, how } => {
                 self.sent.push(Sent { to: session, what: What::Close(how) });
             }
@@ -105,6 +119,9 @@ impl Sent {
             What::Message { bytes, .. } => Ok(Said::message(&decode(format, bytes)?)),
             What::Close(how) => Ok(Said::close(*how)),
             What::Ask { action, uri, .. } => Ok(Said::Ask { action: *action, uri: uri.clone() }),
+            What::Serve { procedure, payload, .. } => {
+                Ok(Said::Serve { procedure: procedure.clone(), payload: payload.clone() })
+            }
         }
     }
 }

@@ -47,6 +47,10 @@ fn the_router_keeps_its_promises_for_many_seeds() {
         "waited",
         "answer",
         "ask",
+        "serve",
+        "served",
+        "served for nobody",
+        "announcement",
     ];
     let closes = ["close session", "close connection"];
     let events = ["retained event", "event with passthru", "subscription revoked", "history read"];
