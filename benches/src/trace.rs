@@ -67,8 +67,8 @@ impl Traffic {
         let at = NOW.after(Duration::from_nanos(number * 1000));
         let mut facts = Facts::new(at, direction, message, self.sessions.get(index)?);
         let correlation = Correlation::new(u128::from(call) + 1)?;
-        facts.step =
-            Some(Step { correlation, uri: self.uris.get(index).map(|uri| &**uri), position });
+        let uri = self.uris.get(index).map(|uri| &**uri);
+        facts.step = Some(Step { correlation, uri, position, context: None });
         facts.bytes = self.frame.len();
         facts.request = RequestId::new(call + 1).ok();
         facts.frame = Some((Format::Json, &self.frame));

@@ -32,9 +32,9 @@ pub use listener::{
     RawSocketConfig, TcpEndpoint, TlsConfig, UnixEndpoint, WebSocketOptions, WebSocketPath,
 };
 pub use model::{
-    Allow, Disclose, FlowgateConfig, HistoryRule, Keepalive, LogConfig, LogFormat, LogLevel,
-    NodeConfig, ObserverConfig, PermissionRule, Permissions, RealmConfig, RequestIds, RoleConfig,
-    StoreConfig, StoreKind,
+    AdminTracing, Allow, Disclose, FlowgateConfig, HistoryRule, Keepalive, LogConfig, LogFormat,
+    LogLevel, NodeConfig, ObserverConfig, OtlpConfig, PermissionRule, Permissions, RealmConfig,
+    RequestIds, RoleConfig, StoreConfig, StoreKind, TraceGrant, TracedRealms, TracingConfig,
 };
 pub use summary::Summary;
 

@@ -22,6 +22,7 @@ mod server;
 mod service;
 mod store;
 mod tls;
+mod tracing;
 
 pub use listener::BindError;
 pub use metrics::{
@@ -30,3 +31,4 @@ pub use metrics::{
 pub use observe::{ObserveError, ObserverServer};
 pub use server::{Server, StartError, check_files};
 pub use tls::TlsError;
+pub use tracing::TracingError;

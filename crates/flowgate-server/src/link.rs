@@ -311,7 +311,10 @@ impl Link {
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Read::End),
                 Poll::Ready(Ok(())) => {
                     let metrics = &self.service.metrics;
-                    metrics.wire_bytes(Direction::Received, buffer.filled().len());
+                    let bytes = buffer.filled().len();
+                    metrics.all().count(|local| {
+                        metrics.wire_bytes(local, Direction::Received, bytes);
+                    });
                     self.receive(buffer.filled_mut(), scratch);
                     Poll::Ready(Read::Octets)
                 }

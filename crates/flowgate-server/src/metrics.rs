@@ -36,7 +36,7 @@ use crate::{
 };
 
 use families::Families;
-pub(crate) use local::Direction;
+pub(crate) use local::{Direction, Local};
 pub(crate) use page::{
     detailed_page, metrics_page, record_page, report_page, show_page, stats_page,
 };
@@ -260,8 +260,9 @@ impl ListenerMetrics {
     }
 
     /// Octets went over the wire, in either direction.
-    pub(crate) fn wire_bytes(&self, direction: Direction, bytes: usize) {
-        self.metrics.count(|local| local.wire_bytes(self.listener, direction, bytes));
+    #[inline]
+    pub(crate) fn wire_bytes(&self, local: &Local, direction: Direction, bytes: usize) {
+        local.wire_bytes(self.listener, direction, bytes);
     }
 
     /// A transport is agreed on: one more connection, for as long as the guard lives.

@@ -28,6 +28,7 @@ use crate::{
     service::{Counts, Realms, Service},
     store::{Started, Store},
     tls::{self, TlsError},
+    tracing::{Tracing, TracingError, TracingThread},
 };
 
 /// What WELCOME says as `agent`.
@@ -49,6 +50,8 @@ pub struct Server {
     stores: Vec<Store>,
     counts: Arc<Counts>,
     metrics: Arc<Metrics>,
+    tracing: Tracing,
+    tracing_thread: TracingThread,
     clock: Clock,
     shutdown_timeout: Duration,
 }
@@ -91,6 +94,9 @@ pub enum StartError {
     /// The line-protocol observer.
     #[error(transparent)]
     Observer(#[from] ObserveError),
+    /// Message tracing.
+    #[error(transparent)]
+    Tracing(#[from] TracingError),
     /// The catalogue of metrics: a defect of Flowgate.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -106,6 +112,7 @@ impl Server {
         let counts = Arc::new(Counts::default());
         let flowgate = Arc::new(config.flowgate);
         let metrics = new_metrics(clock, &config.realms, &config.listeners)?;
+        let (tracing, tracing_thread) = Tracing::start(flowgate.tracing.clone(), clock)?;
         let mut stores = Vec::new();
         let realms: Realms = config
             .realms
@@ -158,6 +165,8 @@ impl Server {
             stores,
             counts,
             metrics,
+            tracing,
+            tracing_thread,
             clock,
             shutdown_timeout,
         })
@@ -234,6 +243,7 @@ impl Server {
         self.realms.values().for_each(|realm| realm.log_lock());
         // All sessions are over, so nothing more is recorded; nothing else is left to be done.
         self.stores.into_iter().for_each(Store::stop);
+        self.tracing_thread.stop();
         tracing::info!("stopped");
     }
 

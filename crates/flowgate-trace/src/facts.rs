@@ -4,13 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flowgate_event::{Correlation, Timestamp};
+use flowgate_event::{Step, Timestamp};
 use flowgate_wire::{
     Format, MessageType, PublicationId, RegistrationId, RequestId, Serializer, SessionId,
     SubscriptionId,
 };
-
-use crate::context::TraceContext;
 
 /// The facts about one message, borrowed from whoever handles it.
 ///
@@ -47,8 +45,6 @@ pub struct Facts<'a> {
     /// A handle into a larger buffer keeps all of that buffer, until redaction or truncation
     /// makes a copy or the record is gone.
     pub frame: Option<(Format, &'a Bytes)>,
-    /// The trace context that the client sent with the request that began the action.
-    pub context: Option<TraceContext>,
     /// Whether more is to come: a progressive result, or a call that goes on.
     pub is_progress: bool,
     /// How the payload is encrypted, for payloads that the router does not read.
@@ -78,7 +74,6 @@ impl<'a> Facts<'a> {
             error: None,
             undelivered: None,
             frame: None,
-            context: None,
             is_progress: false,
             encryption: None,
         }
@@ -105,54 +100,6 @@ impl Direction {
             Self::Rx => "rx",
             Self::Tx => "tx",
         }
-    }
-}
-
-/// A message's place in its action.
-#[derive(Debug, Clone, Copy)]
-pub struct Step<'a> {
-    /// The action.
-    pub correlation: Correlation,
-    /// The URI of the action: the procedure or topic, the same for all of its messages.
-    pub uri: Option<&'a str>,
-    /// Whether the message begins or ends the action.
-    pub position: Position,
-}
-
-/// Whether a message begins or ends its action; exactly one does each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Position {
-    /// The first, more follow.
-    Anchor,
-    /// Neither the first nor the last.
-    Inner,
-    /// The last of several.
-    Last,
-    /// The first and the last: nothing follows.
-    Only,
-}
-
-impl Position {
-    /// The position of a message that is or is not the first, and is or is not the last.
-    pub(crate) const fn new(is_anchor: bool, is_last: bool) -> Self {
-        match (is_anchor, is_last) {
-            (true, true) => Self::Only,
-            (true, false) => Self::Anchor,
-            (false, true) => Self::Last,
-            (false, false) => Self::Inner,
-        }
-    }
-
-    /// Whether the message begins its action.
-    #[must_use]
-    pub const fn is_anchor(self) -> bool {
-        matches!(self, Self::Anchor | Self::Only)
-    }
-
-    /// Whether the message ends its action.
-    #[must_use]
-    pub const fn is_last(self) -> bool {
-        matches!(self, Self::Last | Self::Only)
     }
 }
 

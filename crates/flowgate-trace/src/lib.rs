@@ -24,7 +24,8 @@
 //!     let who = Arc::new(Identity { realm: "realm1".into(), ..Identity::default() });
 //!     let mut facts = Facts::new(start, Direction::Rx, MessageType::Publish, &who);
 //!     let correlation = Correlation::new(1).unwrap();
-//!     facts.step = Some(Step { correlation, uri: Some("com.example.topic"), position: Position::Only });
+//!     let uri = Some("com.example.topic");
+//!     facts.step = Some(Step { correlation, uri, position: Position::Only, context: None });
 //!     assert_eq!(recorder.record(&facts), Recorded::Yes);
 //! }
 //!
@@ -67,7 +68,6 @@
 
 mod action;
 mod collector;
-mod context;
 mod export;
 mod facts;
 mod filter;
@@ -85,15 +85,15 @@ mod trace;
 
 pub use action::{Assembler, Finished, Relevance};
 pub use collector::Collector;
-pub use context::{ContextCounts, SpanId, TraceContext, TraceId};
 pub use export::{
     AttributeValue, ImportError, Link, Span, SpanKind, SpanStatus, Style, line, ndjson, pcapng,
     perfetto, read_ndjson, spans, waterfall,
 };
 #[cfg(feature = "otlp")]
 pub use export::{OTLP_CONTENT_TYPE, OtlpAnswer, OtlpCounts, OtlpExporter, OtlpLimits, otlp};
-pub use facts::{Direction, Encryption, Facts, Identity, Object, Position, Step, Undelivered};
+pub use facts::{Direction, Encryption, Facts, Identity, Object, Undelivered};
 pub use filter::Filter;
+pub use flowgate_event::{ContextCounts, Position, SpanId, Step, TraceContext, TraceId};
 pub use frame::Frame;
 pub use options::{
     OptionsError, OptionsProblem, PayloadCapture, Persistence, TraceLevel, TraceOptions,

@@ -4,11 +4,10 @@ mod shape;
 
 use std::sync::Arc;
 
-use flowgate_event::{Correlation, Timestamp};
+use flowgate_event::{Correlation, Position, SpanId, Timestamp, TraceId};
 use flowgate_wire::{MessageType, RequestId, SessionId, SubscriptionId};
 
-use crate::context::{SpanId, TraceId};
-use crate::facts::{Direction, Encryption, Identity, Object, Position, Undelivered};
+use crate::facts::{Direction, Encryption, Identity, Object, Undelivered};
 use crate::frame::Frame;
 
 /// One record of a trace.
@@ -276,6 +275,26 @@ impl Record {
         match self {
             Self::Message(message) => message.gap,
             Self::Action(action) => action.gap,
+        }
+    }
+
+    /// The realm that it belongs to; empty for what is said before a session has one.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        match self {
+            Self::Message(message) => &message.who.realm,
+            Self::Action(action) => &action.originator.realm,
+        }
+    }
+
+    /// Takes the message itself out of it, for readers who may not see payload.
+    pub fn drop_payload(&mut self) {
+        match self {
+            Self::Message(message) => {
+                message.frame = None;
+                message.truncated_bytes = None;
+            }
+            Self::Action(_) => {}
         }
     }
 

@@ -108,6 +108,7 @@ impl Recorder {
             uri: step.uri.map(|uri| self.names.intern(uri)),
             position: step.position,
         });
+        let context = facts.step.and_then(|step| step.context);
         let is_anchor = facts.step.is_some_and(|step| step.position.is_anchor());
         MessageRecord {
             seq: 0,
@@ -133,8 +134,8 @@ impl Recorder {
             },
             truncated_bytes: None,
             gap: self.gap,
-            foreign_trace: facts.context.map(|context| context.trace),
-            foreign_parent: facts.context.filter(|_| is_anchor).map(|context| context.parent),
+            foreign_trace: context.map(|context| context.trace),
+            foreign_parent: context.filter(|_| is_anchor).map(|context| context.parent),
             encryption: facts
                 .encryption
                 .map(|encryption| Arc::new(RecordedEncryption::from(encryption))),

@@ -9,6 +9,9 @@ use flowgate_event::Correlation;
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Sampling(f64);
 
+/// It is a number: no `NaN` is above 0.
+impl Eq for Sampling {}
+
 impl Sampling {
     /// Every action.
     pub const ALL: Self = Self(1.0);

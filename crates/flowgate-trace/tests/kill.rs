@@ -76,8 +76,12 @@ fn be_the_victim(folder: &Path) {
             now = now.after(Duration::from_micros(20));
             let mut facts = Facts::new(now, Direction::Rx, MessageType::Publish, &who);
             let correlation = Correlation::new(u128::from(number) + 1).unwrap();
-            facts.step =
-                Some(Step { correlation, uri: Some("com.example"), position: Position::Only });
+            facts.step = Some(Step {
+                correlation,
+                uri: Some("com.example"),
+                position: Position::Only,
+                context: None,
+            });
             assert_eq!(recorder.record(&facts), Recorded::Yes);
         }
         collector.collect(now, &mut registry);

@@ -6,6 +6,7 @@ use flowgate_event::Disclosure;
 use flowgate_meter::StatsConfig;
 use flowgate_observer::Limits;
 use flowgate_router::{CallSettings, RetentionConfig};
+use flowgate_trace::Sampling;
 use flowgate_wire::{MatchPolicy, UriCheck};
 
 use super::{Diagnostics, listener::ListenerConfig};
@@ -153,6 +154,8 @@ pub struct FlowgateConfig {
     pub admin: Option<SocketAddr>,
     /// The line-protocol observer; `None` if it is off.
     pub observer: Option<ObserverConfig>,
+    /// Message tracing.
+    pub tracing: TracingConfig,
     /// How and what is logged.
     pub log: LogConfig,
     /// Most bytes that wait to be sent to one client.
@@ -190,6 +193,64 @@ pub struct ObserverConfig {
     pub sources: Vec<String>,
     /// How often they are asked.
     pub every: Duration,
+}
+
+/// Who may trace, and where traces are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracingConfig {
+    /// The folder for persistent traces; without it there are none.
+    pub directory: Option<PathBuf>,
+    /// Octets that the files of all traces may have.
+    pub max_disk_bytes: u64,
+    /// What whoever reaches the administration interface may trace.
+    pub admin: AdminTracing,
+    /// Which roles may trace; each once.
+    pub grants: Vec<TraceGrant>,
+    /// Where spans are sent to; `None` for nowhere.
+    pub otlp: Option<OtlpConfig>,
+}
+
+/// What whoever reaches the administration interface may trace: all realms, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AdminTracing {
+    /// Nothing.
+    Off,
+    /// Messages without their payload.
+    #[default]
+    Messages,
+    /// Messages with their payload.
+    Payload,
+}
+
+/// What the sessions with a role may trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceGrant {
+    /// Their realm.
+    pub realm: String,
+    /// Their role.
+    pub role: String,
+    /// The realms that they may trace.
+    pub traced: TracedRealms,
+    /// Whether they may see payload.
+    pub payload: bool,
+}
+
+/// Realms that may be traced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TracedRealms {
+    /// All, and what belongs to none.
+    All,
+    /// These.
+    Only(Vec<String>),
+}
+
+/// Where spans are sent to, in the OpenTelemetry protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpConfig {
+    /// The collector, `http://HOST:PORT/v1/traces`.
+    pub url: String,
+    /// The share of actions that become spans.
+    pub sampling: Sampling,
 }
 
 /// How and what is logged.
@@ -268,6 +329,23 @@ impl ObserverConfig {
     pub const DEFAULT_EVERY: Duration = Duration::from_secs(5);
 }
 
+impl TracingConfig {
+    /// 4 GiB: four traces of the default size.
+    pub const DEFAULT_MAX_DISK_BYTES: u64 = 4 << 30;
+}
+
+impl Default for TracingConfig {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            max_disk_bytes: Self::DEFAULT_MAX_DISK_BYTES,
+            admin: AdminTracing::default(),
+            grants: Vec::new(),
+            otlp: None,
+        }
+    }
+}
+
 impl Default for ObserverConfig {
     fn default() -> Self {
         Self {
@@ -286,6 +364,7 @@ impl Default for FlowgateConfig {
         Self {
             admin: Some(Self::DEFAULT_ADMIN),
             observer: None,
+            tracing: TracingConfig::default(),
             log: LogConfig::default(),
             send_queue_bytes: Self::DEFAULT_SEND_QUEUE_BYTES,
             calls: CallSettings::default(),

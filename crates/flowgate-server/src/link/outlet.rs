@@ -391,11 +391,10 @@ impl Outlet {
             }
             match sender.write(&self.socket) {
                 Ok(written) => {
-                    self.metrics.wire_bytes(Direction::Sent, written);
                     if let Some(stall) = sender.unstall(now) {
                         self.metrics.unstalled(stall);
                     }
-                    if self.account(sender, now) == Flushed::Reports {
+                    if self.account(sender, written, now) == Flushed::Reports {
                         flushed = Flushed::Reports;
                     }
                     // Whoever sees the outlet drained must find everything metered.
@@ -425,8 +424,9 @@ impl Outlet {
     }
 
     /// Meters the messages whose last octet has been handed to the socket.
-    fn account(&self, sender: &mut Sender, now: Timestamp) -> Flushed {
+    fn account(&self, sender: &mut Sender, written_bytes: usize, now: Timestamp) -> Flushed {
         let local = self.metrics.all().local();
+        self.metrics.wire_bytes(&local, Direction::Sent, written_bytes);
         let serializer = self.wire.serializer;
         let mut metering = self.metering();
         let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);

@@ -126,12 +126,13 @@ impl Local {
         match called {
             Called::Registered(registration) => {
                 calls.inflight.dec();
-                let procedure = calls.procedure(self, registration);
-                if outcome == CallOutcome::Ok {
-                    procedure.ok.inc();
-                } else {
-                    calls.failed(&procedure.name, outcome, error);
-                }
+                calls.with_procedure(self, registration, |procedure| {
+                    if outcome == CallOutcome::Ok {
+                        procedure.ok.inc();
+                    } else {
+                        calls.failed(&procedure.name, outcome, error);
+                    }
+                });
             }
             Called::Router(name) => calls.failed(name, outcome, error),
             Called::Nothing => calls.failed(OTHER, outcome, error),
@@ -148,12 +149,17 @@ impl Local {
         written: Timestamp,
     ) {
         let Some(calls) = self.calls(realm) else { return };
-        let procedure = calls.procedure(self, call.registration);
-        let duration = written.since(call.began);
-        procedure.duration.record_duration(duration);
+        // In nanoseconds, and of 584 years at most.
+        let duration = written.as_nanos().saturating_sub(call.began.as_nanos());
+        let callee = callee.map(|callee| u64::try_from(callee.as_nanos()).unwrap_or(u64::MAX));
+        calls.with_procedure(self, call.registration, |procedure| {
+            procedure.duration.record(duration);
+            if let Some(callee) = callee {
+                procedure.callee.record(callee);
+            }
+        });
         if let Some(callee) = callee {
-            procedure.callee.record_duration(callee);
-            calls.router.record_duration(duration.saturating_sub(callee));
+            calls.router.record(duration.saturating_sub(callee));
         }
     }
 
@@ -203,14 +209,20 @@ impl RealmCalls {
     }
 
     #[inline]
-    fn procedure(&self, local: &Local, registration: RegistrationId) -> Rc<Procedure> {
+    fn with_procedure(
+        &self,
+        local: &Local,
+        registration: RegistrationId,
+        act: impl FnOnce(&Procedure),
+    ) {
         let edition = self.families.procedures.edition.load(Ordering::Relaxed);
-        if edition == self.edition.get()
-            && let Some(known) = self.procedures.borrow().get(&registration)
+        let is_right = edition == self.edition.get();
+        if let Some(known) = self.procedures.borrow().get(&registration)
+            && is_right
         {
-            return Rc::clone(known);
+            return act(known);
         }
-        self.find_procedure(local, registration, edition)
+        act(&self.find_procedure(local, registration, edition));
     }
 
     #[cold]

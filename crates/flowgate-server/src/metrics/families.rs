@@ -226,7 +226,7 @@ impl Families {
                     .container_label("serializer")
                     .unit(Unit::Bytes),
                 [DIRECTION, SERIALIZER],
-                Buckets::sizes(),
+                Buckets::sizes().classic_only(),
             )?,
             rated_messages: registry.counters(
                 messages(
@@ -306,7 +306,7 @@ impl Families {
                 )
                 .unit(Unit::Seconds),
                 [REALM, PROCEDURE],
-                Buckets::latency(),
+                Buckets::latency().classic_only(),
             )?,
             rpc_router: registry.histograms(
                 rpc(
@@ -316,7 +316,7 @@ impl Families {
                 )
                 .unit(Unit::Seconds),
                 [REALM],
-                Buckets::latency(),
+                Buckets::latency().classic_only(),
             )?,
             rpc_inflight: registry.gauges(
                 rpc("rpc_inflight", "InFlight", "Calls that have been accepted and not ended.")

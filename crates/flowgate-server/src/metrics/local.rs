@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use flowgate_event::GateAction;
+use flowgate_meter::RatedMessageSize;
 use flowgate_metrics::{Counter, Family, LocalCounter, LocalFamily, LocalHistogram, Metric, Shard};
 use flowgate_wire::{Batching, Format, MessageType, Serializer};
 
@@ -61,24 +62,25 @@ impl<T> Both<T> {
 pub(crate) struct Local {
     pub(super) families: Arc<Families>,
     pub(super) shard: Shard,
-    /// By [`RealmIndex`].
-    realms: Box<[Both<OnceCell<Box<Traffic>>>]>,
+    /// See [`lane_index`].
+    lanes: Box<[OnceCell<Box<Lane>>]>,
     /// By [`RealmIndex`].
     calls: Box<[OnceCell<Box<RealmCalls>>]>,
     /// By [`ListenerIndex`].
     wire: Box<[Both<OnceCell<LocalCounter>>]>,
-    /// By [`serializer_index`].
-    sizes: Both<[OnceCell<LocalHistogram>; SERIALIZER_COUNT]>,
     authorizations: RefCell<LocalFamily<Counter, 3>>,
     messages_dropped: RefCell<LocalFamily<Counter, 3>>,
     events_dropped: RefCell<LocalFamily<Counter, 2>>,
 }
 
-/// The messages of one realm and direction.
+/// The messages of one realm, direction and serializer.
 #[derive(Debug)]
-struct Traffic {
+struct Lane {
+    rated_message_size: RatedMessageSize,
     rated: LocalCounter,
-    bytes: [OnceCell<LocalCounter>; SERIALIZER_COUNT],
+    bytes: LocalCounter,
+    sizes: LocalHistogram,
+    /// By code.
     messages: [OnceCell<LocalCounter>; TYPE_COUNT],
 }
 
@@ -128,10 +130,13 @@ impl Metrics {
 impl Local {
     fn new(families: Arc<Families>, shard: Shard) -> Self {
         Self {
-            realms: families.realms.iter().map(|_| Default::default()).collect(),
+            lanes: families
+                .realms
+                .iter()
+                .flat_map(|_| [const { OnceCell::new() }; LANE_COUNT])
+                .collect(),
             calls: families.realms.iter().map(|_| OnceCell::new()).collect(),
             wire: families.listeners.iter().map(|_| Default::default()).collect(),
-            sizes: Default::default(),
             authorizations: RefCell::new(families.authorizations.local(&shard)),
             messages_dropped: RefCell::new(families.messages_dropped.local(&shard)),
             events_dropped: RefCell::new(families.events_dropped.local(&shard)),
@@ -150,20 +155,13 @@ impl Local {
         serializer: Serializer,
         bytes: usize,
     ) {
-        let serializer = serializer_index(serializer);
-        let Some(both) = self.realms.get(realm.0 as usize) else { return };
-        let traffic = both.of(direction).get_or_init(|| self.traffic(realm, direction));
-        let rated =
-            self.families.realm(realm).map_or(0, |realm| realm.rated_message_size.rate(bytes));
-        traffic.rated.add(rated);
-        if let Some(count) = traffic.messages.get(message.code() as usize) {
+        let Some(lane) = self.lanes.get(lane_index(realm, direction, serializer)) else { return };
+        let lane = lane.get_or_init(|| self.lane(realm, direction, serializer));
+        lane.rated.add(lane.rated_message_size.rate(bytes));
+        lane.bytes.add(bytes as u64);
+        lane.sizes.record(bytes as u64);
+        if let Some(count) = lane.messages.get(message.code() as usize) {
             count.get_or_init(|| self.messages(realm, direction, message)).inc();
-        }
-        if let Some(sum) = traffic.bytes.get(serializer) {
-            sum.get_or_init(|| self.message_bytes(realm, direction, serializer)).add(bytes as u64);
-        }
-        if let Some(sizes) = self.sizes.of(direction).get(serializer) {
-            sizes.get_or_init(|| self.message_size(direction, serializer)).record(bytes as u64);
         }
     }
 
@@ -190,11 +188,16 @@ impl Local {
     }
 
     #[cold]
-    fn traffic(&self, realm: RealmIndex, direction: Direction) -> Box<Traffic> {
-        let values = [self.families.realm_name(realm), direction.name()];
-        Box::new(Traffic {
-            rated: self.handle(&self.families.rated_messages, values),
-            bytes: Default::default(),
+    fn lane(&self, realm: RealmIndex, direction: Direction, serializer: Serializer) -> Box<Lane> {
+        let families = &self.families;
+        let (realm_name, direction) = (families.realm_name(realm), direction.name());
+        let serializer = serializer_name(serializer_index(serializer));
+        let rated = families.realm(realm).map(|realm| realm.rated_message_size);
+        Box::new(Lane {
+            rated_message_size: rated.unwrap_or_default(),
+            rated: self.handle(&families.rated_messages, [realm_name, direction]),
+            bytes: self.handle(&families.message_bytes, [realm_name, direction, serializer]),
+            sizes: self.handle(&families.message_size, [direction, serializer]),
             messages: [const { OnceCell::new() }; TYPE_COUNT],
         })
     }
@@ -208,24 +211,6 @@ impl Local {
     ) -> LocalCounter {
         let values = [self.families.realm_name(realm), direction.name(), message.name()];
         self.handle(&self.families.messages, values)
-    }
-
-    #[cold]
-    fn message_bytes(
-        &self,
-        realm: RealmIndex,
-        direction: Direction,
-        serializer: usize,
-    ) -> LocalCounter {
-        let values =
-            [self.families.realm_name(realm), direction.name(), serializer_name(serializer)];
-        self.handle(&self.families.message_bytes, values)
-    }
-
-    #[cold]
-    fn message_size(&self, direction: Direction, serializer: usize) -> LocalHistogram {
-        let values = [direction.name(), serializer_name(serializer)];
-        self.handle(&self.families.message_size, values)
     }
 
     #[cold]
@@ -249,6 +234,19 @@ impl Local {
     ) -> M::Local {
         family.with(values).local(&self.shard)
     }
+}
+
+/// Lanes of one realm.
+const LANE_COUNT: usize = 2 * SERIALIZER_COUNT;
+
+/// A lane's place: by realm, then direction, then serializer.
+#[inline]
+fn lane_index(realm: RealmIndex, direction: Direction, serializer: Serializer) -> usize {
+    let offset = match direction {
+        Direction::Received => 0,
+        Direction::Sent => SERIALIZER_COUNT,
+    };
+    realm.0 as usize * LANE_COUNT + offset + serializer_index(serializer)
 }
 
 /// A number below [`SERIALIZER_COUNT`], different for each serializer.

@@ -4,7 +4,8 @@ use flowgate_wire::{RequestId, SubscriptionId};
 use proptest::prelude::*;
 
 use super::*;
-use crate::facts::{Direction, Position};
+use crate::Position;
+use crate::facts::Direction;
 use crate::record::tests::{at, call, message};
 
 fn run(assembler: &mut Assembler, messages: &[MessageRecord]) -> Vec<Finished> {

@@ -6,13 +6,14 @@ use flowgate_wire::MessageType;
 use proptest::prelude::*;
 
 use super::*;
-use crate::facts::{Direction, Facts, Position, Step};
+use crate::facts::{Direction, Facts};
 use crate::options::TraceOptions;
 use crate::record::Record;
 use crate::record::tests::{START, at, identity};
 use crate::recorder::{Recorded, Recorder};
 use crate::registry::{DATA_COUNT_MAX, DataRange, Node};
 use crate::switch::Switch;
+use crate::{Position, Step};
 
 fn started() -> (Registry, Arc<Switch>, String) {
     let switch = Arc::new(Switch::new());
@@ -27,7 +28,12 @@ fn record(recorder: &mut Recorder, ns: u64) -> Recorded {
     let who = identity(1);
     let mut facts = Facts::new(at(ns), Direction::Rx, MessageType::Publish, &who);
     let correlation = Correlation::new(u128::from(ns) + 1).unwrap();
-    facts.step = Some(Step { correlation, uri: Some("com.example"), position: Position::Only });
+    facts.step = Some(Step {
+        correlation,
+        uri: Some("com.example"),
+        position: Position::Only,
+        context: None,
+    });
     recorder.record(&facts)
 }
 

@@ -6,8 +6,8 @@ use flowgate_event::Timestamp;
 use flowgate_wire::{MessageType, SessionId};
 
 use super::actions;
-use crate::context::{SpanId, TraceId};
 use crate::record::{ActionRecord, Outcome, Record, Responder, type_name};
+use flowgate_event::{SpanId, TraceId};
 
 /// A span, in terms that every exporter knows.
 #[derive(Debug, Clone, PartialEq)]

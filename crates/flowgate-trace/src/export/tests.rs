@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::context::TraceId;
-use crate::facts::{Direction, Position, Undelivered};
+use crate::Position;
+use crate::facts::{Direction, Undelivered};
 use crate::record::tests::{call, call_frame, message, record};
+use flowgate_event::TraceId;
 
 fn records(messages: impl IntoIterator<Item = crate::MessageRecord>) -> Vec<Record> {
     messages.into_iter().map(Record::Message).collect()

@@ -2,7 +2,7 @@ use flowgate_wire::MessageType;
 use serde_json::json;
 
 use super::*;
-use crate::facts::Position;
+use crate::Position;
 use crate::options::TraceOptions;
 use crate::record::tests::{call, message};
 

@@ -12,9 +12,10 @@ use super::{
     ActionRecord, MessageRecord, Outcome, RecordedEncryption, RecordedStep, Responder,
     type_from_name, type_name,
 };
-use crate::context::{SpanId, TraceId};
-use crate::facts::{Direction, Identity, Object, Position, Undelivered};
+use crate::Position;
+use crate::facts::{Direction, Identity, Object, Undelivered};
 use crate::frame::{self, Frame};
+use flowgate_event::{SpanId, TraceId};
 
 /// The keys of a message record.
 #[derive(Serialize, Deserialize)]

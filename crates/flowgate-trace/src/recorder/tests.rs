@@ -6,9 +6,10 @@ use flowgate_wire::Format;
 use proptest::prelude::*;
 
 use super::*;
-use crate::facts::{Direction, Position, Step};
+use crate::facts::Direction;
 use crate::record::tests::{START, at, identity};
 use crate::sampling::Sampling;
+use crate::{Position, Step};
 
 fn recorder(capacity_count: usize, depth: Depth) -> (Recorder, Tap) {
     let switch = Arc::new(Switch::new());
@@ -66,7 +67,8 @@ fn uris_are_shared_and_do_not_pile_up() {
     let mut record = |uri: &str| {
         let mut facts = Facts::new(at(1), Direction::Rx, MessageType::Call, &who);
         let correlation = Correlation::new(1).unwrap();
-        facts.step = Some(Step { correlation, uri: Some(uri), position: Position::Only });
+        facts.step =
+            Some(Step { correlation, uri: Some(uri), position: Position::Only, context: None });
         recorder.record(&facts);
         let step = tap.pop().unwrap().step.unwrap();
         assert_eq!(step.uri.as_deref(), Some(uri));
@@ -86,7 +88,7 @@ fn actions_outside_of_every_sample_are_not_recorded() {
     for bits in 1..=1000 {
         let correlation = Correlation::new(bits).unwrap();
         let mut facts = Facts::new(at(1), Direction::Rx, MessageType::Call, &who);
-        facts.step = Some(Step { correlation, uri: None, position: Position::Only });
+        facts.step = Some(Step { correlation, uri: None, position: Position::Only, context: None });
         let wanted = if sampling.takes(correlation) { Recorded::Yes } else { Recorded::Unwanted };
         assert_eq!(recorder.record(&facts), wanted);
     }

@@ -2,7 +2,8 @@ use flowgate_wire::{Format, Limits, Message};
 use proptest::prelude::*;
 
 use super::*;
-use crate::facts::{Direction, Position};
+use crate::Position;
+use crate::facts::Direction;
 use crate::record::tests::{call_frame, message};
 
 fn record(frame: Frame) -> MessageRecord {

@@ -4,7 +4,8 @@ use flowgate_wire::MessageType;
 use serde_json::json;
 
 use super::*;
-use crate::facts::{Direction, Position};
+use crate::Position;
+use crate::facts::Direction;
 use crate::options::OptionsError;
 use crate::record::tests::{START, at, call, call_frame, message};
 use crate::record::{Outcome, Record};

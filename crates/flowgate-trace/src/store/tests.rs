@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::facts::{Direction, Position};
+use crate::Position;
+use crate::facts::Direction;
 use crate::record::Record;
 use crate::record::tests::{at, message, record};
 

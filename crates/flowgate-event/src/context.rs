@@ -6,7 +6,7 @@
 use std::fmt;
 use std::num::{NonZeroU64, NonZeroU128};
 
-use flowgate_event::Correlation;
+use crate::Correlation;
 
 /// The identifier of a distributed trace; never zero. Written as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,246 @@
+//! Message tracing as a service: the thread that owns the traces, and the handle to it.
+//!
+//! One thread, `flowgate-trace`, has the [`Registry`], the [`Collector`] and the files; everybody
+//! else has a [`Tracing`].
+//! It sleeps while nothing is traced, and wakes every few milliseconds while something is.
+//!
+//! Workers record so, with one relaxed load per batch while nothing is traced:
+//!
+//! 1. [`Tracing::switch`] is cloned once into whatever asks [`Switch::is_on`].
+//! 2. The first time that it is on, a worker makes its own recorder by [`Tracing::recorder`], whose
+//!    tap goes to the thread by itself, and keeps it for as long as it lives.
+//! 3. [`Recorder::record`] takes the facts.
+//!
+//! Surfaces (HTTP, WAMP) say who asks with [`Rights`] and await the answers of the other methods.
+//! They hear of starts, stops and new records from [`Tracing::notices`], and show each record to
+//! whoever may see it, as [`Rights::show`] gives it.
+
+mod desk;
+mod error;
+mod rights;
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use flowgate_event::{Correlation, Timestamp};
+use flowgate_trace::{
+    DataRange, Folder, Info, Node, Notice, OpenFiles, Record, Recorder, Switch, Tap, TraceOptions,
+    WithStopped,
+};
+use flowgate_wire::Value;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::{clock::Clock, config::TracingConfig};
+
+use desk::Desk;
+pub(crate) use error::TraceError;
+pub use error::TracingError;
+pub(crate) use rights::Rights;
+
+/// Records that find room between a worker and the thread: what a worker records within the tens of
+/// milliseconds that the thread may be late by.
+const RING_COUNT: usize = 16_384;
+
+/// Words that wait for the thread; whoever comes when it is full is told to come again.
+const WORDS_MAX: usize = 256;
+
+/// Notices that a slow listener may be behind by before it misses the oldest.
+const NOTICES_MAX: usize = 256;
+
+/// A file of this name tells other processes that the folder is taken.
+const LOCK_FILE: &str = "flowgate.lock";
+
+/// A question, and what to do with its answer.
+type Question = Box<dyn FnOnce(&mut Desk) + Send>;
+
+/// A word to the thread.
+enum Word {
+    /// A worker has begun to record.
+    Tap(Tap),
+    Ask(Question),
+    /// Stop all traces, and end.
+    Stop,
+}
+
+/// The handle to the traces of this router; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Tracing {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    switch: Arc<Switch>,
+    words: SyncSender<Word>,
+    notices: broadcast::Sender<Arc<Notice>>,
+    config: TracingConfig,
+    /// What `pc` in records counts from.
+    origin: Timestamp,
+}
+
+/// The thread that owns the traces, to be [stopped](Self::stop).
+#[derive(Debug)]
+pub(crate) struct TracingThread {
+    words: SyncSender<Word>,
+    thread: JoinHandle<()>,
+}
+
+impl Tracing {
+    /// Starts the thread, which first finds the persistent traces of earlier processes.
+    ///
+    /// # Errors
+    /// The folder for traces cannot be used, or there can be no thread.
+    pub(crate) fn start(
+        config: TracingConfig,
+        clock: Clock,
+    ) -> Result<(Self, TracingThread), TracingError> {
+        let lock = config.directory.as_deref().map(desk::take_folder).transpose()?;
+        let directory = config.directory.clone();
+        let open_files = directory
+            .map(|path| -> OpenFiles { Box::new(move || Box::new(Folder::new(path.clone()))) });
+        let switch = Arc::new(Switch::new());
+        let node = Node {
+            node_id: "flowgate".to_owned(),
+            worker_id: "router".to_owned(),
+            origin: clock.now(),
+            seed: fastrand::u64(..) ^ clock.now().as_nanos(),
+        };
+        let (words, heard) = sync_channel(WORDS_MAX);
+        let (notices, _) = broadcast::channel(NOTICES_MAX);
+        let shared = Shared {
+            switch: Arc::clone(&switch),
+            words: words.clone(),
+            notices: notices.clone(),
+            config,
+            origin: node.origin,
+        };
+        let mut desk = Desk::new(switch, node, open_files, notices, clock, lock);
+        desk.set_max_disk_bytes(shared.config.max_disk_bytes);
+        let thread = thread::Builder::new()
+            .name("flowgate-trace".to_owned())
+            .spawn(move || desk.run(&heard))
+            .map_err(TracingError::Thread)?;
+        Ok((Self { shared: Arc::new(shared) }, TracingThread { words, thread }))
+    }
+
+    /// Whether anything is traced, and how much of it.
+    pub(crate) fn switch(&self) -> &Arc<Switch> {
+        &self.shared.switch
+    }
+
+    /// A recorder for the calling worker, to be kept. `None` if the thread is busy or gone: try
+    /// again with the next message.
+    pub(crate) fn recorder(&self) -> Option<Recorder> {
+        let switch = Arc::clone(&self.shared.switch);
+        let (recorder, tap) = Recorder::new(switch, RING_COUNT, self.shared.origin);
+        self.shared.words.try_send(Word::Tap(tap)).is_ok().then_some(recorder)
+    }
+
+    /// What happens to traces from now on; what is missed by a listener that is too slow is told by
+    /// [`broadcast::error::RecvError::Lagged`].
+    pub(crate) fn notices(&self) -> broadcast::Receiver<Arc<Notice>> {
+        self.shared.notices.subscribe()
+    }
+
+    /// Creates and starts a trace with the options in a dictionary, and gives its description.
+    ///
+    /// Cancellation safe, but the trace may have started.
+    pub(crate) async fn start_trace(
+        &self,
+        rights: &Rights,
+        id: Option<String>,
+        options: &Value<'_>,
+    ) -> Result<Info, TraceError> {
+        let mut options = TraceOptions::from_value(options)?;
+        rights.admit(&mut options)?;
+        let rights = rights.clone();
+        self.ask(move |desk| desk.start_trace(&rights, id.as_deref(), options)).await?
+    }
+
+    /// Stops a trace, and gives its description. A stopped trace is left as it is.
+    pub(crate) async fn stop_trace(&self, rights: &Rights, id: String) -> Result<Info, TraceError> {
+        let rights = rights.clone();
+        self.ask(move |desk| desk.stop_trace(&rights, &id)).await?
+    }
+
+    /// The descriptions of all traces that may be seen, sorted by name.
+    pub(crate) async fn get_traces(
+        &self,
+        rights: &Rights,
+        with_stopped: WithStopped,
+    ) -> Result<Vec<Info>, TraceError> {
+        let rights = rights.clone();
+        self.ask(move |desk| desk.traces(&rights, with_stopped)).await
+    }
+
+    /// The description of a trace.
+    pub(crate) async fn get_trace(&self, rights: &Rights, id: String) -> Result<Info, TraceError> {
+        let rights = rights.clone();
+        self.ask(move |desk| desk.trace(&rights, &id)).await?
+    }
+
+    /// Records of a trace by their numbers, as far as they may be seen.
+    pub(crate) async fn get_trace_data(
+        &self,
+        rights: &Rights,
+        id: String,
+        range: DataRange,
+    ) -> Result<Vec<Record>, TraceError> {
+        let rights = rights.clone();
+        self.ask(move |desk| desk.data(&rights, &id, range)).await?
+    }
+
+    /// The records of an action that are in memory, as far as they may be seen, by trace.
+    pub(crate) async fn get_action(
+        &self,
+        rights: &Rights,
+        correlation: Correlation,
+    ) -> Result<Vec<(String, Vec<Record>)>, TraceError> {
+        let rights = rights.clone();
+        self.ask(move |desk| desk.action(&rights, correlation)).await
+    }
+
+    /// Has the thread answer a question.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Desk) -> T + Send + 'static,
+    ) -> Result<T, TraceError> {
+        let (answer, answered) = oneshot::channel();
+        let question: Question = Box::new(move |desk| {
+            // Whoever asked may be gone.
+            let _ = answer.send(question(desk));
+        });
+        self.shared.words.try_send(Word::Ask(question)).map_err(|error| match error {
+            TrySendError::Full(_) => TraceError::Busy,
+            TrySendError::Disconnected(_) => TraceError::Closed,
+        })?;
+        answered.await.map_err(|_| TraceError::Closed)
+    }
+}
+
+/// Who may do what.
+impl Tracing {
+    /// What sessions with this role in this realm may do; `who` is for the log.
+    pub(crate) fn rights_of_role(&self, realm: &str, role: &str, who: String) -> Rights {
+        Rights::of_role(&self.shared.config, realm, role, who)
+    }
+
+    /// What whoever reaches the administration interface may do.
+    pub(crate) fn rights_of_admin(&self, who: String) -> Rights {
+        Rights::of_admin(&self.shared.config, who)
+    }
+}
+
+impl TracingThread {
+    /// Stops all traces, and waits until their files are finished. Blocks.
+    pub(crate) fn stop(self) {
+        // If the thread is gone, there is nothing to stop.
+        let _ = self.words.send(Word::Stop);
+        let _ = self.thread.join();
+    }
+}

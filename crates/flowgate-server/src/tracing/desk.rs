@@ -1,0 +1,259 @@
+//! The thread that owns the traces.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use flowgate_event::Correlation;
+use flowgate_trace::{
+    Collector, DataRange, Info, Node, Notice, OpenFiles, Persistence, Record, Registry, Status,
+    StopReason, Switch, TraceOptions, WithStopped,
+};
+use flowgate_wire::Value;
+use tokio::sync::broadcast;
+
+use super::{LOCK_FILE, Rights, TraceError, TracingError, Word};
+use crate::clock::Clock;
+
+/// How often records are fetched while something is traced: often enough that rings do not fill.
+const COLLECT_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How long records wait for earlier ones of other workers.
+const SETTLE: Duration = Duration::from_millis(10);
+
+/// Files smaller than this are no trace: the smallest `max_disk`.
+const MIN_DISK_BYTES: u64 = 1 << 20;
+
+/// All that the thread has.
+pub(super) struct Desk {
+    registry: Registry,
+    collector: Collector,
+    switch: Arc<Switch>,
+    notices: broadcast::Sender<Arc<Notice>>,
+    clock: Clock,
+    /// Octets that the files of all traces may have.
+    max_disk_bytes: u64,
+    /// Keeps other processes out of the folder.
+    _lock: Option<File>,
+}
+
+/// Makes a folder for traces if need be, and takes it for this process.
+pub(super) fn take_folder(path: &Path) -> Result<File, TracingError> {
+    let fault = |source| TracingError::Folder { path: path.to_owned(), source };
+    fs::create_dir_all(path).map_err(fault)?;
+    let file = File::create(path.join(LOCK_FILE)).map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(TracingError::Taken { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(fault(source)),
+    }
+}
+
+impl Desk {
+    pub(super) fn new(
+        switch: Arc<Switch>,
+        node: Node,
+        open_files: Option<OpenFiles>,
+        notices: broadcast::Sender<Arc<Notice>>,
+        clock: Clock,
+        lock: Option<File>,
+    ) -> Self {
+        let registry = Registry::new(Arc::clone(&switch), node, open_files);
+        let collector = Collector::new(SETTLE);
+        Self { registry, collector, switch, notices, clock, max_disk_bytes: 0, _lock: lock }
+    }
+
+    pub(super) const fn set_max_disk_bytes(&mut self, bytes: u64) {
+        self.max_disk_bytes = bytes;
+    }
+
+    /// Runs until it is told to stop, or nobody is left to say so.
+    pub(super) fn run(mut self, words: &Receiver<Word>) {
+        match self.registry.recover(self.clock.now()) {
+            Ok(names) if names.is_empty() => {}
+            Ok(names) => tracing::info!(traces = ?names, "traces of earlier runs are there"),
+            Err(error) => tracing::warn!(%error, "traces of earlier runs are missing"),
+        }
+        loop {
+            match self.hear(words) {
+                Some(Word::Tap(tap)) => self.collector.add(tap),
+                Some(Word::Ask(question)) => question(&mut self),
+                Some(Word::Stop) => return self.stop(),
+                None => {}
+            }
+            self.work();
+        }
+    }
+
+    /// The next word, if there is one before there is something else to do.
+    fn hear(&self, words: &Receiver<Word>) -> Option<Word> {
+        let deadline = self.registry.next_deadline();
+        let until = deadline.map(|moment| moment.since(self.clock.now()));
+        let patience = match until {
+            _ if self.switch.is_on() => {
+                Some(until.map_or(COLLECT_INTERVAL, |until| until.min(COLLECT_INTERVAL)))
+            }
+            until => until,
+        };
+        match patience {
+            None => Some(words.recv().unwrap_or(Word::Stop)),
+            Some(patience) => match words.recv_timeout(patience) {
+                Ok(word) => Some(word),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Word::Stop),
+            },
+        }
+    }
+
+    /// Does what is due.
+    fn work(&mut self) {
+        let now = self.clock.now();
+        self.collector.collect(now, &mut self.registry);
+        self.registry.tick(now);
+        self.publish();
+    }
+
+    /// Tells of what has happened.
+    fn publish(&mut self) {
+        for notice in self.registry.take_notices() {
+            if let Notice::Stopped(trace, info) = &notice {
+                let reason = info.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+                match info.reason {
+                    Some(StopReason::DiskFull | StopReason::Store(_)) => {
+                        tracing::warn!(trace, reason, "trace stopped");
+                    }
+                    Some(StopReason::Request | StopReason::Duration | StopReason::Restart)
+                    | None => tracing::info!(trace, reason, "trace stopped"),
+                }
+            }
+            // Nobody may be listening.
+            let _ = self.notices.send(Arc::new(notice));
+        }
+    }
+
+    /// Stops all traces.
+    fn stop(mut self) {
+        self.collector.flush(&mut self.registry);
+        let running: Vec<_> = self.registry.ids(WithStopped::No).map(str::to_owned).collect();
+        for id in running {
+            // It is there: nobody else removes it.
+            let _ = self.registry.stop(&id, self.clock.now());
+        }
+        self.publish();
+    }
+}
+
+/// The questions.
+impl Desk {
+    pub(super) fn start_trace(
+        &mut self,
+        rights: &Rights,
+        id: Option<&str>,
+        mut options: TraceOptions,
+    ) -> Result<Info, TraceError> {
+        let now = self.clock.now();
+        if options.persistence == Persistence::Files {
+            let left = self.max_disk_bytes.saturating_sub(self.reserved_bytes());
+            if left < MIN_DISK_BYTES {
+                return Err(TraceError::NoRoom);
+            }
+            options.max_disk_bytes = options.max_disk_bytes.min(left);
+        }
+        // A trace that is not to be seen is not replaced either.
+        if let Some(id) = id
+            && let Ok(info) = self.registry.info(id, now)
+            && !rights.may_stop(&info)
+        {
+            return Err(flowgate_trace::RegistryError::AlreadyRunning(id.to_owned()).into());
+        }
+        let id = self.registry.create(id, options)?;
+        let info = self.registry.start(&id, now)?;
+        tracing::info!(trace = id, who = rights.who(), options = %Json(&info.options), "trace started");
+        self.publish();
+        Ok(info)
+    }
+
+    pub(super) fn stop_trace(&mut self, rights: &Rights, id: &str) -> Result<Info, TraceError> {
+        let known = self.trace(rights, id)?;
+        if !rights.may_stop(&known) {
+            return Err(TraceError::Denied { option: Some("realm") });
+        }
+        if known.status != Status::Stopped {
+            tracing::info!(trace = id, who = rights.who(), "trace is to be stopped");
+        }
+        self.collector.flush(&mut self.registry);
+        let info = self.registry.stop(id, self.clock.now())?;
+        self.publish();
+        Ok(info)
+    }
+
+    pub(super) fn traces(&self, rights: &Rights, with_stopped: WithStopped) -> Vec<Info> {
+        let now = self.clock.now();
+        let infos =
+            self.registry.ids(with_stopped).filter_map(|id| self.registry.info(id, now).ok());
+        infos.filter(|info| rights.may_see(info)).collect()
+    }
+
+    pub(super) fn trace(&self, rights: &Rights, id: &str) -> Result<Info, TraceError> {
+        let info = self.registry.info(id, self.clock.now())?;
+        if rights.may_see(&info) {
+            Ok(info)
+        } else {
+            Err(flowgate_trace::RegistryError::NoSuchTrace(id.to_owned()).into())
+        }
+    }
+
+    pub(super) fn data(
+        &mut self,
+        rights: &Rights,
+        id: &str,
+        range: DataRange,
+    ) -> Result<Vec<Record>, TraceError> {
+        self.trace(rights, id)?;
+        let records = self.registry.data(id, range)?;
+        Ok(records.into_iter().filter_map(|record| rights.show(record)).collect())
+    }
+
+    pub(super) fn action(
+        &self,
+        rights: &Rights,
+        correlation: Correlation,
+    ) -> Vec<(String, Vec<Record>)> {
+        let all = self.registry.action(correlation).into_iter();
+        let seen = all.map(|(id, records)| {
+            let records = records.into_iter().filter_map(|record| rights.show(record));
+            (id.to_owned(), records.collect::<Vec<_>>())
+        });
+        seen.filter(|(_, records)| !records.is_empty()).collect()
+    }
+
+    /// Octets of the files that there are and may come to be.
+    fn reserved_bytes(&self) -> u64 {
+        let now = self.clock.now();
+        let infos =
+            self.registry.ids(WithStopped::Yes).filter_map(|id| self.registry.info(id, now).ok());
+        let of_trace = |info: Info| match (info.status, &info.persistent_id) {
+            (_, None) => 0,
+            (Status::Stopped, Some(_)) => info.file_bytes,
+            (Status::Created | Status::Running, Some(_)) => {
+                info.options.get("max_disk").and_then(Value::as_u64).unwrap_or(0)
+            }
+        };
+        infos.map(of_trace).sum()
+    }
+}
+
+/// A value as JSON, for the log.
+struct Json<'a>(&'a Value<'static>);
+
+impl std::fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(self.0).map_err(|_| std::fmt::Error)?)
+    }
+}
