@@ -6,8 +6,10 @@
 //! Writing to sockets happens after the lock is released ([`deliver`]).
 
 mod delivery;
+mod served;
 
 pub(crate) use delivery::{FanOutFrame, Undeliverable};
+pub(crate) use served::{ServiceCall, ServiceLine, ServiceLines, service_lines};
 
 use std::{
     fmt,
@@ -18,8 +20,8 @@ use std::{
 
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_meter::StatsConfig;
-use flowgate_router::{Input, Join, Realm, SessionKey};
-use flowgate_wire::{Message, RequestId};
+use flowgate_router::{Input, Join, Realm, Reply, SessionKey};
+use flowgate_wire::{Message, Payload, RequestId, uris};
 use tokio::{
     sync::{Notify, watch},
     time::sleep_until,
@@ -41,6 +43,8 @@ pub(crate) struct RealmCell {
     stats: Option<StatsConfig>,
     /// Its place in the metrics.
     place: RealmIndex,
+    /// Where the calls go that no client answers.
+    services: Option<ServiceLine>,
     inner: Mutex<Inner>,
     /// Wakes the timer task: the realm has a deadline before `armed`.
     earlier: Notify,
@@ -76,6 +80,7 @@ pub(crate) struct Turn<'a> {
     scratch: &'a mut Scratch,
     now: Timestamp,
     place: RealmIndex,
+    services: Option<&'a ServiceLine>,
 }
 
 impl fmt::Debug for RealmCell {
@@ -91,10 +96,11 @@ impl RealmCell {
         stats: Option<StatsConfig>,
         realm: Realm<RealmObserver>,
         place: RealmIndex,
+        services: Option<ServiceLine>,
     ) -> Self {
         let (seats, taken) = (Seats::default(), Taken::default());
         let inner = Mutex::new(Inner { realm, seats, taken, armed: None });
-        Self { name, stats, place, inner, earlier: Notify::new() }
+        Self { name, stats, place, services, inner, earlier: Notify::new() }
     }
 
     /// The realm's name.
@@ -122,7 +128,8 @@ impl RealmCell {
     ) -> R {
         let mut inner = self.lock_counted();
         let Inner { realm, seats, armed, .. } = &mut *inner;
-        let result = batch(&mut Turn { realm, seats, scratch, now, place: self.place });
+        let (place, services) = (self.place, self.services.as_ref());
+        let result = batch(&mut Turn { realm, seats, scratch, now, place, services });
         let next = realm.next_deadline();
         if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {
             *armed = next;
@@ -149,6 +156,11 @@ impl RealmCell {
         inner.taken.count += 1;
         inner.taken.waited_count += waited_count;
         inner
+    }
+
+    /// Whether anybody would get an event of the router itself.
+    pub(crate) fn is_heard(&self, topic: &str) -> bool {
+        lock(&self.inner).realm.is_heard(topic)
     }
 
     /// Publishes the reports that wait in an outlet's meter; [`deliver`] has to follow.
@@ -215,11 +227,19 @@ impl Turn<'_> {
 
     /// What is left of the answer, once the call has its final reply.
     fn deliver(&mut self, input: Input<'_>, answer: Answer) -> Answer {
-        let Self { ref seats, ref mut scratch, now, place, .. } = *self;
-        let mut delivery = Delivery { seats, scratch, now, place, answer };
+        let Self { ref seats, ref mut scratch, now, place, services, .. } = *self;
+        let mut delivery = Delivery { seats, scratch, now, place, services, answer };
         self.realm.handle(now, input, &mut delivery);
-        while let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
-            self.realm.handle(now, undeliverable.into(), &mut delivery);
+        loop {
+            if let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
+                self.realm.handle(now, undeliverable.into(), &mut delivery);
+            } else if let Some(call) = delivery.scratch.unserved.pop_front() {
+                let (error, payload) = (uris::error::UNAVAILABLE, Payload::EMPTY);
+                let reply = Reply::Error { error, payload };
+                self.realm.handle(now, Input::Served { call, reply }, &mut delivery);
+            } else {
+                break;
+            }
         }
         delivery.answer
     }

@@ -23,12 +23,12 @@ use crate::{
     metrics::{Metrics, MetricsError, Stats},
     observe::{BoundObserver, ObserveError},
     observer::RealmObserver,
-    realm::{self, RealmCell, deliver},
+    realm::{self, RealmCell, ServiceLines, deliver, service_lines},
     scratch::Scratch,
     service::{Counts, Realms, Service},
     store::{Started, Store},
     tls::{self, TlsError},
-    tracing::{Tracing, TracingError, TracingThread},
+    tracing::{Tracing, TracingError, TracingThread, WampTracing, served},
 };
 
 /// What WELCOME says as `agent`.
@@ -52,6 +52,7 @@ pub struct Server {
     metrics: Arc<Metrics>,
     tracing: Tracing,
     tracing_thread: TracingThread,
+    wamp_tracing: Option<WampTracing>,
     clock: Clock,
     shutdown_timeout: Duration,
 }
@@ -113,6 +114,7 @@ impl Server {
         let flowgate = Arc::new(config.flowgate);
         let metrics = new_metrics(clock, &config.realms, &config.listeners)?;
         let (tracing, tracing_thread) = Tracing::start(flowgate.tracing.clone(), clock)?;
+        let (lines, calls) = service_lines();
         let mut stores = Vec::new();
         let realms: Realms = config
             .realms
@@ -120,12 +122,14 @@ impl Server {
             .map(|realm| {
                 let name = realm.name.clone();
                 let observer = RealmObserver::new(name.clone(), &metrics);
-                let (realm, store) = new_realm(realm, &flowgate, clock.now(), &counts, observer)
+                let around = (&*flowgate, &lines);
+                let (realm, store) = new_realm(realm, around, clock.now(), &counts, observer)
                     .map_err(|source| StartError::Store { realm: name.clone(), source })?;
                 stores.extend(store);
                 Ok((name, Arc::new(realm)))
             })
             .collect::<Result<_, StartError>>()?;
+        let wamp_tracing = WampTracing::new(&tracing, &realms, calls, clock);
         let mut listeners = Vec::new();
         for listener in config.listeners {
             let bound = Bound::bind(&listener.endpoint)
@@ -167,6 +171,7 @@ impl Server {
             metrics,
             tracing,
             tracing_thread,
+            wamp_tracing: Some(wamp_tracing),
             clock,
             shutdown_timeout,
         })
@@ -217,6 +222,9 @@ impl Server {
             others.spawn(observer.run(stopped.clone()));
         }
         others.spawn(Arc::clone(&self.metrics).run(stopped.clone()));
+        if let Some(wamp_tracing) = self.wamp_tracing.take() {
+            others.spawn(wamp_tracing.run(stopped.clone()));
+        }
         drop(stopped);
         shutdown.await;
         tracing::info!("shutting down");
@@ -300,17 +308,18 @@ fn new_metrics(
 /// A realm, and the thread that writes its histories if it has them in a file.
 fn new_realm(
     realm: config::RealmConfig,
-    flowgate: &config::FlowgateConfig,
+    (flowgate, lines): (&config::FlowgateConfig, &ServiceLines),
     now: Timestamp,
     counts: &Arc<Counts>,
     observer: RealmObserver,
 ) -> io::Result<(RealmCell, Option<Store>)> {
     let (events, store) = events(&realm, now, counts)?;
+    let has_tracing = flowgate.tracing.grants.iter().any(|grant| grant.realm == realm.name);
     let config = RealmConfig {
         name: realm.name.clone(),
         uri_check: realm.uri_check,
         meta_api: if realm.enable_meta_api { MetaApi::Enabled } else { MetaApi::Disabled },
-        served: Vec::new(),
+        served: if has_tracing { served() } else { Vec::new() },
         request_ids: match flowgate.request_ids {
             config::RequestIds::Tolerant => RequestIds::Tolerant,
             config::RequestIds::Strict => RequestIds::Sequential,
@@ -333,7 +342,8 @@ fn new_realm(
     let seed = fastrand::u64(..) ^ now.as_nanos();
     let place = observer.place();
     let core = Realm::new(config, seed, observer);
-    Ok((RealmCell::new(realm.name, realm.stats, core, place), store))
+    let services = has_tracing.then(|| lines.of_realm(&realm.name));
+    Ok((RealmCell::new(realm.name, realm.stats, core, place, services), store))
 }
 
 /// What a realm keeps of events, with what is known from an earlier run.

@@ -18,6 +18,7 @@
 mod desk;
 mod error;
 mod rights;
+mod wamp;
 
 use std::{
     sync::{
@@ -41,6 +42,7 @@ use desk::Desk;
 pub(crate) use error::TraceError;
 pub use error::TracingError;
 pub(crate) use rights::Rights;
+pub(crate) use wamp::{WampTracing, served};
 
 /// Records that find room between a worker and the thread: what a worker records within the tens of
 /// milliseconds that the thread may be late by.
@@ -105,8 +107,8 @@ impl Tracing {
             .map(|path| -> OpenFiles { Box::new(move || Box::new(Folder::new(path.clone()))) });
         let switch = Arc::new(Switch::new());
         let node = Node {
-            node_id: "flowgate".to_owned(),
-            worker_id: "router".to_owned(),
+            node_id: wamp::NODE_ID.to_owned(),
+            worker_id: wamp::WORKER_ID.to_owned(),
             origin: clock.now(),
             seed: fastrand::u64(..) ^ clock.now().as_nanos(),
         };

@@ -7,7 +7,7 @@ use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_router::{Action, AnsweredCall, Outbox, SessionKey, Traffic};
 use flowgate_wire::{Message, MessageType, RequestId};
 
-use super::Seats;
+use super::{Seats, ServiceLine};
 use crate::{
     link::{Enqueued, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing},
     metrics::RealmIndex,
@@ -21,6 +21,8 @@ pub(super) struct Delivery<'a> {
     pub(super) now: Timestamp,
     /// The realm's place in the metrics.
     pub(super) place: RealmIndex,
+    /// Where the calls go that no client answers.
+    pub(super) services: Option<&'a ServiceLine>,
     /// What is to be said about the call that a callee has answered.
     pub(super) answer: Answer,
 }
@@ -77,6 +79,13 @@ impl Outbox for Delivery<'_> {
             // would fail in time.
             Action::Ask { request, .. } => {
                 debug_assert!(false, "nobody answers {request:?}");
+            }
+            Action::Serve { call, request, .. } => {
+                let passed_on = match self.services {
+                    Some(services) => services.pass_on(call, &request),
+                    None => Err(call),
+                };
+                self.scratch.unserved.extend(passed_on.err());
             }
             Action::Close { session, how } => {
                 if let Some(outlet) = self.seats.get(session) {
