@@ -11,6 +11,7 @@ use crate::{
     },
     observe::{Observing, observer_page, own_page},
     service::{Counts, Realms},
+    tracing::{TracePath, Tracing, trace_page},
 };
 
 /// Where recording of stats is started and stopped: the only path that changes something.
@@ -22,11 +23,22 @@ pub(crate) struct Admin {
     pub(crate) counts: Arc<Counts>,
     pub(crate) realms: Realms,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tracing: Tracing,
     pub(crate) observing: Option<Arc<Observing>>,
 }
 
 impl Handler for Admin {
-    fn answer(&self, request: &Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        if let Some(path) = TracePath::parse(request.uri().path()) {
+            return trace_page(request, &self.tracing, &path).await;
+        }
+        self.answer_at_once(&request)
+    }
+}
+
+impl Admin {
+    /// The answer to whatever is at hand.
+    fn answer_at_once(&self, request: &Request<Incoming>) -> Answer {
         if request.uri().path() == RECORD_PATH && *request.method() == Method::POST {
             return record_page(request, &self.metrics);
         }

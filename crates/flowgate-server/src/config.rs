@@ -32,9 +32,10 @@ pub use listener::{
     RawSocketConfig, TcpEndpoint, TlsConfig, UnixEndpoint, WebSocketOptions, WebSocketPath,
 };
 pub use model::{
-    AdminTracing, Allow, Disclose, FlowgateConfig, HistoryRule, Keepalive, LogConfig, LogFormat,
-    LogLevel, NodeConfig, ObserverConfig, OtlpConfig, PermissionRule, Permissions, RealmConfig,
-    RequestIds, RoleConfig, StoreConfig, StoreKind, TraceGrant, TracedRealms, TracingConfig,
+    AdminTracing, Allow, Disclose, FlowgateConfig, HistoryRule, HttpUrl, InvalidHttpUrl, Keepalive,
+    LogConfig, LogFormat, LogLevel, NodeConfig, ObserverConfig, OtlpConfig, PermissionRule,
+    Permissions, RealmConfig, RequestIds, RoleConfig, StoreConfig, StoreKind, TraceGrant,
+    TracedRealms, TracingConfig,
 };
 pub use summary::Summary;
 

@@ -1,8 +1,8 @@
-//! Small HTTP services: what is asked for is at hand, so answering never waits.
+//! Small HTTP services.
 
 pub(crate) mod compress;
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -31,10 +31,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is sent back.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
+/// Who asks, as an extension of each request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// Answers requests.
 pub(crate) trait Handler: Send + Sync + 'static {
-    /// The answer to one request, whose body is not read.
-    fn answer(&self, request: &Request<Incoming>) -> Answer;
+    /// The answer to one request. Dropped if the client goes away meanwhile.
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Answer> + Send;
 }
 
 /// Binds a service.
@@ -55,8 +59,8 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
                 match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(connection(stream, Arc::clone(&handler)));
+                    Ok((stream, peer)) => {
+                        connections.spawn(connection(stream, Peer(peer), Arc::clone(&handler)));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "HTTP: accept failed");
@@ -73,10 +77,11 @@ pub(crate) async fn serve(
 }
 
 /// Answers the requests of one connection.
-async fn connection(stream: TcpStream, handler: Arc<impl Handler>) {
-    let service = service_fn(move |request| {
-        let answer = handler.answer(&request);
-        async move { Ok::<_, Infallible>(answer) }
+async fn connection(stream: TcpStream, peer: Peer, handler: Arc<impl Handler>) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Infallible>(handler.answer(request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -88,8 +93,21 @@ async fn connection(stream: TcpStream, handler: Arc<impl Handler>) {
     }
 }
 
+/// What a request that changes something must have: a page in a browser cannot send it to another
+/// origin without being allowed.
+const CHANGE_HEADER: &str = "x-flowgate-change";
+
+/// The refusal of a request that would change something without [`CHANGE_HEADER`].
+pub(crate) fn refuse_foreign<B>(request: &Request<B>) -> Option<Answer> {
+    if request.headers().contains_key(CHANGE_HEADER) {
+        return None;
+    }
+    let problem = format!("a request that changes something needs the header {CHANGE_HEADER}\n");
+    Some(text(StatusCode::FORBIDDEN, problem))
+}
+
 /// The refusal of everything but GET and HEAD.
-pub(crate) fn refuse_others(request: &Request<Incoming>) -> Option<Answer> {
+pub(crate) fn refuse_others<B>(request: &Request<B>) -> Option<Answer> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }

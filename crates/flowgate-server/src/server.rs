@@ -156,7 +156,8 @@ impl Server {
                 let observing = observer.as_ref().map(|bound| Arc::clone(&bound.observing));
                 let (counts, realms) = (Arc::clone(&counts), realms.clone());
                 let metrics = Arc::clone(&metrics);
-                let admin = Admin { counts, realms, metrics, observing };
+                let tracing = tracing.clone();
+                let admin = Admin { counts, realms, metrics, tracing, observing };
                 Ok::<_, StartError>((listener, Arc::new(admin)))
             })
             .transpose()?;

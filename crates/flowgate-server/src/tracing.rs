@@ -17,6 +17,8 @@
 
 mod desk;
 mod error;
+mod page;
+mod query;
 mod rights;
 mod wamp;
 
@@ -26,21 +28,29 @@ use std::{
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use flowgate_event::{Correlation, Timestamp};
 use flowgate_trace::{
-    DataRange, Folder, Info, Node, Notice, OpenFiles, Record, Recorder, Switch, Tap, TraceOptions,
-    WithStopped,
+    DataRange, Folder, Info, Node, Notice, OpenFiles, Query, QueryPage, Record, Recorder, Status,
+    Switch, Tap, TraceOptions, WithStopped,
 };
 use flowgate_wire::Value;
-use tokio::sync::{broadcast, oneshot};
+use tokio::{
+    sync::{
+        broadcast::{self, error::RecvError},
+        oneshot,
+    },
+    time::{Instant, timeout_at},
+};
 
 use crate::{clock::Clock, config::TracingConfig};
 
 use desk::Desk;
 pub(crate) use error::TraceError;
 pub use error::TracingError;
+pub(crate) use page::{TracePath, trace_page};
 pub(crate) use rights::Rights;
 pub(crate) use wamp::{WampTracing, served};
 
@@ -197,14 +207,92 @@ impl Tracing {
         self.ask(move |desk| desk.data(&rights, &id, range)).await?
     }
 
-    /// The records of an action that are in memory, as far as they may be seen, by trace.
-    pub(crate) async fn get_action(
+    /// A page of the records of a trace that a query asks for, as far as they may be seen, with the
+    /// trace's description.
+    ///
+    /// If there are none yet, waits for the next ones while the trace runs, at most as long as
+    /// `patience`; they come once in a batching period. Cancellation safe.
+    pub(crate) async fn query(
+        &self,
+        rights: &Rights,
+        id: &str,
+        mut query: Query,
+        patience: Duration,
+    ) -> Result<(QueryPage, Info), TraceError> {
+        // Before the first question, so that nothing is missed between it and the waiting.
+        let mut notices = self.notices();
+        let deadline = Instant::now() + patience;
+        loop {
+            let (page, info) = self.query_once(rights, id, query.clone()).await?;
+            let is_over = info.status == Status::Stopped || Instant::now() >= deadline;
+            if !page.records.is_empty() || page.has_more || is_over {
+                return Ok((page, info));
+            }
+            query.from_seq = page.next_seq;
+            loop {
+                match timeout_at(deadline, notices.recv()).await {
+                    Ok(Ok(notice)) if !concerns(&notice, id) => {}
+                    Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => break,
+                    Ok(Err(RecvError::Closed)) => return Err(TraceError::Closed),
+                }
+            }
+        }
+    }
+
+    async fn query_once(
+        &self,
+        rights: &Rights,
+        id: &str,
+        query: Query,
+    ) -> Result<(QueryPage, Info), TraceError> {
+        let (rights, id) = (rights.clone(), id.to_owned());
+        self.ask(move |desk| desk.query(&rights, &id, &query)).await?
+    }
+
+    /// What is known of an action, as far as it may be seen: the name and the records of the trace
+    /// that has most of it, among all or the one named. `None` if none has any.
+    ///
+    /// Traces are looked for in memory first, and then in files. Cancellation safe.
+    pub(crate) async fn action(
         &self,
         rights: &Rights,
         correlation: Correlation,
-    ) -> Result<Vec<(String, Vec<Record>)>, TraceError> {
-        let rights = rights.clone();
-        self.ask(move |desk| desk.action(&rights, correlation)).await
+        trace: Option<&str>,
+    ) -> Result<Option<(String, Vec<Record>)>, TraceError> {
+        let of_all = rights.clone();
+        let mut found = self.ask(move |desk| desk.action(&of_all, correlation)).await?;
+        found.retain(|(id, _)| trace.is_none_or(|wanted| wanted == id));
+        if found.is_empty() {
+            let infos = match trace {
+                Some(id) => vec![self.get_trace(rights, id.to_owned()).await?],
+                None => self.get_traces(rights, WithStopped::Yes).await?,
+            };
+            for info in infos.iter().filter(|info| info.persistent_id.is_some()) {
+                let records = self.action_in(rights, &info.id, correlation).await?;
+                found.push((info.id.clone(), records));
+            }
+        }
+        let most = found.into_iter().max_by_key(|(_, records)| records.len());
+        Ok(most.filter(|(_, records)| !records.is_empty()))
+    }
+
+    /// The records of an action in one trace, wherever they are.
+    async fn action_in(
+        &self,
+        rights: &Rights,
+        id: &str,
+        correlation: Correlation,
+    ) -> Result<Vec<Record>, TraceError> {
+        let mut query = Query { correlation: Some(correlation), ..Query::default() };
+        let mut records = Vec::new();
+        loop {
+            let (page, _) = self.query_once(rights, id, query.clone()).await?;
+            records.extend(page.records);
+            if !page.has_more {
+                return Ok(records);
+            }
+            query.from_seq = page.next_seq;
+        }
     }
 
     /// Has the thread answer a question.
@@ -238,6 +326,14 @@ impl Tracing {
     }
 }
 
+/// Whether a notice says that there is more of a trace, or no more.
+fn concerns(notice: &Notice, trace: &str) -> bool {
+    match notice {
+        Notice::Data(id, ..) | Notice::Stopped(id, _) => id == trace,
+        Notice::Started(..) => false,
+    }
+}
+
 impl TracingThread {
     /// Stops all traces, and waits until their files are finished. Blocks.
     pub(crate) fn stop(self) {
@@ -246,3 +342,6 @@ impl TracingThread {
         let _ = self.thread.join();
     }
 }
+
+#[cfg(test)]
+mod tests;

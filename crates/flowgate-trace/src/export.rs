@@ -1,5 +1,6 @@
 //! Records in the formats of other tools, and as text.
 
+mod cbor;
 mod ndjson;
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use flowgate_event::Timestamp;
 
+pub use cbor::cbor;
 pub use ndjson::{ImportError, ndjson, read_ndjson};
 #[cfg(feature = "otlp")]
 pub use otlp::{OTLP_CONTENT_TYPE, OtlpAnswer, OtlpCounts, OtlpExporter, OtlpLimits, otlp};

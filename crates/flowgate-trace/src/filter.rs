@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use flowgate_wire::{MatchPolicy, MessageType, SessionId};
 
-use crate::facts::Direction;
-use crate::record::{ActionRecord, MessageRecord, Outcome};
+use crate::facts::{Direction, Identity};
+use crate::record::{ActionRecord, MessageRecord, Outcome, Record};
 
 /// Which messages and actions a trace takes: what every condition that is set admits.
 ///
@@ -43,7 +43,15 @@ impl Filter {
     /// Whether the conditions on a message admit it.
     #[must_use]
     pub fn takes(&self, message: &MessageRecord) -> bool {
-        let who = &*message.who;
+        self.takes_identity(&message.who)
+            && self.direction.is_none_or(|direction| direction == message.direction)
+            && (self.types.is_empty() || self.types.contains(&message.message))
+            && message.bytes >= self.min_bytes
+            && self.max_bytes.is_none_or(|bytes| message.bytes <= bytes)
+            && self.takes_uri(message.uri())
+    }
+
+    fn takes_identity(&self, who: &Identity) -> bool {
         let is_one = |names: &[String], name: Option<&str>| {
             names.is_empty() || name.is_some_and(|name| names.iter().any(|known| known == name))
         };
@@ -52,13 +60,12 @@ impl Filter {
                 || who.session.is_some_and(|session| self.sessions.contains(&session)))
             && is_one(&self.authids, who.authid.as_deref())
             && is_one(&self.authroles, who.authrole.as_deref())
-            && self.direction.is_none_or(|direction| direction == message.direction)
-            && (self.types.is_empty() || self.types.contains(&message.message))
-            && message.bytes >= self.min_bytes
-            && self.max_bytes.is_none_or(|bytes| message.bytes <= bytes)
-            && self.uri.as_ref().is_none_or(|(pattern, policy)| {
-                message.uri().is_some_and(|uri| policy.matches(pattern, uri))
-            })
+    }
+
+    fn takes_uri(&self, uri: Option<&str>) -> bool {
+        self.uri
+            .as_ref()
+            .is_none_or(|(pattern, policy)| uri.is_some_and(|uri| policy.matches(pattern, uri)))
     }
 
     /// Whether messages have to wait for the end of their actions.
@@ -73,6 +80,29 @@ impl Filter {
         let is_long = |duration| Duration::from_nanos(action.duration_ns()) >= duration;
         (!self.errors_only || action.outcome != Outcome::Ok)
             && self.min_duration.is_none_or(is_long)
+    }
+
+    /// Whether the conditions admit a record that was made already.
+    ///
+    /// A message ends badly if it says or met an error, and takes no time; an action is that of its
+    /// originator and of its responders, has no direction, and any size.
+    #[must_use]
+    pub fn takes_record(&self, record: &Record) -> bool {
+        match record {
+            Record::Message(message) => {
+                self.takes(message)
+                    && (!self.errors_only || message.error.is_some())
+                    && self.min_duration.is_none()
+            }
+            Record::Action(action) => {
+                let all = || action.responders.iter().map(|responder| &responder.who);
+                let mut people = std::iter::once(&action.originator).chain(all());
+                people.any(|who| self.takes_identity(who))
+                    && (self.types.is_empty() || self.types.contains(&action.action))
+                    && self.takes_uri(action.uri.as_deref())
+                    && self.takes_action(action)
+            }
+        }
     }
 
     /// Whether the conditions on whole actions admit a message that belongs to none.

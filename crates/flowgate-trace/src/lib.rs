@@ -73,6 +73,7 @@ mod facts;
 mod filter;
 mod frame;
 mod options;
+mod query;
 mod record;
 mod recorder;
 mod redaction;
@@ -86,8 +87,8 @@ mod trace;
 pub use action::{Assembler, Finished, Relevance};
 pub use collector::Collector;
 pub use export::{
-    AttributeValue, ImportError, Link, Span, SpanKind, SpanStatus, Style, line, ndjson, pcapng,
-    perfetto, read_ndjson, spans, waterfall,
+    AttributeValue, ImportError, Link, Span, SpanKind, SpanStatus, Style, cbor, line, ndjson,
+    pcapng, perfetto, read_ndjson, spans, waterfall,
 };
 #[cfg(feature = "otlp")]
 pub use export::{OTLP_CONTENT_TYPE, OtlpAnswer, OtlpCounts, OtlpExporter, OtlpLimits, otlp};
@@ -97,7 +98,9 @@ pub use flowgate_event::{ContextCounts, Position, SpanId, Step, TraceContext, Tr
 pub use frame::Frame;
 pub use options::{
     OptionsError, OptionsProblem, PayloadCapture, Persistence, TraceLevel, TraceOptions,
+    options_from_texts,
 };
+pub use query::{Query, QueryPage};
 pub use record::{
     ActionRecord, MessageRecord, Outcome, RESPONDERS_COUNT_MAX, Record, RecordedEncryption,
     RecordedStep, Responder, Spans, type_from_name, type_name,

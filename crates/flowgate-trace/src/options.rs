@@ -1,6 +1,7 @@
 //! How a trace is configured.
 
 mod reader;
+mod text;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::redaction::KeyPath;
 use crate::sampling::Sampling;
 
 pub use reader::{OptionsError, OptionsProblem};
+pub use text::options_from_texts;
 
 /// The options of a trace: those of Crossbar.io under its names, and ours.
 ///

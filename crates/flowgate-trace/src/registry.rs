@@ -11,6 +11,7 @@ use flowgate_event::{Correlation, Timestamp};
 use flowgate_wire::Value;
 
 use crate::options::{PayloadCapture, Persistence, TraceOptions};
+use crate::query::{Query, QueryPage, SCAN_COUNT_MAX};
 use crate::record::{MessageRecord, Record};
 use crate::sampling::Sampling;
 use crate::store::{Files, Segments, SegmentsLimits, StoreError};
@@ -28,6 +29,9 @@ const TRACES_COUNT_MAX: usize = 64;
 /// Source: `get_trace_data` of Crossbar.io.
 pub const DATA_COUNT_MAX: u64 = 10_000;
 const DATA_COUNT_DEFAULT: u64 = 100;
+
+/// How many records a query reads at a time.
+const SCAN_CHUNK_COUNT: usize = 1000;
 
 /// Opens the place where persistent traces are.
 pub type OpenFiles = Box<dyn FnMut() -> Box<dyn Files> + Send>;
@@ -263,6 +267,41 @@ impl Registry {
         let trace = self.traces.get_mut(id).ok_or_else(|| no_such_trace(id))?;
         let output = trace.pipeline.output_mut();
         Ok(output.read(range.from_seq, range.to_seq, range.limit_count)?)
+    }
+
+    /// A page of the records of a trace that a query asks for.
+    ///
+    /// Reads files for what memory has forgotten, and looks at a bounded number of records.
+    ///
+    /// # Errors
+    /// [`RegistryError`] if there is no such trace, a range is none, or its files cannot be read.
+    pub fn query(&mut self, id: &str, query: &Query) -> Result<QueryPage, RegistryError> {
+        let trace = self.traces.get_mut(id).ok_or_else(|| no_such_trace(id))?;
+        let limit_count = query.limit_count()?;
+        let output = trace.pipeline.output_mut();
+        let to_seq = query.to_seq.unwrap_or(u64::MAX);
+        let mut page = QueryPage { next_seq: query.from_seq, ..QueryPage::default() };
+        for _ in 0..SCAN_COUNT_MAX / SCAN_CHUNK_COUNT {
+            let chunk = output.read(page.next_seq, to_seq, SCAN_CHUNK_COUNT)?;
+            if chunk.is_empty() {
+                // What is asked for may have been forgotten: the next page is after that.
+                page.next_seq = output.next_seq().max(page.next_seq);
+                page.has_more = false;
+                return Ok(page);
+            }
+            for record in chunk {
+                if page.records.len() >= limit_count {
+                    page.has_more = true;
+                    return Ok(page);
+                }
+                page.next_seq = record.seq().saturating_add(1);
+                if query.takes(&record) {
+                    page.records.push(record);
+                }
+            }
+        }
+        page.has_more = true;
+        Ok(page)
     }
 
     /// The records in memory that belong to an action, of all traces that have any, by trace.

@@ -1,6 +1,6 @@
 //! The validated configuration: what the server runs from, without further checks.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use flowgate_event::Disclosure;
 use flowgate_meter::StatsConfig;
@@ -247,10 +247,19 @@ pub enum TracedRealms {
 /// Where spans are sent to, in the OpenTelemetry protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtlpConfig {
-    /// The collector, `http://HOST:PORT/v1/traces`.
-    pub url: String,
+    /// The collector's.
+    pub url: HttpUrl,
     /// The share of actions that become spans.
     pub sampling: Sampling,
+}
+
+/// A URL that can be asked: `http://HOST[:PORT][/PATH]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpUrl {
+    /// Host and port.
+    pub authority: String,
+    /// Path and query.
+    pub path: String,
 }
 
 /// How and what is logged.
@@ -327,6 +336,24 @@ impl ObserverConfig {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(300);
     /// That of php-observability.
     pub const DEFAULT_EVERY: Duration = Duration::from_secs(5);
+}
+
+/// A text that is no [`HttpUrl`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no URL such as http://HOST:PORT/PATH")]
+pub struct InvalidHttpUrl;
+
+impl FromStr for HttpUrl {
+    type Err = InvalidHttpUrl;
+
+    /// The port is 80 if none is named.
+    fn from_str(text: &str) -> Result<Self, InvalidHttpUrl> {
+        let uri: hyper::Uri = text.parse().map_err(|_| InvalidHttpUrl)?;
+        let host = uri.host().filter(|host| !host.is_empty() && uri.scheme_str() == Some("http"));
+        let authority = format!("{}:{}", host.ok_or(InvalidHttpUrl)?, uri.port_u16().unwrap_or(80));
+        let path = uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+        Ok(Self { authority, path })
+    }
 }
 
 impl TracingConfig {

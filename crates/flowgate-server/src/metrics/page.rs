@@ -16,11 +16,7 @@ use super::{
     query::{self, QueryError},
     stats::Stats,
 };
-use crate::http::{Answer, compress, text};
-
-/// What a request that changes something must have: a page in a browser cannot send it to another
-/// origin without being allowed.
-const CHANGE_HEADER: &str = "x-flowgate-change";
+use crate::http::{Answer, compress, refuse_foreign, text};
 
 /// `/metrics`: everything, in the format that the scraper asks for.
 pub(crate) fn metrics_page<B>(request: &Request<B>, metrics: &Metrics) -> Answer {
@@ -101,10 +97,8 @@ pub(crate) fn report_page<B>(request: &Request<B>, metrics: &Metrics) -> Answer 
 
 /// `POST /api/stats/record?do=start&every_ms=&format=&rotate_bytes=`, or `?do=stop`.
 pub(crate) fn record_page<B>(request: &Request<B>, metrics: &Arc<Metrics>) -> Answer {
-    if !request.headers().contains_key(CHANGE_HEADER) {
-        let problem =
-            format!("a request that changes something needs the header {CHANGE_HEADER}\n");
-        return text(StatusCode::FORBIDDEN, problem);
+    if let Some(refusal) = refuse_foreign(request) {
+        return refusal;
     }
     let stats = Stats::new(metrics);
     let done = match query::recording(request.uri().query()) {

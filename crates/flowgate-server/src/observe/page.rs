@@ -21,11 +21,11 @@ const SELF_PATH: &str = "/self/metrics";
 
 /// Every path shows the page, as php-wamp-observer has it, except two of its own.
 impl Handler for Arc<Observing> {
-    fn answer(&self, request: &Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
         match request.uri().path() {
-            SNAPSHOT_PATH => snapshot(request, self),
-            SELF_PATH => own_page(request, self),
-            _ => observer_page(request, self),
+            SNAPSHOT_PATH => snapshot(&request, self),
+            SELF_PATH => own_page(&request, self),
+            _ => observer_page(&request, self),
         }
     }
 }

@@ -12,8 +12,8 @@ use std::{
 
 use flowgate_event::Correlation;
 use flowgate_trace::{
-    Collector, DataRange, Info, Node, Notice, OpenFiles, Persistence, Record, Registry, Status,
-    StopReason, Switch, TraceOptions, WithStopped,
+    Collector, DataRange, Info, Node, Notice, OpenFiles, Persistence, Query, QueryPage, Record,
+    Registry, RegistryError, Status, StopReason, Switch, TraceOptions, WithStopped,
 };
 use flowgate_wire::Value;
 use tokio::sync::broadcast;
@@ -170,7 +170,7 @@ impl Desk {
             && let Ok(info) = self.registry.info(id, now)
             && !rights.may_stop(&info)
         {
-            return Err(flowgate_trace::RegistryError::AlreadyRunning(id.to_owned()).into());
+            return Err(RegistryError::AlreadyRunning(id.to_owned()).into());
         }
         let id = self.registry.create(id, options)?;
         let info = self.registry.start(&id, now)?;
@@ -205,7 +205,7 @@ impl Desk {
         if rights.may_see(&info) {
             Ok(info)
         } else {
-            Err(flowgate_trace::RegistryError::NoSuchTrace(id.to_owned()).into())
+            Err(RegistryError::NoSuchTrace(id.to_owned()).into())
         }
     }
 
@@ -218,6 +218,18 @@ impl Desk {
         self.trace(rights, id)?;
         let records = self.registry.data(id, range)?;
         Ok(records.into_iter().filter_map(|record| rights.show(record)).collect())
+    }
+
+    pub(super) fn query(
+        &mut self,
+        rights: &Rights,
+        id: &str,
+        query: &Query,
+    ) -> Result<(QueryPage, Info), TraceError> {
+        let info = self.trace(rights, id)?;
+        let mut page = self.registry.query(id, query)?;
+        page.records = page.records.into_iter().filter_map(|record| rights.show(record)).collect();
+        Ok((page, info))
     }
 
     pub(super) fn action(

@@ -33,6 +33,19 @@ proptest! {
 }
 
 #[test]
+fn cbor_is_a_sequence_of_dictionaries() {
+    let mut octets = Vec::new();
+    cbor(&calls(), &mut octets);
+    let mut rest = &octets[..];
+    for record in calls() {
+        let read: Json = ciborium::from_reader(&mut rest).unwrap();
+        assert_eq!(read["seq"], record.seq());
+        assert_eq!(read["msg_type"], serde_json::to_value(&record).unwrap()["msg_type"]);
+    }
+    assert_eq!(rest, b"");
+}
+
+#[test]
 fn an_import_names_the_line_that_is_no_record() {
     let mut octets = Vec::new();
     ndjson(&calls()[..2], &mut octets);

@@ -109,3 +109,27 @@ fn errors_name_the_option_and_what_it_may_be() {
         assert_eq!(read(&json).unwrap_err().to_string(), message);
     }
 }
+
+#[test]
+fn options_are_read_from_what_is_typed() {
+    let typed = [
+        ("uri", "5"),
+        ("realm", "true"),
+        ("realm", "realm2"),
+        ("realm", "realm3"),
+        ("session", "7"),
+        ("errors_only", "true"),
+        ("persist", "false"),
+        ("min_duration_ms", "1.5"),
+    ];
+    let options = TraceOptions::from_value(&options_from_texts(typed)).unwrap();
+    let filter = &options.filter;
+    assert_eq!(filter.uri.as_ref().map(|(uri, _)| &**uri), Some("5"));
+    assert_eq!(filter.realms, ["true", "realm2", "realm3"]);
+    assert_eq!(filter.sessions.len(), 1);
+    assert!(filter.errors_only);
+    assert_eq!(options.persistence, Persistence::Memory);
+    assert_eq!(filter.min_duration, Some(Duration::from_micros(1500)));
+    let wrong = TraceOptions::from_value(&options_from_texts([("limit", "many")]));
+    assert_eq!(wrong.unwrap_err().option, "limit");
+}

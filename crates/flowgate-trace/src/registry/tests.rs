@@ -461,3 +461,110 @@ fn a_full_disk_stops_the_trace_with_a_reason_and_keeps_the_data() {
         matches!(stopped, Some(Notice::Stopped(_, info)) if info.reason == Some(StopReason::DiskFull))
     );
 }
+
+/// The numbers of the records on each page of what is asked for.
+fn pages(registry: &mut Registry, id: &str, mut query: Query) -> Vec<Vec<u64>> {
+    let mut pages = Vec::new();
+    loop {
+        let page = registry.query(id, &query).unwrap();
+        assert!(page.next_seq > query.from_seq || !page.has_more, "it goes on");
+        pages.push(page.records.iter().map(Record::seq).collect());
+        if !page.has_more {
+            return pages;
+        }
+        query.from_seq = page.next_seq;
+    }
+}
+
+#[test]
+fn queries_select_by_time_action_and_filter_in_pages() {
+    let (mut registry, id) = running(&json!({}));
+    for number in 1..=3 {
+        feed(&mut registry, &call(number, 5));
+    }
+    let all = data(&mut registry, &id);
+    let first = all.first().unwrap();
+    let of = |query| pages(&mut registry, &id, query);
+    let mut of = of;
+    assert_eq!(of(Query::default()), [(0..12).collect::<Vec<_>>()]);
+    let limit = Some(5);
+    assert_eq!(
+        of(Query { limit, ..Query::default() }),
+        [vec![0, 1, 2, 3, 4], vec![5, 6, 7, 8, 9], vec![10, 11]]
+    );
+    let (from_seq, to_seq) = (3, Some(5));
+    assert_eq!(of(Query { from_seq, to_seq, ..Query::default() }), [[3, 4, 5]]);
+    let correlation = first.correlation();
+    assert_eq!(of(Query { correlation, ..Query::default() }), [[0, 1, 2, 3]]);
+    let to = Some(first.at());
+    let before: Vec<_> = all.iter().filter(|record| record.at() <= first.at()).collect();
+    assert_eq!(of(Query { to, ..Query::default() }).concat().len(), before.len());
+    let from = Some(first.at().after(Duration::from_nanos(1)));
+    let after = of(Query { from, ..Query::default() }).concat();
+    assert_eq!(after.len() + before.len(), all.len());
+    let filter = options(&json!({"msg_type": "Yield"})).unwrap().filter;
+    assert_eq!(of(Query { filter, ..Query::default() }).concat(), [2, 6, 10]);
+    let (from_seq, to_seq) = (5, Some(4));
+    let wrong = registry.query(&id, &Query { from_seq, to_seq, ..Query::default() });
+    assert!(wrong.unwrap_err().to_string().contains("`to_seq`"));
+    for limit in [0, DATA_COUNT_MAX + 1] {
+        let query = Query { limit: Some(limit), ..Query::default() };
+        assert!(registry.query(&id, &query).unwrap_err().to_string().contains("`limit`"));
+    }
+    assert_eq!(
+        registry.query("nope", &Query::default()).unwrap_err().uri(),
+        "crossbar.error.no_such_object"
+    );
+}
+
+#[test]
+fn a_query_looks_at_a_bounded_number_of_records_and_goes_on_after_what_is_forgotten() {
+    let (mut registry, id) = running(&json!({"limit": 1, "max_rate": 1_000_000}));
+    for number in 1..=SCAN_COUNT_MAX as u128 / 4 + 1 {
+        feed(&mut registry, &call(number, 5));
+    }
+    let filter = options(&json!({"uri": "nowhere"})).unwrap().filter;
+    let page = registry.query(&id, &Query { filter, ..Query::default() }).unwrap();
+    assert_eq!((page.records.len(), page.has_more), (0, true));
+    assert_eq!(page.next_seq, SCAN_COUNT_MAX as u64);
+    registry.tick(at(100 * SECOND));
+    let page = registry.query(&id, &Query::default()).unwrap();
+    assert_eq!((page.records.len(), page.has_more), (0, false));
+    assert_eq!(page.next_seq, SCAN_COUNT_MAX as u64 + 4);
+}
+
+#[test]
+fn actions_are_asked_for_by_whoever_took_part() {
+    let (mut registry, id) = running(&json!({"trace_level": "action"}));
+    feed(&mut registry, &call(1, 5));
+    let action = data(&mut registry, &id).remove(0);
+    let Record::Action(action) = action else { panic!("{action:?}") };
+    let callee = action.responders[0].who.session.unwrap().get();
+    for (filter, is_taken) in [
+        (json!({"session": callee}), true),
+        (json!({"session": 9_999_999}), false),
+        (json!({"errors_only": true}), false),
+        (json!({"min_duration_ms": 3_600_000}), false),
+        (json!({"msg_type": "Call"}), true),
+        (json!({"msg_type": "Publish"}), false),
+        (json!({"uri": action.uri.as_deref().unwrap()}), true),
+        (json!({"uri": "com.other"}), false),
+    ] {
+        let query = Query { filter: options(&filter).unwrap().filter, ..Query::default() };
+        let found = registry.query(&id, &query).unwrap().records;
+        assert_eq!(found.len(), usize::from(is_taken), "{filter}");
+    }
+}
+
+#[test]
+fn readers_without_the_right_get_no_payload() {
+    let (mut registry, id) = running(&json!({"trace_app_payload": true}));
+    let [mut message, ..] = call(1, 5);
+    message.frame = Some(call_frame(vec![Value::from(1_u64)], Vec::new()));
+    registry.handle(&message);
+    let mut record = data(&mut registry, &id).remove(0);
+    assert!(serde_json::to_value(&record).unwrap().get("msg").is_some());
+    record.drop_payload();
+    assert!(serde_json::to_value(&record).unwrap().get("msg").is_none());
+    assert_eq!(record.realm(), "realm1");
+}

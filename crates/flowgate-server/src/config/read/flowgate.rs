@@ -3,12 +3,15 @@
 use std::{net::SocketAddr, ops::RangeInclusive};
 
 use flowgate_router::CallSettings;
+use flowgate_trace::Sampling;
 
 use crate::config::{
-    FlowgateConfig, Keepalive, LogConfig, LogFormat, LogLevel, ObserverConfig, RealmConfig,
-    RequestIds,
+    AdminTracing, FlowgateConfig, HttpUrl, Keepalive, LogConfig, LogFormat, LogLevel,
+    ObserverConfig, OtlpConfig, RealmConfig, RequestIds, TraceGrant, TracedRealms, TracingConfig,
     reader::{Field, Map, Reader},
-    schema::{ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG, OBSERVER, TRUSTLEVEL},
+    schema::{
+        ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG, OBSERVER, OTLP, TRACE_GRANT, TRACING, TRUSTLEVEL,
+    },
     suggest::nearest,
     tree::Value,
 };
@@ -31,6 +34,12 @@ const MAX_LABEL_VALUES: i128 = 1_000_000;
 
 /// From what the clients of php-wamp-observer may send to what is surely none of theirs.
 const LINE_BYTES: RangeInclusive<i128> = 64 * 1024..=16 * 1024 * 1024;
+
+/// From one trace of the smallest size to more than any disk has.
+const TRACES_BYTES: RangeInclusive<i128> = 1 << 20..=1 << 50;
+
+/// The word for all realms.
+const ALL: &str = "all";
 
 /// The word that switches the administration interface off.
 const OFF: &str = "off";
@@ -57,6 +66,9 @@ pub(super) fn read_flowgate<'n>(
     }
     if let Some(section) = reader.optional_section(&map, "observer", &OBSERVER) {
         config.observer = Some(read_observer(reader, &section));
+    }
+    if let Some(section) = reader.optional_section(&map, "tracing", &TRACING) {
+        config.tracing = read_tracing(reader, &section);
     }
     if let Some(section) = reader.optional_section(&map, "log", &LOG) {
         config.log = read_log(reader, &section);
@@ -100,11 +112,7 @@ pub(super) fn read_trustlevels(
     node: &Map<'_>,
     realms: &mut [(RealmConfig, Field<'_>)],
 ) {
-    let Some(flowgate) =
-        node.get("flowgate").filter(|field| matches!(field.node.value, Value::Map(_)))
-    else {
-        return;
-    };
+    let Some(flowgate) = map_at(node, "flowgate") else { return };
     let Some(flowgate) = reader.map(&flowgate) else { return };
     for field in reader.list(&flowgate, "trustlevels") {
         read_trustlevel(reader, &field, realms);
@@ -121,24 +129,152 @@ fn read_trustlevel(
         Some(level) => reader.integer_value(&level, 0..=i128::from(u32::MAX)),
         None => None,
     };
-    let Some(realm_field) = reader.required(&map, "realm") else { return };
-    let Some(role_field) = reader.required(&map, "role") else { return };
-    let Some(name) = reader.text(&realm_field) else { return };
-    let Some((realm, _)) = realms.iter_mut().find(|(realm, _)| realm.name == name) else {
-        let names = realms.iter().map(|(realm, _)| realm.name.as_str());
-        let suggestion = nearest(name, names);
-        return reader.error_suggesting(&realm_field, format!("no realm `{name}`"), suggestion);
-    };
-    let Some(name) = reader.text(&role_field) else { return };
-    let Some(role) = realm.roles.iter_mut().find(|role| role.name == name) else {
-        let suggestion = nearest(name, realm.roles.iter().map(|role| role.name.as_str()));
-        let message = format!("realm `{}` has no role `{name}`", realm.name);
-        return reader.error_suggesting(&role_field, message, suggestion);
-    };
+    let Some((realm, role)) = read_role(reader, &map, realms) else { return };
+    let role = realms.get_mut(realm).and_then(|(realm, _)| realm.roles.get_mut(role));
+    // It was found there.
+    let Some(role) = role else { return };
     if role.trustlevel.is_some() {
-        return reader.error(field, format!("role `{name}` has a trust level already"));
+        let message = format!("role `{}` has a trust level already", role.name);
+        return reader.error(field, message);
     }
     role.trustlevel = level;
+}
+
+/// The role that `realm` and `role` name, as places in the realms and in the roles of one.
+fn read_role(
+    reader: &mut Reader<'_>,
+    map: &Map<'_>,
+    realms: &[(RealmConfig, Field<'_>)],
+) -> Option<(usize, usize)> {
+    let realm_field = reader.required(map, "realm")?;
+    let role_field = reader.required(map, "role")?;
+    let place = realm_place(reader, &realm_field, realms)?;
+    let (realm, _) = realms.get(place)?;
+    let name = reader.text(&role_field)?;
+    let role = realm.roles.iter().position(|role| role.name == name);
+    if role.is_none() {
+        let suggestion = nearest(name, realm.roles.iter().map(|role| role.name.as_str()));
+        let message = format!("realm `{}` has no role `{name}`", realm.name);
+        reader.error_suggesting(&role_field, message, suggestion);
+    }
+    Some((place, role?))
+}
+
+/// The place of the realm that a value names.
+fn realm_place(
+    reader: &mut Reader<'_>,
+    field: &Field<'_>,
+    realms: &[(RealmConfig, Field<'_>)],
+) -> Option<usize> {
+    let name = reader.text(field)?;
+    let place = realms.iter().position(|(realm, _)| realm.name == name);
+    if place.is_none() {
+        let suggestion = nearest(name, realms.iter().map(|(realm, _)| realm.name.as_str()));
+        reader.error_suggesting(field, format!("no realm `{name}`"), suggestion);
+    }
+    place
+}
+
+/// Reads who may trace, once the realms are known.
+pub(super) fn read_trace_grants(
+    reader: &mut Reader<'_>,
+    node: &Map<'_>,
+    realms: &[(RealmConfig, Field<'_>)],
+) -> Vec<TraceGrant> {
+    let mut grants: Vec<TraceGrant> = Vec::new();
+    let Some(flowgate) = map_at(node, "flowgate") else { return grants };
+    let Some(flowgate) = reader.map(&flowgate) else { return grants };
+    let Some(tracing) = map_at(&flowgate, "tracing") else { return grants };
+    let Some(tracing) = reader.map(&tracing) else { return grants };
+    for field in reader.list(&tracing, "allow") {
+        let Some(grant) = read_trace_grant(reader, &field, realms) else { continue };
+        if grants.iter().any(|known| (&known.realm, &known.role) == (&grant.realm, &grant.role)) {
+            reader.error(&field, format!("role `{}` is named already", grant.role));
+        }
+        grants.push(grant);
+    }
+    grants
+}
+
+/// The value of a key if it is a map; if not, that was reported before.
+fn map_at<'n>(map: &Map<'n>, key: &str) -> Option<Field<'n>> {
+    map.get(key).filter(|field| matches!(field.node.value, Value::Map(_)))
+}
+
+fn read_trace_grant(
+    reader: &mut Reader<'_>,
+    field: &Field<'_>,
+    realms: &[(RealmConfig, Field<'_>)],
+) -> Option<TraceGrant> {
+    let map = reader.section(field, &TRACE_GRANT)?;
+    let payload = reader.boolean(&map, "payload", false);
+    let (place, role) = read_role(reader, &map, realms)?;
+    let (realm, _) = realms.get(place)?;
+    let traced = match map.get("traced") {
+        None => TracedRealms::Only(vec![realm.name.clone()]),
+        Some(traced) if matches!(&traced.node.value, Value::Text(text) if text == ALL) => {
+            TracedRealms::All
+        }
+        Some(traced) => {
+            let mut names = Vec::new();
+            for field in reader.items(&traced) {
+                let known = realm_place(reader, &field, realms).and_then(|place| realms.get(place));
+                names.extend(known.map(|(realm, _)| realm.name.clone()));
+            }
+            TracedRealms::Only(names)
+        }
+    };
+    let role = realm.roles.get(role)?.name.clone();
+    Some(TraceGrant { realm: realm.name.clone(), role, traced, payload })
+}
+
+fn read_tracing(reader: &mut Reader<'_>, section: &Map<'_>) -> TracingConfig {
+    const ADMIN_RIGHTS: &[(&str, AdminTracing)] = &[
+        ("off", AdminTracing::Off),
+        ("messages", AdminTracing::Messages),
+        ("payload", AdminTracing::Payload),
+    ];
+    let default = TracingConfig::default();
+    let directory = reader.optional_text(section, "directory");
+    let directory = directory.map(|path| reader.directory.join(path));
+    let max_disk = reader.integer(section, "max_disk", TRACES_BYTES);
+    let admin = section.get("admin").and_then(|field| reader.choice(&field, ADMIN_RIGHTS, None));
+    let otlp = reader.optional_section(section, "otlp", &OTLP);
+    TracingConfig {
+        directory,
+        max_disk_bytes: max_disk.unwrap_or(default.max_disk_bytes),
+        admin: admin.unwrap_or(default.admin),
+        grants: default.grants,
+        otlp: otlp.and_then(|section| read_otlp(reader, &section)),
+    }
+}
+
+fn read_otlp(reader: &mut Reader<'_>, section: &Map<'_>) -> Option<OtlpConfig> {
+    let field = reader.required(section, "url")?;
+    let url = reader.text(&field)?.parse::<HttpUrl>().ok();
+    if url.is_none() {
+        reader.error(&field, "must be a URL such as \"http://127.0.0.1:4318/v1/traces\"");
+    }
+    let sampling = match section.get("sample") {
+        None => Some(Sampling::ALL),
+        Some(field) => {
+            let share = match field.node.value {
+                Value::Float(share) => Sampling::new(share),
+                Value::Integer(1) => Some(Sampling::ALL),
+                Value::Integer(_)
+                | Value::Null
+                | Value::Boolean(_)
+                | Value::Text(_)
+                | Value::List(_)
+                | Value::Map(_) => None,
+            };
+            if share.is_none() {
+                reader.error(&field, "must be a number above 0 and up to 1");
+            }
+            share
+        }
+    };
+    Some(OtlpConfig { url: url?, sampling: sampling? })
 }
 
 fn read_admin<'n>(reader: &mut Reader<'_>, section: &Map<'n>, admin: &mut Admin<'n>) {

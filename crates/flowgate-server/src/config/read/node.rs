@@ -1,7 +1,7 @@
 //! The node: controller, workers, and what must hold across them.
 
 use super::{
-    flowgate::{Admin, read_flowgate, read_trustlevels},
+    flowgate::{Admin, read_flowgate, read_trace_grants, read_trustlevels},
     realm::read_realms,
     transport::{Place, read_transports},
 };
@@ -46,6 +46,7 @@ pub(in crate::config) fn read_node(reader: &mut Reader<'_>, root: &Node) -> Opti
         check_not_empty(reader, &map, &workers);
         // With a realm missing because of an error, references to it are not errors of their own.
         read_trustlevels(reader, &map, &mut workers.realms);
+        flowgate.tracing.grants = read_trace_grants(reader, &map, &workers.realms);
     }
     name_listeners(&mut workers.listeners);
     let listeners = workers.listeners.into_iter().map(|(listener, _)| listener).collect();

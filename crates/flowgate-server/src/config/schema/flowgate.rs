@@ -7,6 +7,7 @@ pub(in crate::config) const FLOWGATE: Section = Section {
     keys: &[&[
         used("admin"),
         used("observer"),
+        used("tracing"),
         used("log"),
         used("limits"),
         used("keepalive"),
@@ -33,6 +34,19 @@ pub(in crate::config) const OBSERVER: Section = Section {
         used("every"),
     ]],
 };
+
+pub(in crate::config) const TRACING: Section = Section {
+    name: "flowgate tracing",
+    keys: &[&[used("directory"), used("max_disk"), used("admin"), used("allow"), used("otlp")]],
+};
+
+pub(in crate::config) const TRACE_GRANT: Section = Section {
+    name: "flowgate tracing right",
+    keys: &[&[used("realm"), used("role"), used("traced"), used("payload")]],
+};
+
+pub(in crate::config) const OTLP: Section =
+    Section { name: "flowgate tracing otlp", keys: &[&[used("url"), used("sample")]] };
 
 pub(in crate::config) const LOG: Section =
     Section { name: "flowgate log", keys: &[&[used("format"), used("level")]] };

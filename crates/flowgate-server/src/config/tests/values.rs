@@ -7,13 +7,15 @@ use flowgate_event::Disclosure;
 use flowgate_meter::{RatedMessageSize, StatsConfig};
 use flowgate_observer::Limits;
 use flowgate_router::RetentionConfig;
+use flowgate_trace::Sampling;
 use flowgate_wire::{Format, MatchPolicy, UriCheck};
 
 use super::{FILE, File, accepted, warnings};
 use crate::config::{
-    Allow, AnonymousAuth, AuthConfig, Disclose, Endpoint, FlowgateConfig, HistoryRule, Keepalive,
-    ListenerConfig, LogConfig, LogFormat, LogLevel, NodeConfig, ObserverConfig, OriginPattern,
-    PathPattern, Permissions, RequestIds, StoreConfig, StoreKind, TlsConfig, UnixEndpoint,
+    AdminTracing, Allow, AnonymousAuth, AuthConfig, Disclose, Endpoint, FlowgateConfig,
+    HistoryRule, HttpUrl, Keepalive, ListenerConfig, LogConfig, LogFormat, LogLevel, NodeConfig,
+    ObserverConfig, OriginPattern, OtlpConfig, PathPattern, Permissions, RequestIds, StoreConfig,
+    StoreKind, TlsConfig, TraceGrant, TracedRealms, TracingConfig, UnixEndpoint,
 };
 
 fn only_listener(file: &File) -> ListenerConfig {
@@ -36,7 +38,15 @@ fn rules(permissions: &'static str) -> Vec<(String, MatchPolicy)> {
 fn the_built_in_configuration_is_what_its_comments_say() {
     let config = NodeConfig::built_in().unwrap();
     assert_eq!(warnings(&config), [""; 0]);
-    assert_eq!(config.flowgate, FlowgateConfig::default());
+    let grant = TraceGrant {
+        realm: "realm1".to_owned(),
+        role: "anonymous".to_owned(),
+        traced: TracedRealms::All,
+        payload: true,
+    };
+    let admin = AdminTracing::Payload;
+    let tracing = TracingConfig { admin, grants: vec![grant], ..TracingConfig::default() };
+    assert_eq!(config.flowgate, FlowgateConfig { tracing, ..FlowgateConfig::default() });
     let [realm] = config.realms.as_slice() else { panic!("{:?}", config.realms) };
     assert_eq!((realm.name.as_str(), realm.uri_check), ("realm1", UriCheck::Loose));
     let every_minute =
@@ -431,6 +441,9 @@ fn flowgates_own_settings_are_read() {
     let all = "flowgate: {admin: {listen: '[::1]:9'}, \
                observer: {listen: 'off', counters: '127.0.0.1:7777', timeout: 0.5, \
                max_label_values: 9, max_line_bytes: 70000, sources: ['http://a:1'], every: 2}, \
+               tracing: {directory: traces, max_disk: 2000000, admin: payload, allow: [ \
+               {realm: realm1, role: anonymous}], \
+               otlp: {url: 'http://c:4318/v1/traces', sample: 0.5}}, \
                log: {format: json, level: debug}, \
                limits: {send_queue_bytes: 65536, call_timeout: 2.5, max_call_timeout: 60, \
                call_queue: 7}, handshake_timeout: 2.5, \
@@ -450,6 +463,21 @@ fn flowgates_own_settings_are_read() {
             sources: vec!["http://a:1".to_owned()],
             every: seconds(2),
         }),
+        tracing: TracingConfig {
+            directory: Some(PathBuf::from("/etc/flowgate/traces")),
+            max_disk_bytes: 2_000_000,
+            admin: AdminTracing::Payload,
+            grants: vec![TraceGrant {
+                realm: "realm1".to_owned(),
+                role: "anonymous".to_owned(),
+                traced: TracedRealms::Only(vec!["realm1".to_owned()]),
+                payload: false,
+            }],
+            otlp: Some(OtlpConfig {
+                url: HttpUrl { authority: "c:4318".to_owned(), path: "/v1/traces".to_owned() },
+                sampling: Sampling::new(0.5).unwrap(),
+            }),
+        },
         log: LogConfig { format: LogFormat::Json, level: LogLevel::Debug },
         send_queue_bytes: 65_536,
         calls: CallSettings {
@@ -469,4 +497,18 @@ fn flowgates_own_settings_are_read() {
     assert_eq!(settings("flowgate: {observer: {}}").observer, Some(ObserverConfig::default()));
     let clash = File { endpoint: "endpoint: {type: tcp, port: 8081}", ..FILE };
     assert_eq!(accepted(&clash.text()).flowgate.admin, None);
+}
+
+#[test]
+fn rights_to_trace_are_read() {
+    let granted = |allow: &str| {
+        let node = format!("flowgate: {{tracing: {{allow: [{allow}]}}}}").leak();
+        let mut grants = accepted(&File { node, ..FILE }.text()).flowgate.tracing.grants;
+        grants.remove(0)
+    };
+    let all = granted("{realm: realm1, role: anonymous, traced: all, payload: true}");
+    assert_eq!((all.traced, all.payload), (TracedRealms::All, true));
+    let some = granted("{realm: realm1, role: anonymous, traced: [realm1]}");
+    let realm1 = TracedRealms::Only(vec!["realm1".to_owned()]);
+    assert_eq!((some.traced, some.payload), (realm1, false));
 }

@@ -321,3 +321,32 @@ fn findings_of_trust_levels() {
         &["2:75: flowgate.trustlevels[1]: role `anonymous` has a trust level already"],
     );
 }
+
+#[test]
+fn faults_in_rights_to_trace_are_reported() {
+    check(
+        &File {
+            node: "flowgate: {tracing: {admin: everything, max_disk: 5, otlp: {\n  url: 'https://c',\n  sample: 2}}}",
+            ..FILE
+        },
+        &[
+            "2:29: flowgate.tracing.admin: must be one of off, messages, payload",
+            "2:51: flowgate.tracing.max_disk: must be from 1048576 to 1125899906842624, is 5",
+            "3:8: flowgate.tracing.otlp.url: must be a URL such as \"http://127.0.0.1:4318/v1/traces\"",
+            "4:11: flowgate.tracing.otlp.sample: must be a number above 0 and up to 1",
+        ],
+    );
+    check(
+        &File {
+            node: "flowgate: {tracing: {allow: [\n  {realm: realm2, role: anonymous},\n  {realm: realm1, role: anonymos},\n  {realm: realm1, role: anonymous, traced: [realm9]},\n  {role: anonymous},\n  {realm: realm1, role: anonymous}]}}",
+            ..FILE
+        },
+        &[
+            "3:11: flowgate.tracing.allow[0].realm: no realm `realm2` (did you mean `realm1`?)",
+            "4:25: flowgate.tracing.allow[1].role: realm `realm1` has no role `anonymos` (did you mean `anonymous`?)",
+            "5:45: flowgate.tracing.allow[2].traced[0]: no realm `realm9` (did you mean `realm1`?)",
+            "6:3: flowgate.tracing.allow[3]: the key `realm` is missing",
+            "7:3: flowgate.tracing.allow[4]: role `anonymous` is named already",
+        ],
+    );
+}
