@@ -21,7 +21,7 @@ use std::{
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_meter::StatsConfig;
 use flowgate_router::{Input, Join, Realm, Reply, SessionKey};
-use flowgate_wire::{Message, Payload, RequestId, uris};
+use flowgate_wire::{Message, Payload, RequestId, Value, uris};
 use tokio::{
     sync::{Notify, watch},
     time::sleep_until,
@@ -234,8 +234,9 @@ impl Turn<'_> {
             if let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
                 self.realm.handle(now, undeliverable.into(), &mut delivery);
             } else if let Some(call) = delivery.scratch.unserved.pop_front() {
-                let (error, payload) = (uris::error::UNAVAILABLE, Payload::EMPTY);
-                let reply = Reply::Error { error, payload };
+                let args = [Value::from("the router has too many such calls at once")];
+                let payload = Payload::from_values(&args, &[]);
+                let reply = Reply::Error { error: uris::error::UNAVAILABLE, payload };
                 self.realm.handle(now, Input::Served { call, reply }, &mut delivery);
             } else {
                 break;

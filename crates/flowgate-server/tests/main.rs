@@ -29,4 +29,5 @@ mod support;
 mod timeouts;
 mod undeliverable;
 mod upgrade;
+mod wamp_tracing;
 mod websocket;

@@ -12,6 +12,7 @@
 
 mod announcer;
 mod arguments;
+mod center;
 mod definitions;
 mod error;
 mod names;
@@ -20,8 +21,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use flowgate_event::Timestamp;
 use flowgate_router::{Input, Reply};
-use flowgate_trace::{DataRange, Info, Notice, Record, Status, WithStopped};
-use flowgate_wire::{Payload, Value};
+use flowgate_trace::{DataRange, Info, Notice, Period, Record, WithStopped};
+use flowgate_wire::{OwnedPayload, Payload, Value};
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -31,10 +32,10 @@ use crate::config::TraceGrant;
 use crate::{clock::Clock, listener::Stop, realm::ServiceCall, service::Realms};
 use announcer::{Announcer, seen};
 use arguments::Arguments;
-use definitions::{Definition, Definitions};
+use definitions::Definitions;
 use error::CallError;
 pub(crate) use names::served;
-use names::{CenterEvent, CenterProcedure, Procedure, TraceEvent, TraceProcedure};
+use names::{CenterEvent, Lead, Procedure, TraceEvent, TraceProcedure};
 pub(super) use names::{NODE_ID, WORKER_ID};
 
 /// Most records in one event: a period that has more is told in several, so that an event stays
@@ -120,7 +121,11 @@ impl WampTracing {
                 return;
             }
         };
-        let Some(cell) = self.announcer.cell(&caller.realm) else { return };
+        let Some(cell) = self.announcer.cell(&caller.realm) else {
+            // Invariant: calls come from the realms that have the procedures.
+            debug_assert!(false, "traces of realm {} are answered", caller.realm);
+            return;
+        };
         match answer {
             Ok(result) => {
                 let args = [result];
@@ -140,18 +145,18 @@ impl WampTracing {
         &mut self,
         procedure: Procedure,
         caller: &Caller,
-        payload: &flowgate_wire::OwnedPayload,
+        payload: &OwnedPayload,
     ) -> Answer {
         if !caller.rights.is_any() {
             return Err(TraceError::Denied { option: None }.into());
         }
         match procedure {
             Procedure::Router(procedure) => {
-                let arguments = Arguments::read(payload, procedure.arguments(0))?;
+                let arguments = Arguments::read(payload, procedure.arguments(Lead::Nothing))?;
                 self.call_trace(procedure, caller, &arguments).await
             }
             Procedure::Worker(procedure) => {
-                let arguments = Arguments::read(payload, procedure.arguments(2))?;
+                let arguments = Arguments::read(payload, procedure.arguments(Lead::Place))?;
                 check_node(&arguments)?;
                 check_worker(&arguments)?;
                 self.call_trace(procedure, caller, &arguments).await
@@ -235,185 +240,6 @@ impl WampTracing {
         }
     }
 
-    async fn call_center(
-        &mut self,
-        procedure: CenterProcedure,
-        caller: &Caller,
-        arguments: &Arguments,
-    ) -> Answer {
-        let Caller { realm, role, rights } = caller;
-        if procedure == CenterProcedure::List {
-            let names = self.definitions.names(realm, role);
-            return Ok(Value::List(names.map(|id| Value::from(id.to_owned())).collect()));
-        }
-        let id = arguments.required_text("trace_id")?;
-        if procedure == CenterProcedure::Create {
-            return self.create(caller, id, arguments);
-        }
-        let known = self.definitions.get(realm, &id);
-        let known = known.filter(|definition| definition.has_reader(role)).cloned();
-        let Some(definition) = known else {
-            return match procedure {
-                // Crossbar.io has no error for it, and its users rely on that.
-                CenterProcedure::Get => Ok(Value::Null),
-                CenterProcedure::List
-                | CenterProcedure::Create
-                | CenterProcedure::Start
-                | CenterProcedure::Stop
-                | CenterProcedure::Delete
-                | CenterProcedure::Data => Err(CallError::NoSuchTrace(id)),
-            };
-        };
-        let is_running = definition.running.is_some();
-        let wrong = |id: String| CallError::Status { id, status: definition.status() };
-        match procedure {
-            CenterProcedure::List | CenterProcedure::Create | CenterProcedure::Get => {
-                Ok(definition.to_value(&id))
-            }
-            CenterProcedure::Start if is_running => Err(wrong(id)),
-            CenterProcedure::Start => self.start(caller, &id, &definition).await,
-            CenterProcedure::Stop if !is_running => Err(wrong(id)),
-            CenterProcedure::Stop => self.stop(caller, &id, &definition).await,
-            CenterProcedure::Delete if is_running => Err(wrong(id)),
-            CenterProcedure::Delete => {
-                self.definitions.remove(realm, &id);
-                self.tell_readers(CenterEvent::Deleted, realm, &id, &definition, nothing());
-                Ok(nothing())
-            }
-            CenterProcedure::Data => {
-                let range = DataRange::new(0, None, arguments.number("limit")?);
-                let range = range.map_err(TraceError::from)?;
-                let data = self.tracing.get_trace_data(rights, id, range).await;
-                let (is_there, data) = match data {
-                    Ok(records) => (true, to_value(&records)?),
-                    Err(error) => (false, Value::from(error.to_string())),
-                };
-                let of_place = |(node, worker): &(String, String)| {
-                    let found = (is_there && definition.is_here()).then(|| data.clone());
-                    let answer = Value::dict([
-                        ("success", Value::from(found.is_some())),
-                        ("data", found.unwrap_or(Value::Null)),
-                    ]);
-                    (node.clone(), Value::dict([(worker.clone(), answer)]))
-                };
-                Ok(Value::dict(definition.places.iter().map(of_place)))
-            }
-        }
-    }
-
-    fn create(&mut self, caller: &Caller, id: String, arguments: &Arguments) -> Answer {
-        let expected = "a list of pairs of node and worker";
-        let wrong = CallError::Argument { argument: "traced_workers", expected };
-        let places = arguments.value("traced_workers").and_then(Value::as_list).map(|places| {
-            let place = |place: &Value<'static>| match place.as_list()? {
-                [node, worker] => Some((node.as_str()?.to_owned(), worker.as_str()?.to_owned())),
-                _ => None,
-            };
-            places.iter().map(place).collect::<Option<Vec<_>>>()
-        });
-        arguments.dict("trace_options")?;
-        let definition = Definition {
-            places: places.flatten().ok_or(wrong)?,
-            options: arguments.value("trace_options").cloned().unwrap_or(Value::Null),
-            eligible_roles: arguments.texts("eligible_reader_roles")?,
-            exclude_roles: arguments.texts("exclude_reader_roles")?,
-            running: None,
-        };
-        self.definitions.create(&caller.realm, id.clone(), definition.clone())?;
-        self.tell_readers(CenterEvent::Created, &caller.realm, &id, &definition, nothing());
-        Ok(nothing())
-    }
-
-    /// Starts the trace of a definition anew.
-    async fn start(&mut self, caller: &Caller, id: &str, definition: &Definition) -> Answer {
-        let Caller { realm, rights, .. } = caller;
-        self.announcer.announce_definition(CenterEvent::Starting, realm, (id, definition), |_| {
-            vec![Vec::new()]
-        });
-        let started = if definition.is_here() {
-            match self.tracing.get_trace(rights, id.to_owned()).await {
-                Ok(Info { status: Status::Running, .. }) => {
-                    self.tracing.stop_trace(rights, id.to_owned()).await?;
-                }
-                // There is none, or none that may be seen: then starting it says so.
-                Ok(_) | Err(_) => {}
-            }
-            let id = Some(id.to_owned());
-            Some(self.tracing.start_trace(rights, id, &definition.options).await)
-        } else {
-            None
-        };
-        if let Some(definition) = self.definitions.get_mut(realm, id) {
-            definition.running = match &started {
-                Some(Ok(info)) => info.started,
-                Some(Err(_)) | None => None,
-            };
-        }
-        let outcome = self.outcome("started", definition, started)?;
-        self.tell_readers(CenterEvent::Started, realm, id, definition, outcome.clone());
-        Ok(outcome)
-    }
-
-    async fn stop(&mut self, caller: &Caller, id: &str, definition: &Definition) -> Answer {
-        let Caller { realm, rights, .. } = caller;
-        self.announcer.announce_definition(CenterEvent::Stopping, realm, (id, definition), |_| {
-            vec![Vec::new()]
-        });
-        let stopped = self.tracing.stop_trace(rights, id.to_owned()).await;
-        if stopped.is_ok()
-            && let Some(definition) = self.definitions.get_mut(realm, id)
-        {
-            definition.running = None;
-        }
-        let outcome = self.outcome("stopped", definition, Some(stopped))?;
-        self.tell_readers(CenterEvent::Stopped, realm, id, definition, outcome.clone());
-        Ok(outcome)
-    }
-
-    /// What became of each place, in Crossbar.io's shape.
-    fn outcome(
-        &self,
-        word: &'static str,
-        definition: &Definition,
-        here: Option<Result<Info, TraceError>>,
-    ) -> Answer {
-        let (mut done, mut failed) = (Vec::new(), Vec::new());
-        for (node, worker) in &definition.places {
-            let is_here = node == NODE_ID && worker == WORKER_ID;
-            let mut failure = vec![
-                ("node_id", Value::from(node.clone())),
-                ("worker_id", Value::from(worker.clone())),
-            ];
-            match here.as_ref().filter(|_| is_here) {
-                Some(Ok(info)) => done.push(to_value(info)?),
-                Some(Err(error)) => {
-                    failure.push(("node_status", "online".into()));
-                    failure.push(("error", error.to_string().into()));
-                    failed.push(Value::dict(failure));
-                }
-                None => {
-                    let status = if node == NODE_ID { "online" } else { "offline" };
-                    failure.push(("node_status", status.into()));
-                    failed.push(Value::dict(failure));
-                }
-            }
-        }
-        Ok(Value::dict([(word, Value::List(done)), ("failed", Value::List(failed))]))
-    }
-
-    /// Tells the readers of a definition.
-    fn tell_readers(
-        &self,
-        event: CenterEvent,
-        realm: &str,
-        id: &str,
-        definition: &Definition,
-        what: Value<'static>,
-    ) {
-        self.announcer
-            .announce_definition(event, realm, (id, definition), |_| vec![vec![what.clone()]]);
-    }
-
     /// Tells of what has happened to a trace.
     fn tell(&mut self, notice: &Notice) {
         match notice {
@@ -439,61 +265,32 @@ impl WampTracing {
             shown.map(|info| vec![info]).into_iter().collect()
         });
     }
-
-    /// The trace of a definition has ended by itself, or somebody else has stopped it.
-    fn ended(&mut self, id: &str, info: &Info) {
-        let mut ended = Vec::new();
-        for (realm, definition) in self.definitions.running(id, info.started) {
-            definition.running = None;
-            ended.push((Arc::clone(realm), definition.clone()));
-        }
-        for (realm, definition) in ended {
-            match self.outcome("stopped", &definition, Some(Ok(info.clone()))) {
-                Ok(outcome) => {
-                    self.tell_readers(CenterEvent::Stopped, &realm, id, &definition, outcome);
-                }
-                Err(error) => tracing::warn!(%error, trace = id, "readers of a trace miss its end"),
-            }
-        }
-    }
 }
 
 impl TraceProcedure {
-    /// The names of the arguments; of all but so many at the beginning of the longest list.
-    fn arguments(self, place_count: usize) -> &'static [&'static str] {
-        let all: &[&str] = match self {
-            Self::List => &["node_id", "worker_id", "include_stopped"],
-            Self::Get | Self::Stop => &["node_id", "worker_id", "trace_id"],
-            Self::Start => &["node_id", "worker_id", "trace_id", "trace_options"],
-            Self::Data => &["node_id", "worker_id", "trace_id", "from_seq", "to_seq", "limit"],
-        };
-        all.get(2_usize.saturating_sub(place_count)..).unwrap_or_default()
-    }
-}
-
-impl CenterProcedure {
-    fn arguments(self) -> &'static [&'static str] {
-        match self {
-            Self::List => &[],
-            Self::Get | Self::Start | Self::Stop | Self::Delete => &["trace_id"],
-            Self::Create => &[
-                "trace_id",
-                "traced_workers",
-                "trace_options",
-                "eligible_reader_roles",
-                "exclude_reader_roles",
-            ],
-            Self::Data => &["trace_id", "limit"],
+    /// The names of the arguments, in their order.
+    const fn arguments(self, lead: Lead) -> &'static [&'static str] {
+        match (lead, self) {
+            (Lead::Nothing, Self::List) => &["include_stopped"],
+            (Lead::Nothing, Self::Get | Self::Stop) => &["trace_id"],
+            (Lead::Nothing, Self::Start) => &["trace_id", "trace_options"],
+            (Lead::Nothing, Self::Data) => &["trace_id", "from_seq", "to_seq", "limit"],
+            (Lead::Place, Self::List) => &["node_id", "worker_id", "include_stopped"],
+            (Lead::Place, Self::Get | Self::Stop) => &["node_id", "worker_id", "trace_id"],
+            (Lead::Place, Self::Start) => &["node_id", "worker_id", "trace_id", "trace_options"],
+            (Lead::Place, Self::Data) => {
+                &["node_id", "worker_id", "trace_id", "from_seq", "to_seq", "limit"]
+            }
         }
     }
 }
 
 /// The arguments of `on_trace_data` after the trace, for as many events as it takes; none without
 /// records.
-fn data(period: flowgate_trace::Period, records: &[Record]) -> Vec<Vec<Value<'static>>> {
+fn data(period: Period, records: &[Record]) -> Vec<Vec<Value<'static>>> {
     let events = records.chunks(EVENT_RECORDS_MAX).filter_map(|records| {
         let (first_seq, last_seq) = (records.first()?.seq(), records.last()?.seq());
-        let period = flowgate_trace::Period { first_seq, last_seq, ..period };
+        let period = Period { first_seq, last_seq, ..period };
         let shown = to_value(&period).and_then(|period| Ok(vec![period, to_value(&records)?]));
         shown.inspect_err(|error| tracing::warn!(%error, "subscribers of traces miss data")).ok()
     });
@@ -508,11 +305,6 @@ fn check_node(arguments: &Arguments) -> Result<(), CallError> {
 fn check_worker(arguments: &Arguments) -> Result<(), CallError> {
     let id = arguments.required_text("worker_id")?;
     if id == WORKER_ID { Ok(()) } else { Err(CallError::NoSuchPlace { kind: "worker", id }) }
-}
-
-/// What Crossbar.io says where it has nothing to say.
-fn nothing() -> Value<'static> {
-    Value::Dict(Vec::new())
 }
 
 /// What serde says of something, as a value.

@@ -84,7 +84,7 @@ pub(super) enum CenterEvent {
     Data,
 }
 
-/// What comes before the trace in the arguments of an event.
+/// What comes before the trace in arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lead {
     Nothing,
