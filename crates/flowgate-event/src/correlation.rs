@@ -16,6 +16,9 @@ pub struct Correlation(NonZeroU128);
 pub struct CorrelationSyntax;
 
 impl Correlation {
+    /// The smallest.
+    pub const MIN: Self = Self(NonZeroU128::MIN);
+
     /// The correlation of these bits; `None` for zero.
     #[must_use]
     pub const fn new(bits: u128) -> Option<Self> {

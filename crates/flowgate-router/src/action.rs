@@ -2,8 +2,8 @@
 
 #[cfg(doc)]
 use flowgate_event::Verdict;
-use flowgate_event::{GateRequest, Timestamp};
-use flowgate_wire::{Message, Payload, RegistrationId, SessionId};
+use flowgate_event::{Correlation, GateRequest, Step, Timestamp};
+use flowgate_wire::{Message, MessageType, Payload, RegistrationId, RequestId, SessionId};
 
 use crate::calls::CallKey;
 
@@ -135,9 +135,48 @@ pub struct AnsweredCall {
     pub began: Timestamp,
 }
 
+/// A client's message that is handled, for those who trace.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// The sender.
+    pub from: SessionKey,
+    /// The message.
+    pub message: &'a Message<'a>,
+    /// Its place in its action, if it belongs to one.
+    pub step: Option<Step<'a>>,
+    /// When the realm was given it, if it had to wait until now.
+    pub since: Option<Timestamp>,
+}
+
+/// A message that there would have been, for those who trace: its receiver is gone.
+#[derive(Debug, Clone, Copy)]
+pub struct Unsent<'a> {
+    /// Who would have got it.
+    pub to: SessionKey,
+    /// Its type.
+    pub message: MessageType,
+    /// The request that it would have answered.
+    pub request: RequestId,
+    /// The error that it would have carried.
+    pub error: &'static str,
+    /// Its place in its action.
+    pub step: Step<'a>,
+}
+
 /// Receives a realm's actions while it handles an input.
 ///
 /// The borrowed message is valid during the call only: encode it or copy it.
+///
+/// # Tracing
+/// To an outbox that [traces](Self::is_traced) the realm says which action each message belongs to.
+/// The first message of an action is its anchor ([`Position::Anchor`]), and
+/// [`ended`](Self::ended) comes exactly once, after the last; which that is nobody knows before.
+/// Only what replaces a message that the shell calls
+/// [undeliverable](crate::Input::Undeliverable) comes after it, while that input is handled.
+/// What the realm sends is the same for an outbox that does not trace, except that trace contexts
+/// of clients are passed on as they are.
+///
+/// [`Position::Anchor`]: flowgate_event::Position::Anchor
 pub trait Outbox {
     /// Takes the next action.
     fn push(&mut self, action: Action<'_>);
@@ -147,5 +186,38 @@ pub trait Outbox {
     fn reply(&mut self, to: SessionKey, message: Message<'_>, call: AnsweredCall) {
         let _ = call;
         self.push(Action::Send { to, message });
+    }
+
+    /// Whether messages are traced; asked once for each input, and if not, nothing below is called.
+    fn is_traced(&self) -> bool {
+        false
+    }
+
+    /// The place of the message that comes next; one without belongs to no action.
+    fn place(&mut self, step: Step<'_>) {
+        let _ = step;
+    }
+
+    /// A client's message is handled: what comes next is about it.
+    fn received(&mut self, received: Received<'_>) {
+        let _ = received;
+    }
+
+    /// The message that was [received](Self::received) last is refused without a reply.
+    fn refused(&mut self, error: &str) {
+        let _ = error;
+    }
+
+    /// The message that was [received](Self::received) last waits; it is received again later.
+    fn postponed(&mut self) {}
+
+    /// A message is not sent, since its receiver is gone.
+    fn unsent(&mut self, unsent: Unsent<'_>) {
+        let _ = unsent;
+    }
+
+    /// An action has ended.
+    fn ended(&mut self, correlation: Correlation) {
+        let _ = correlation;
     }
 }

@@ -4,15 +4,16 @@ mod shards;
 
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
-use flowgate_event::Timestamp;
+use flowgate_event::{Observer, Timestamp};
 use flowgate_wire::{
     Entry, Event, MatchPolicy, Payload, PublicationId, SessionId, SubscriptionId, Value,
 };
 
 use crate::{
-    Action, EventRecord, EventStore, HistoryConfig, HistoryKey, Outbox, SessionKey, Traffic,
+    EventRecord, EventStore, HistoryConfig, HistoryKey, SessionKey, Traffic,
     audience::Audience,
     details::Details,
+    foreign_context::{GivenContext, PassedContext},
     history::{Histories, Query},
     ids::{HashMap, hasher},
     membership::Membership,
@@ -20,12 +21,13 @@ use crate::{
     record::NewRecord,
     request_error::RequestError,
     session::{Identity, Sessions},
+    turn::Turn,
     uri_table::{EntryKey, UriTable},
 };
 use shards::Shards;
 
 /// The most entries that the details of an EVENT have.
-const DETAILS_MAX: usize = PLAIN_DETAILS_MAX + Passthru::KEYS.len() + 1;
+const DETAILS_MAX: usize = PLAIN_DETAILS_MAX + Passthru::KEYS.len() + GivenContext::KEY_COUNT + 1;
 /// The most entries that the details of an ordinary EVENT have.
 const PLAIN_DETAILS_MAX: usize = 4;
 
@@ -135,6 +137,8 @@ pub(crate) struct Extras<'a> {
     /// The resource key: of sharded subscribers one gets the event.
     pub(crate) rkey: Option<&'a str>,
     pub(crate) passthru: Option<&'a Passthru>,
+    /// The publisher's distributed trace, which is not kept with the event.
+    pub(crate) context: Option<&'a PassedContext<'a>>,
 }
 
 impl Broker {
@@ -260,9 +264,9 @@ impl Broker {
     ///
     /// Returns how many events that were, one for each subscription and receiver.
     /// Cost: O(receivers), where sessions are listed as eligible O(those sessions) if that is less.
-    pub(crate) fn publish(
+    pub(crate) fn publish<O: Observer>(
         &mut self,
-        out: &mut dyn Outbox,
+        turn: &mut Turn<'_, O>,
         sessions: &Sessions,
         publication: &Publication<'_>,
     ) -> usize {
@@ -298,10 +302,10 @@ impl Broker {
             }
             event_count += to.len();
             let (id, policy) = (subscription.id, subscription.policy);
-            if publication.extras.passthru.is_none() {
-                publication.send::<PLAIN_DETAILS_MAX>(out, to, id, policy);
+            if publication.extras.are_plain() {
+                publication.send::<PLAIN_DETAILS_MAX, O>(turn, to, id, policy);
             } else {
-                publication.send::<DETAILS_MAX>(out, to, id, policy);
+                publication.send::<DETAILS_MAX, O>(turn, to, id, policy);
             }
         });
         event_count
@@ -432,6 +436,11 @@ fn listed(
 }
 
 impl Extras<'_> {
+    /// Whether they add nothing to the details.
+    fn are_plain(&self) -> bool {
+        self.passthru.is_none() && self.context.is_none()
+    }
+
     /// Whether not everybody gets the event.
     fn selects(&self) -> bool {
         self.audience.is_some() || self.rkey.is_some()
@@ -439,9 +448,9 @@ impl Extras<'_> {
 }
 
 impl Publication<'_> {
-    fn send<const N: usize>(
+    fn send<const N: usize, O: Observer>(
         &self,
-        out: &mut dyn Outbox,
+        turn: &mut Turn<'_, O>,
         to: &[SessionKey],
         subscription: SubscriptionId,
         policy: MatchPolicy,
@@ -451,13 +460,16 @@ impl Publication<'_> {
             details.push("topic", self.topic);
         }
         self.describe(&mut details);
+        if let Some(context) = self.extras.context {
+            context.push_to(&mut details);
+        }
         let message = Event {
             subscription,
             publication: self.id,
             details: details.as_dict(),
             payload: self.payload.clone(),
         };
-        out.push(Action::FanOut { to, message: message.into(), traffic: self.traffic });
+        turn.fan_out(to, message, self.traffic);
     }
 
     /// `EVENT.Details` but for the topic: the publisher where it is disclosed, and the attributes

@@ -21,6 +21,7 @@ use crate::{
     options::{CallOptions, CancelMode, Progress},
     passthru::Passthru,
     request_error::RequestError,
+    tracing::{Over, Part, Tag},
     turn::Turn,
 };
 
@@ -73,6 +74,8 @@ struct SessionCalls {
     issued: Option<RequestId>,
     /// The highest request of a CALL made in parts.
     streamed: Option<RequestId>,
+    /// Calls that are over, if they have been traced.
+    over: Option<Box<Over>>,
 }
 
 /// A call that has no final reply yet.
@@ -86,6 +89,8 @@ struct PendingCall {
     deadline: Option<DeadlineKey>,
     phase: CallPhase,
     kept: Option<Box<Kept>>,
+    /// Its action, if it is traced.
+    tag: Option<Arc<Tag>>,
 }
 
 /// Who is to answer a call.
@@ -289,6 +294,7 @@ impl Calls {
             deadline,
             phase,
             kept,
+            tag: if turn.trail.is_on() { turn.trail.keep() } else { None },
         };
         match self.pending.get_mut(key.0) {
             Some(slot) => *slot = Some(pending),
@@ -356,13 +362,51 @@ impl Calls {
         let Some(Assigned { callee, invocation, seat, .. }) = call.replace_callee(None) else {
             return;
         };
+        let tag = call.tag.clone();
         if let Some(kept) = call.kept.as_deref_mut() {
             kept.tried.push(callee);
         }
         self.released.extend(seat.map(|seat| (registration, seat)));
         if let Some(own) = self.sessions.get_mut(callee.index()) {
             own.as_callee.remove(&invocation);
+            own.note_over(Part::Callee, invocation, tag.as_ref());
         }
+    }
+
+    /// The action of a pending call, by the request of one of its sides.
+    pub(crate) fn tag(
+        &self,
+        session: SessionKey,
+        part: Part,
+        request: RequestId,
+    ) -> Option<&Arc<Tag>> {
+        let call = match part {
+            Part::Caller => self.of_caller(session, request),
+            Part::Callee => self.of_callee(session, request),
+        };
+        self.tag_of(call?)
+    }
+
+    /// The action of a call that is over, if it is remembered.
+    pub(crate) fn tag_over(
+        &self,
+        session: SessionKey,
+        part: Part,
+        request: RequestId,
+    ) -> Option<&Arc<Tag>> {
+        self.sessions.get(session.index())?.over.as_ref()?.find(part, request)
+    }
+
+    /// Notes the action of a call that never was pending.
+    pub(crate) fn note_over(&mut self, caller: SessionKey, request: RequestId, tag: &Arc<Tag>) {
+        if let Some(own) = self.session(caller) {
+            own.note_over(Part::Caller, request, Some(tag));
+        }
+    }
+
+    /// The action of a pending call.
+    pub(crate) fn tag_of(&self, key: CallKey) -> Option<&Arc<Tag>> {
+        self.get(key)?.tag.as_ref()
     }
 
     /// The tables of a session.
@@ -427,9 +471,11 @@ impl Calls {
         key: CallKey,
         outcome: Outcome<'_>,
     ) {
-        let Some(PendingCall { caller, request, target, began, .. }) = self.remove(key) else {
+        let Some(PendingCall { caller, request, target, began, tag, .. }) = self.remove(key) else {
             return;
         };
+        let is_dropped = matches!(outcome, Outcome::Dropped);
+        let cause = turn.trail.enter(tag);
         let (called, answered) = match &target {
             Target::Registered { registration, .. } => {
                 let registration = *registration;
@@ -461,6 +507,12 @@ impl Calls {
             Outcome::Refused(error) => turn.refuse_call(caller, request, &error, answered),
             Outcome::Dropped => {}
         }
+        let tag = turn.trail.enter(cause);
+        if turn.trail.is_on()
+            && let Some(tag) = tag
+        {
+            turn.end_call(&tag, is_dropped.then_some((caller, request)));
+        }
     }
 
     fn remove(&mut self, key: CallKey) -> Option<PendingCall> {
@@ -471,6 +523,7 @@ impl Calls {
         }
         if let Some(caller) = self.sessions.get_mut(call.caller.index()) {
             caller.as_caller.remove(&call.request);
+            caller.note_over(Part::Caller, call.request, call.tag.as_ref());
         }
         match call.target {
             Target::Registered {
@@ -479,6 +532,7 @@ impl Calls {
             } => {
                 if let Some(callee) = self.sessions.get_mut(callee.index()) {
                     callee.as_callee.remove(&invocation);
+                    callee.note_over(Part::Callee, invocation, call.tag.as_ref());
                 }
                 self.released.extend(seat.map(|seat| (registration, seat)));
             }
@@ -560,7 +614,9 @@ impl Calls {
             && mode != CancelMode::Skip
             && call.phase == CallPhase::Running
         {
+            let cause = turn.trail.enter(call.tag.clone());
             turn.interrupt(callee, invocation, mode.name());
+            turn.trail.enter(cause);
         }
         match mode {
             CancelMode::Kill => call.phase = CallPhase::Killed,
@@ -583,7 +639,9 @@ impl Calls {
             call.with()
             && call.phase == CallPhase::Running
         {
+            let cause = turn.trail.enter(call.tag.clone());
             turn.interrupt(callee, invocation, CancelMode::KillNoWait.name());
+            turn.trail.enter(cause);
         }
         self.finish(turn, key, outcome);
     }
@@ -743,12 +801,20 @@ impl PendingCall {
 }
 
 impl SessionCalls {
+    /// Notes the action of a call that is over, if it is traced.
+    fn note_over(&mut self, part: Part, request: RequestId, tag: Option<&Arc<Tag>>) {
+        if let Some(tag) = tag {
+            self.over.get_or_insert_default().push(part, request, tag);
+        }
+    }
+
     fn new(seed: u64) -> Self {
         Self {
             as_caller: HashMap::with_hasher(hasher(seed)),
             as_callee: HashMap::with_hasher(hasher(seed)),
             issued: None,
             streamed: None,
+            over: None,
         }
     }
 }

@@ -39,17 +39,6 @@ pub struct ServedApi {
     pub prefix: String,
     /// The procedures: what follows the prefix and its dot.
     pub procedures: Vec<String>,
-    /// Whether what happens under the prefix shows in traces.
-    pub traced: Traced,
-}
-
-/// Whether messages show in traces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Traced {
-    /// They do, like any others.
-    Yes,
-    /// They never do: an event that tells of traced messages must not be one of them.
-    No,
 }
 
 /// What the broker of a realm keeps of events.

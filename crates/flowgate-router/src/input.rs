@@ -1,6 +1,6 @@
 //! What happens to a realm: its inputs.
 
-use flowgate_event::{Answer, LeaveReason, Report};
+use flowgate_event::{Answer, LeaveReason, Report, Step};
 use flowgate_wire::{Message, MessageType, Payload, RequestId, Value};
 
 use crate::{AskId, ServeId, SessionKey};
@@ -36,6 +36,8 @@ pub enum Input<'a> {
         message: MessageType,
         /// Its request, for INVOCATION, RESULT, and an ERROR that answers a CALL.
         request: Option<RequestId>,
+        /// Its place in its action, if it is traced.
+        step: Option<Step<'a>>,
     },
     /// An authorizer has answered an [`Ask`](crate::Action::Ask).
     ///

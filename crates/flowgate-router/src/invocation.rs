@@ -2,20 +2,24 @@
 
 use std::time::Duration;
 
-use flowgate_event::Observer;
-use flowgate_wire::{Dict, Invocation, MatchPolicy, Payload, RequestId};
+use flowgate_event::{Observer, SpanId};
+use flowgate_wire::{Dict, Invocation, MatchPolicy, Payload, RequestId, SessionId};
 
 use crate::{
     ClientFeatures, TrustLevel,
     calls::{Disclosed, Interruptible},
     dealer::Route,
     details::Details,
+    foreign_context::GivenContext,
     options::{CallOptions, CalleeTerms, Progress},
     passthru::Passthru,
     request_error::RequestError,
     session::Identity,
     turn::Turn,
 };
+
+/// The most entries that the details of an INVOCATION have.
+const DETAILS_MAX: usize = 8 + Passthru::KEYS.len() + GivenContext::KEY_COUNT;
 
 /// One INVOCATION to be.
 pub(crate) struct Invoke<'a> {
@@ -30,6 +34,8 @@ pub(crate) struct Invoke<'a> {
     pub(crate) features: ClientFeatures,
     /// The timeout that the callee looks after.
     pub(crate) timeout: Option<Duration>,
+    /// The callee's session.
+    pub(crate) callee: Option<SessionId>,
     pub(crate) payload: Payload<'a>,
 }
 
@@ -39,7 +45,13 @@ impl Invoke<'_> {
         if self.is_plain() {
             return self.send_with(turn, Dict::EMPTY);
         }
-        let mut details = Details::<12>::new();
+        let context = self.options.context.as_ref().map(|context| {
+            let action = turn.trail.correlation().zip(self.callee);
+            context.pass(action.map(|(correlation, callee)| {
+                SpanId::of_delivery(correlation, callee.get(), self.request.get())
+            }))
+        });
+        let mut details = Details::<DETAILS_MAX>::new();
         if self.route.policy != MatchPolicy::Exact {
             details.push("procedure", self.procedure);
         }
@@ -63,6 +75,9 @@ impl Invoke<'_> {
         if let Some(passthru) = self.options.passthru() {
             passthru.push_to(&mut details);
         }
+        if let Some(context) = &context {
+            context.push_to(&mut details);
+        }
         let details = details.as_dict();
         let Self { route, request, ref payload, .. } = self;
         let (registration, payload) = (route.registration, payload.clone());
@@ -84,6 +99,7 @@ impl Invoke<'_> {
             && self.progress == Progress::No
             && self.timeout.is_none()
             && self.options.passthru.is_none()
+            && self.options.context.is_none()
     }
 
     /// A callee that cannot be interrupted is not asked for progressive results ("Progressive Call

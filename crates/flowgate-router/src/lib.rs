@@ -15,6 +15,7 @@ mod config;
 mod deadlines;
 mod dealer;
 mod details;
+mod foreign_context;
 mod handshake;
 mod history;
 mod ids;
@@ -36,18 +37,19 @@ mod served;
 mod session;
 mod stored_message;
 mod testaments;
+mod tracing;
 mod turn;
 mod uri_table;
 mod waiting;
 mod welcome;
 
 pub use action::{
-    Action, AnsweredCall, AskId, Close, Outbox, ServeId, ServedCall, SessionKey, Traffic,
+    Action, AnsweredCall, AskId, Close, Outbox, Received, ServeId, ServedCall, SessionKey, Traffic,
+    Unsent,
 };
 pub use auth::{Allow, Disclose, Permissions, Rule};
 pub use config::{
-    CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, ServedApi, Traced,
-    TrustLevel,
+    CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, ServedApi, TrustLevel,
 };
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};
 pub use history::{EventStore, HistoryConfig, HistoryKey};
@@ -55,6 +57,7 @@ pub use input::{Announcement, ClientFeatures, Input, Join, Reply};
 pub use realm::Realm;
 pub use record::{EventRecord, RecordError};
 pub use retention::RetentionConfig;
+pub use session::Identity;
 pub use uri_table::{EntryKey, InsertError, UriTable};
 
 #[cfg(test)]

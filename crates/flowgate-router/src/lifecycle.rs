@@ -1,8 +1,8 @@
 //! How sessions begin and end.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use flowgate_event::{Answer, Event, EventKind, LeaveReason, Observer, Report};
+use flowgate_event::{Answer, Event, EventKind, LeaveReason, Observer, Report, Step};
 use flowgate_wire::{Dict, Goodbye, Message, MessageType, RequestId, Uri, Welcome, uris};
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     realm::{Service, State},
     request_error::RequestError,
     session::{Phase, Session},
+    tracing::Tag,
     turn::Turn,
     welcome,
 };
@@ -113,6 +114,7 @@ impl State {
         from: SessionKey,
         message: &Message<'_>,
     ) {
+        turn.note_ignored(from, message);
         if matches!(message, Message::Goodbye(_) | Message::Abort(_)) {
             self.handle_abort(turn, from);
         }
@@ -220,6 +222,7 @@ impl State {
         key: SessionKey,
         message: MessageType,
         request: Option<RequestId>,
+        step: Option<Step<'_>>,
     ) {
         let Some(session) = self.sessions.get(key) else { return };
         let (session, phase) = (session.id, session.phase);
@@ -236,7 +239,11 @@ impl State {
                     let outcome = Outcome::Refused(RequestError::AnswerTooLarge);
                     self.calls.give_up(turn, call, outcome);
                 }
-                None => turn.refuse(key, MessageType::Call, request, &RequestError::AnswerTooLarge),
+                None => {
+                    let cause = turn.trail.enter(step.map(|step| Arc::new(Tag::from(step))));
+                    turn.refuse(key, MessageType::Call, request, &RequestError::AnswerTooLarge);
+                    turn.trail.enter(cause);
+                }
             }
         }
     }
@@ -245,6 +252,7 @@ impl State {
     /// settled, and nothing is sent to itself. Later phases only change to `phase`.
     fn end<O: Observer>(&mut self, turn: &mut Turn<'_, O>, key: SessionKey, phase: Phase) {
         let was_open = self.sessions.open(key).is_some();
+        self.discard_waiting(turn, key);
         self.sessions.advance(key, phase);
         if was_open {
             self.detach_subscriptions(turn, key);

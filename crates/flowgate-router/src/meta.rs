@@ -119,6 +119,7 @@ impl State {
         args: &[Value<'_>],
         traffic: Traffic,
     ) {
+        let own = turn.begin_own(&mut self.correlations, topic, None);
         let publication = Publication {
             topic,
             id: self.ids.publication(),
@@ -129,6 +130,7 @@ impl State {
             traffic,
             extras: Extras::default(),
         };
-        self.broker.publish(turn.out, &self.sessions, &publication);
+        self.broker.publish(turn, &self.sessions, &publication);
+        turn.end_own(own);
     }
 }

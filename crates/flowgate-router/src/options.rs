@@ -5,9 +5,15 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use flowgate_event::ContextCounts;
 use flowgate_wire::{Dict, MatchPolicy, Value};
 
-use crate::{audience::Audience, passthru::Passthru, request_error::RequestError};
+use crate::{
+    audience::Audience,
+    foreign_context::{ForeignContext, GivenContext},
+    passthru::Passthru,
+    request_error::RequestError,
+};
 
 type Parsed<T> = Result<T, RequestError<'static>>;
 
@@ -220,10 +226,12 @@ pub(crate) struct PublishOptions {
     pub(crate) rkey: Option<Box<str>>,
     /// The attributes of the payload, if there is any.
     pub(crate) passthru: Option<Box<Passthru>>,
+    /// The publisher's distributed trace.
+    pub(crate) context: Option<Box<ForeignContext>>,
 }
 
 impl PublishOptions {
-    pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
+    pub(crate) fn parse(options: &Dict<'_>, contexts: &mut ContextCounts) -> Parsed<Self> {
         let mut parsed = Self {
             acknowledge: Acknowledge::Unwanted,
             exclude_me: ExcludeMe::Exclude,
@@ -232,7 +240,9 @@ impl PublishOptions {
             audience: None,
             rkey: None,
             passthru: None,
+            context: None,
         };
+        let mut given = None;
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "exclude_me" => {
@@ -255,22 +265,28 @@ impl PublishOptions {
                     };
                 }
                 "rkey" => parsed.rkey = text("rkey", &value)?.map(Into::into),
-                other => parsed.take_rare(other, &value)?,
+                other => parsed.take_rare(other, &value, &mut given)?,
             }
         }
         check_passthru(parsed.passthru.as_deref())?;
+        parsed.context = read_context(given, contexts);
         Ok(parsed)
     }
 
     /// Lists and attributes, each of several options; anything else is ignored.
     #[cold]
-    fn take_rare(&mut self, option: &str, value: &Value<'_>) -> Parsed<()> {
+    fn take_rare(
+        &mut self,
+        option: &str,
+        value: &Value<'_>,
+        given: &mut Option<Box<GivenContext>>,
+    ) -> Parsed<()> {
         if option.starts_with("exclude") || option.starts_with("eligible") {
             self.audience.get_or_insert_default().take_option(option, value)?;
             self.audience.take_if(|audience| audience.is_everybody());
             Ok(())
         } else {
-            take_passthru(&mut self.passthru, option, value)
+            take_uncommon(&mut self.passthru, given, option, value)
         }
     }
 }
@@ -294,10 +310,12 @@ pub(crate) struct CallOptions {
     /// What chooses one of several callees (`rkey`, with `runmode` "partition").
     pub(crate) rkey: Option<Box<str>>,
     pub(crate) passthru: Option<Box<Passthru>>,
+    /// The caller's distributed trace.
+    pub(crate) context: Option<Box<ForeignContext>>,
 }
 
 impl CallOptions {
-    pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
+    pub(crate) fn parse(options: &Dict<'_>, contexts: &mut ContextCounts) -> Parsed<Self> {
         let mut parsed = Self {
             receive_progress: Progress::No,
             disclose_me: DiscloseMe::NotAsked,
@@ -305,11 +323,12 @@ impl CallOptions {
             progress: Progress::No,
             rkey: None,
             passthru: None,
+            context: None,
         };
         if options.is_empty() {
             return Ok(parsed);
         }
-        let mut is_partitioned = false;
+        let (mut is_partitioned, mut given) = (false, None);
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "receive_progress" => {
@@ -320,7 +339,7 @@ impl CallOptions {
                 "progress" => parsed.progress = progress("progress", &value)?,
                 "runmode" => is_partitioned = is_partition(&value)?,
                 "rkey" => parsed.rkey = rkey(&value)?,
-                option => take_passthru(&mut parsed.passthru, option, &value)?,
+                option => take_uncommon(&mut parsed.passthru, &mut given, option, &value)?,
             }
         }
         if !is_partitioned {
@@ -329,6 +348,7 @@ impl CallOptions {
             return Err(INVALID_RKEY);
         }
         check_passthru(parsed.passthru.as_deref())?;
+        parsed.context = read_context(given, contexts);
         Ok(parsed)
     }
 
@@ -362,6 +382,29 @@ fn is_partition(value: &Value<'_>) -> Parsed<bool> {
             Err(RequestError::OptionNotAllowed { option: "runmode", allowed: "\"partition\"" })
         }
     }
+}
+
+/// Takes an option that may be one of "Payload Passthru Mode", or of a distributed trace.
+#[cold]
+fn take_uncommon(
+    passthru: &mut Option<Box<Passthru>>,
+    given: &mut Option<Box<GivenContext>>,
+    option: &str,
+    value: &Value<'_>,
+) -> Parsed<()> {
+    if option.starts_with("_trace") {
+        given.get_or_insert_default().take_option(option, value);
+        return Ok(());
+    }
+    take_passthru(passthru, option, value)
+}
+
+/// A trace context never refuses a request.
+fn read_context(
+    given: Option<Box<GivenContext>>,
+    contexts: &mut ContextCounts,
+) -> Option<Box<ForeignContext>> {
+    given?.read(contexts)
 }
 
 /// Takes an option that may be one of "Payload Passthru Mode".

@@ -1,6 +1,8 @@
 //! What clients ask of the broker.
 
-use flowgate_event::{Disclosure, Event, EventKind, GateAction, Observer, Verdict};
+use flowgate_event::{
+    ContextCounts, Disclosure, Event, EventKind, GateAction, Observer, SpanId, Verdict,
+};
 use flowgate_wire::{
     Dict, Event as EventMessage, MatchPolicy, MessageType, PublicationId, Publish, Published,
     SessionId, Subscribe, Subscribed, SubscriptionId, Unsubscribe, Unsubscribed, Value,
@@ -164,7 +166,7 @@ impl State {
         }
     }
 
-    fn session_id(&self, session: SessionKey) -> Option<SessionId> {
+    pub(crate) fn session_id(&self, session: SessionKey) -> Option<SessionId> {
         self.sessions.get(session).map(|session| session.id)
     }
 
@@ -176,7 +178,7 @@ impl State {
         from: SessionKey,
         message: &Publish<'_>,
     ) {
-        let options = PublishOptions::parse(&message.options);
+        let options = PublishOptions::parse(&message.options, &mut self.contexts);
         let acknowledge = match &options {
             Ok(options) => options.acknowledge,
             Err(_) => Acknowledge::of(&message.options),
@@ -197,6 +199,7 @@ impl State {
             }
             (Acknowledge::Unwanted, Err(error)) => {
                 observe_refused(turn, &error);
+                note_refused(turn, &error);
                 self.observe_dropped(turn, from, &error);
             }
         }
@@ -238,7 +241,9 @@ impl State {
         message: &Publish<'_>,
         admitted: Disclosure,
     ) {
-        let Ok(options) = PublishOptions::parse(&message.options) else {
+        // Counted when the testament was added.
+        let Ok(options) = PublishOptions::parse(&message.options, &mut ContextCounts::default())
+        else {
             // Invariant: the options were parsed when the testament was added.
             debug_assert!(false, "a testament can be published");
             return;
@@ -275,18 +280,22 @@ impl State {
             (Publisher::Open(key), ExcludeMe::Exclude) => Some(key),
             (Publisher::Open(_), ExcludeMe::Include) | (Publisher::Left(_), _) => None,
         };
+        let topic = message.topic.as_str();
+        let context = options.context.as_deref();
+        let own = turn.begin_own(&mut self.correlations, topic, context.map(|of| of.context()));
+        let context = context.map(|of| of.pass(turn.trail.correlation().map(SpanId::of_action)));
         let publication = Publication {
-            topic: message.topic.as_str(),
+            topic,
             id,
             now: turn.now,
             publisher: identity.filter(|_| options.disclose_me.applies(disclosure)),
             exclude,
             payload: message.payload.clone(),
             traffic: Traffic::Ordinary,
-            extras: options.extras(),
+            extras: Extras { context: context.as_ref(), ..options.extras() },
         };
-        let event_count = self.broker.publish(turn.out, &self.sessions, &publication);
-        let topic = publication.topic;
+        let event_count = self.broker.publish(turn, &self.sessions, &publication);
+        turn.end_own(own);
         turn.observe(EventKind::Published, || Event::Published { topic, event_count });
         if options.retain == Retain::Yes && self.retention.is_on() {
             let except = identity.filter(|_| exclude.is_some()).map(|identity| identity.session);
@@ -326,6 +335,13 @@ fn observe_refused<O: Observer>(turn: &mut Turn<'_, O>, error: &RequestError<'_>
     }
 }
 
+/// Tells those who trace of a publication that is refused without a reply.
+fn note_refused<O: Observer>(turn: &mut Turn<'_, O>, error: &RequestError<'_>) {
+    if !matches!(error, RequestError::Asked) {
+        turn.note_refused(error.uri());
+    }
+}
+
 /// Tells the observer of a publication that is not made.
 fn drop_publication<O: Observer>(
     turn: &mut Turn<'_, O>,
@@ -350,6 +366,7 @@ impl PublishOptions {
             audience: self.audience.as_deref(),
             rkey: self.rkey.as_deref(),
             passthru: self.passthru(),
+            context: None,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! One realm: its inputs, dispatched.
 
 use flowgate_event::{
-    Answer, Disclosure, Event, EventKind, GateAction, GateRequest, Observer, Timestamp, Verdict,
+    Answer, ContextCounts, Disclosure, Event, EventKind, GateAction, GateRequest, Observer,
+    Timestamp, Verdict,
 };
 use flowgate_wire::{MatchPolicy, Message, RequestId, SessionId, Uri};
 
 use crate::{
-    AskId, EventsConfig, Input, Outbox, RealmConfig, RequestIds, SessionKey,
+    AskId, EventsConfig, Identity, Input, Outbox, RealmConfig, RequestIds, SessionKey,
     broker::Broker,
     calls::{Calls, Standing},
     dealer::Dealer,
@@ -15,12 +16,13 @@ use crate::{
     retention::Retention,
     served::Served,
     session::{Phase, Session, Sessions},
+    tracing::Correlations,
     turn::Turn,
 };
 
 /// The longest URI or pattern, in octets: far above real ones, and low enough that the index of a
 /// pattern, which costs up to 60 octets for each of its components, stays small.
-const MAX_URI_BYTES: usize = 2048;
+pub(crate) const MAX_URI_BYTES: usize = 2048;
 
 /// A realm: broker and dealer for the sessions that have joined it, with the session meta API.
 ///
@@ -47,6 +49,8 @@ pub(crate) struct State {
     pub(crate) served: Served,
     /// The next question to an authorizer.
     pub(crate) next_ask: AskId,
+    pub(crate) correlations: Correlations,
+    pub(crate) contexts: ContextCounts,
 }
 
 /// Whether the realm takes sessions.
@@ -80,6 +84,8 @@ impl<O> Realm<O> {
             service: Service::Running,
             served,
             next_ask: AskId::FIRST,
+            correlations: Correlations::new(seed),
+            contexts: ContextCounts::default(),
             ids,
         };
         Self { state, observer }
@@ -95,6 +101,18 @@ impl<O> Realm<O> {
     #[must_use]
     pub fn session_count(&self) -> usize {
         self.state.sessions.open_count()
+    }
+
+    /// Who has a place: from its WELCOME until its [`Leave`](Input::Leave) has been handled.
+    #[must_use]
+    pub fn identity(&self, session: SessionKey) -> Option<Identity<'_>> {
+        self.state.sessions.get(session).map(Session::identity)
+    }
+
+    /// What has become of the trace contexts that clients sent.
+    #[must_use]
+    pub fn context_counts(&self) -> ContextCounts {
+        self.state.contexts
     }
 
     /// When the realm is to be given [`Input::Tick`], if nothing happens before; `None` if it waits
@@ -151,8 +169,8 @@ impl<O: Observer> Realm<O> {
             Input::Message { session, message } => state.handle_message(turn, session, &message),
             Input::Join(join) => state.handle_join(turn, join),
             Input::Violation { session, what } => state.handle_violation(turn, session, what),
-            Input::Undeliverable { session, message, request } => {
-                state.handle_undeliverable(turn, session, message, request);
+            Input::Undeliverable { session, message, request, step } => {
+                state.handle_undeliverable(turn, session, message, request, step);
             }
             Input::Stats { session, report } => state.handle_stats(turn, session, &report),
             Input::Leave { session, reason, report } => {
@@ -187,7 +205,7 @@ impl State {
             Phase::Open => self.handle_open(turn, from, message),
             Phase::ShuttingDown => self.handle_shutting_down(turn, from, message),
             // Sent before the client could know that its session is over.
-            Phase::Closed => {}
+            Phase::Closed => turn.note_ignored(from, message),
         }
     }
 
@@ -201,6 +219,7 @@ impl State {
             && let Some(request) = counted_request(message)
             && !self.take_request(from, request, message)
         {
+            turn.note_ignored(from, message);
             return self.violate(turn, from, "request identifier out of sequence");
         }
         self.dispatch(turn, from, message);
@@ -208,6 +227,20 @@ impl State {
 
     /// Handles a message of an open session, whose request has been noted.
     pub(crate) fn dispatch<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Message<'_>,
+    ) {
+        if turn.trail.is_on() {
+            self.act_traced(turn, from, message);
+        } else {
+            self.act(turn, from, message);
+        }
+        self.park_if_asked(turn, from, message);
+    }
+
+    pub(crate) fn act<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
@@ -244,7 +277,6 @@ impl State {
                 self.violate(turn, from, &format!("unexpected {name} in an open session"));
             }
         }
-        self.park_if_asked(turn, from, message);
     }
 
     /// Notes a client's request where they are to be in sequence; whether it is one that may come

@@ -52,7 +52,7 @@ impl State {
         from: SessionKey,
         message: &Call<'_>,
     ) {
-        let options = CallOptions::parse(&message.options);
+        let options = CallOptions::parse(&message.options, &mut self.contexts);
         let progress = match &options {
             Ok(options) => Ok(options.progress),
             Err(_) => CallOptions::parse_continuation(&message.options),

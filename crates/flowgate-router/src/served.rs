@@ -10,7 +10,7 @@ use flowgate_wire::{Call, Dict, Payload, Uri};
 
 use crate::{
     Action, Announcement, ClientFeatures, Reply, ServeId, ServedApi, ServedCall, SessionKey,
-    Traced, Traffic,
+    Traffic,
     audience::Audience,
     broker::{Extras, Publication},
     calls::Outcome,
@@ -29,7 +29,6 @@ struct Api {
     prefix: Box<str>,
     /// The whole URIs, sorted.
     procedures: Vec<Arc<str>>,
-    traced: Traced,
 }
 
 impl Served {
@@ -40,13 +39,6 @@ impl Served {
     /// Whether a URI or pattern is one of the shell's. Cost: O(prefixes), of which there are few.
     pub(crate) fn covers(&self, uri: &str) -> bool {
         self.api(uri).is_some()
-    }
-
-    /// Whether messages about a URI or pattern show in traces.
-    // The recording of traces asks.
-    #[cfg_attr(not(test), expect(dead_code))]
-    pub(crate) fn traced(&self, uri: &str) -> Traced {
-        self.api(uri).map_or(Traced::Yes, |api| api.traced)
     }
 
     fn api(&self, uri: &str) -> Option<&Api> {
@@ -61,11 +53,11 @@ impl Served {
 }
 
 impl Api {
-    fn new(ServedApi { prefix, procedures, traced }: ServedApi) -> Self {
+    fn new(ServedApi { prefix, procedures }: ServedApi) -> Self {
         let whole = |name: String| Arc::from(format!("{prefix}.{name}"));
         let mut procedures: Vec<Arc<str>> = procedures.into_iter().map(whole).collect();
         procedures.sort_unstable();
-        Self { prefix: prefix.into(), procedures, traced }
+        Self { prefix: prefix.into(), procedures }
     }
 }
 
@@ -134,6 +126,7 @@ impl State {
         if !self.broker.is_heard(topic) {
             return;
         }
+        let own = turn.begin_own(&mut self.correlations, topic, None);
         let audience = Audience::of_roles(*eligible_authroles, *exclude_authroles);
         let publication = Publication {
             topic,
@@ -148,7 +141,8 @@ impl State {
                 ..Extras::default()
             },
         };
-        self.broker.publish(turn.out, &self.sessions, &publication);
+        self.broker.publish(turn, &self.sessions, &publication);
+        turn.end_own(own);
     }
 }
 

@@ -48,10 +48,13 @@ pub(crate) enum Phase {
 
 /// Who a session is, for those whom it may be told.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Identity<'a> {
-    pub(crate) session: SessionId,
-    pub(crate) authid: &'a str,
-    pub(crate) authrole: &'a str,
+pub struct Identity<'a> {
+    /// The session.
+    pub session: SessionId,
+    /// Its `authid`.
+    pub authid: &'a str,
+    /// Its `authrole`.
+    pub authrole: &'a str,
 }
 
 impl Session {

@@ -6,9 +6,10 @@ use flowgate_wire::{
 };
 
 use crate::{
-    Action, AnsweredCall, Close, Outbox, SessionKey,
+    Action, AnsweredCall, Close, Outbox, SessionKey, Traffic,
     details::Details,
     request_error::RequestError,
+    tracing::Trail,
     waiting::{Answers, Asked},
 };
 
@@ -21,15 +22,33 @@ pub(crate) struct Turn<'t, O> {
     pub(crate) answers: Answers,
     /// The authorizer that has been asked about the message that is handled.
     pub(crate) asked: Option<Asked>,
+    /// The action that is handled, if messages are traced.
+    pub(crate) trail: Trail,
 }
 
 impl<'t, O: Observer> Turn<'t, O> {
     pub(crate) fn new(now: Timestamp, out: &'t mut dyn Outbox, observer: &'t mut O) -> Self {
-        Self { now, out, observer, answers: Answers::default(), asked: None }
+        let trail = Trail::new(out.is_traced());
+        Self { now, out, observer, answers: Answers::default(), asked: None, trail }
     }
 
     pub(crate) fn send<'m>(&mut self, to: SessionKey, message: impl Into<Message<'m>>) {
+        if self.trail.is_on() {
+            self.place();
+        }
         self.out.push(Action::Send { to, message: message.into() });
+    }
+
+    pub(crate) fn fan_out<'m>(
+        &mut self,
+        to: &[SessionKey],
+        message: impl Into<Message<'m>>,
+        traffic: Traffic,
+    ) {
+        if self.trail.is_on() {
+            self.place();
+        }
+        self.out.push(Action::FanOut { to, message: message.into(), traffic });
     }
 
     /// Sends the final reply of a call; of one that the router itself has answered without saying
@@ -40,10 +59,11 @@ impl<'t, O: Observer> Turn<'t, O> {
         message: impl Into<Message<'m>>,
         call: Option<AnsweredCall>,
     ) {
-        match call {
-            Some(call) => self.out.reply(to, message.into(), call),
-            None => self.send(to, message),
+        let Some(call) = call else { return self.send(to, message) };
+        if self.trail.is_on() {
+            self.place();
         }
+        self.out.reply(to, message.into(), call);
     }
 
     pub(crate) fn close(&mut self, session: SessionKey, how: Close) {

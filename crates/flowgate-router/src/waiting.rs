@@ -5,10 +5,13 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use flowgate_event::{Answer, GateRequest, Observer};
+use flowgate_event::{Answer, GateRequest, Observer, Timestamp};
 use flowgate_wire::Message;
 
-use crate::{Action, AskId, SessionKey, realm::State, stored_message::StoredMessage, turn::Turn};
+use crate::{
+    Action, AskId, SessionKey, realm::State, stored_message::StoredMessage, tracing::Waited,
+    turn::Turn,
+};
 
 /// The most messages that wait behind a request.
 const QUEUE_COUNT_MAX: usize = 256;
@@ -24,9 +27,12 @@ const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct Waiting {
     ask: AskId,
     request: StoredMessage,
+    /// What is known of it.
+    waited: Waited,
     /// The answers that the request has got before; one message can ask twice.
     answers: Vec<Answer>,
-    queue: VecDeque<StoredMessage>,
+    /// With the moments at which they came.
+    queue: VecDeque<(Timestamp, StoredMessage)>,
     queue_bytes: usize,
 }
 
@@ -60,15 +66,15 @@ impl Waiting {
         self.queue.len() > QUEUE_COUNT_MAX || self.queue_bytes > QUEUE_BYTES_MAX
     }
 
-    fn push(&mut self, message: StoredMessage) {
+    fn push(&mut self, now: Timestamp, message: StoredMessage) {
         self.queue_bytes += message.len_bytes();
-        self.queue.push_back(message);
+        self.queue.push_back((now, message));
     }
 
-    fn pop(&mut self) -> Option<StoredMessage> {
-        let message = self.queue.pop_front()?;
+    fn pop(&mut self) -> Option<(Timestamp, StoredMessage)> {
+        let (since, message) = self.queue.pop_front()?;
         self.queue_bytes -= message.len_bytes();
-        Some(message)
+        Some((since, message))
     }
 }
 
@@ -108,9 +114,11 @@ impl State {
         Asked { ask, within }: Asked,
         message: &Message<'_>,
     ) {
+        let waited = turn.trail.take_waited(turn.now);
         let waiting = Waiting {
             ask,
             request: StoredMessage::new(message),
+            waited,
             answers: std::mem::take(&mut turn.answers).all,
             queue: VecDeque::new(),
             queue_bytes: 0,
@@ -130,10 +138,12 @@ impl State {
         message: &Message<'_>,
     ) {
         if let Message::Abort(_) = message {
+            turn.note_ignored(from, message);
             return self.handle_abort(turn, from);
         }
+        let now = turn.now;
         if let Some(waiting) = self.waiting_mut(from) {
-            waiting.push(StoredMessage::new(message));
+            waiting.push(now, StoredMessage::new(message));
         }
         while self.waiting_mut(from).is_some_and(|waiting| waiting.is_full()) {
             self.resume(turn, from, Answer::Fail);
@@ -167,7 +177,11 @@ impl State {
         answers.push(answer);
         turn.answers = Answers { all: answers, used_count: 0 };
         if let Some(request) = waiting.request.message() {
+            // Its trace context has been counted.
+            let contexts = self.contexts;
+            turn.trail.resume(waiting.waited.clone());
             self.dispatch(turn, from, &request);
+            self.contexts = contexts;
         }
         turn.answers = Answers::default();
         self.settle(turn);
@@ -178,11 +192,29 @@ impl State {
                 next.queue_bytes = waiting.queue_bytes;
                 return;
             }
-            let Some(message) = waiting.pop() else { return };
+            let Some((since, message)) = waiting.pop() else { return };
             if let Some(message) = message.message() {
+                turn.trail.resume(Waited { since, begun: None });
                 self.handle_open(turn, from, &message);
                 self.settle(turn);
             }
+        }
+        while let Some((since, message)) = waiting.pop() {
+            self.discard(turn, from, &message, Waited { since, begun: None });
+        }
+    }
+
+    /// Drops what waits of a session that ends.
+    pub(crate) fn discard_waiting<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+    ) {
+        let waiting = self.sessions.open_mut(from).and_then(|session| session.waiting.take());
+        let Some(mut waiting) = waiting else { return };
+        self.discard(turn, from, &waiting.request, waiting.waited.clone());
+        while let Some((since, message)) = waiting.pop() {
+            self.discard(turn, from, &message, Waited { since, begun: None });
         }
     }
 

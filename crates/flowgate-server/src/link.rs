@@ -3,6 +3,7 @@
 mod inbound;
 mod opening;
 mod outlet;
+mod recording;
 mod session;
 mod socket;
 mod timers;
@@ -35,13 +36,12 @@ use crate::{
     service::Service,
 };
 use opening::{Opened, Opening, OpeningError};
-use outlet::Ending;
 use timers::Timers;
 use websocket::{WebSocketReader, close_frame};
 
 pub(crate) use outlet::{
-    Began, Enqueued, Flushed, Invocations, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing,
-    lock,
+    Began, Ending, Enqueued, Flushed, Invocations, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame,
+    Timing, lock,
 };
 pub(crate) use socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 

@@ -6,9 +6,13 @@
 //! Writing to sockets happens after the lock is released ([`deliver`]).
 
 mod delivery;
+mod identity;
+mod recording;
 mod served;
 
 pub(crate) use delivery::{FanOutFrame, Undeliverable};
+pub(crate) use identity::identity_of;
+pub(crate) use recording::Recording;
 pub(crate) use served::{ServiceCall, ServiceLine, ServiceLines, service_lines};
 
 use std::{
@@ -21,7 +25,8 @@ use std::{
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_meter::StatsConfig;
 use flowgate_router::{Input, Join, Realm, Reply, SessionKey};
-use flowgate_wire::{Message, Payload, RequestId, Value, uris};
+use flowgate_trace::Identity;
+use flowgate_wire::{Format, Message, Payload, RequestId, Value, uris};
 use tokio::{
     sync::{Notify, watch},
     time::sleep_until,
@@ -34,6 +39,7 @@ use crate::{
     metrics::RealmIndex,
     observer::RealmObserver,
     scratch::Scratch,
+    tracing::Tracing,
 };
 use delivery::{Answer, Delivery};
 
@@ -45,6 +51,8 @@ pub(crate) struct RealmCell {
     place: RealmIndex,
     /// Where the calls go that no client answers.
     services: Option<ServiceLine>,
+    clock: Clock,
+    tracing: Tracing,
     inner: Mutex<Inner>,
     /// Wakes the timer task: the realm has a deadline before `armed`.
     earlier: Notify,
@@ -56,6 +64,8 @@ struct Inner {
     taken: Taken,
     /// When the timer task looks at the realm again without being told.
     armed: Option<Timestamp>,
+    /// When something was recorded last: what follows is recorded as later, on whatever thread.
+    recorded: Timestamp,
 }
 
 /// How often the lock of a realm was taken for a batch; counted under the lock itself.
@@ -71,6 +81,8 @@ struct Taken {
 pub(crate) struct Seats {
     outlets: Vec<Option<Arc<Outlet>>>,
     free: Vec<SessionKey>,
+    /// Who the sessions are, as far as records have been about them.
+    who: Vec<Option<Arc<Identity>>>,
 }
 
 /// The realm while its lock is held.
@@ -81,6 +93,15 @@ pub(crate) struct Turn<'a> {
     now: Timestamp,
     place: RealmIndex,
     services: Option<&'a ServiceLine>,
+    trace: Option<Trace<'a>>,
+}
+
+/// What a turn has while messages are traced.
+struct Trace<'a> {
+    recording: Box<Recording>,
+    recorded: &'a mut Timestamp,
+    clock: Clock,
+    realm: &'a str,
 }
 
 impl fmt::Debug for RealmCell {
@@ -96,11 +117,13 @@ impl RealmCell {
         stats: Option<StatsConfig>,
         realm: Realm<RealmObserver>,
         place: RealmIndex,
+        (clock, tracing): (Clock, Tracing),
         services: Option<ServiceLine>,
     ) -> Self {
         let (seats, taken) = (Seats::default(), Taken::default());
-        let inner = Mutex::new(Inner { realm, seats, taken, armed: None });
-        Self { name, stats, place, services, inner, earlier: Notify::new() }
+        let inner =
+            Mutex::new(Inner { realm, seats, taken, armed: None, recorded: Timestamp::EPOCH });
+        Self { name, stats, place, services, clock, tracing, inner, earlier: Notify::new() }
     }
 
     /// The realm's name.
@@ -127,15 +150,32 @@ impl RealmCell {
         batch: impl FnOnce(&mut Turn<'_>) -> R,
     ) -> R {
         let mut inner = self.lock_counted();
-        let Inner { realm, seats, armed, .. } = &mut *inner;
+        let Inner { realm, seats, armed, recorded, .. } = &mut *inner;
+        let is_traced = self.tracing.switch().is_on();
+        let trace = if is_traced { self.trace(recorded, scratch) } else { None };
         let (place, services) = (self.place, self.services.as_ref());
-        let result = batch(&mut Turn { realm, seats, scratch, now, place, services });
+        let mut turn = Turn { realm, seats, scratch, now, place, services, trace };
+        let result = batch(&mut turn);
+        if let Some(trace) = turn.trace {
+            turn.scratch.recording = Some(trace.recording);
+        }
         let next = realm.next_deadline();
         if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {
             *armed = next;
             self.earlier.notify_one();
         }
         result
+    }
+
+    /// What the turn needs to record; `None` if this thread cannot have a recorder yet.
+    #[cold]
+    fn trace<'a>(
+        &'a self,
+        recorded: &'a mut Timestamp,
+        scratch: &mut Scratch,
+    ) -> Option<Trace<'a>> {
+        let recording = scratch.take_recording(&self.tracing)?;
+        Some(Trace { recording, recorded, clock: self.clock, realm: &self.name })
     }
 
     /// Tells the realm what time it is, and returns when it wants to be told again; [`deliver`] has
@@ -193,11 +233,24 @@ impl Turn<'_> {
     pub(crate) fn join(
         &mut self,
         outlet: &Arc<Outlet>,
+        hello: &[u8],
         join: impl FnOnce(SessionKey) -> Join,
     ) -> SessionKey {
         let session = self.seats.take(outlet);
+        if let Some(trace) = &mut self.trace {
+            trace.recording.note_octets(outlet.wire.serializer.format, hello);
+            trace.recording.hello(session);
+        }
         self.handle(Input::Join(join(session)));
         session
+    }
+
+    /// Says which octets the message is made of that is handled next.
+    #[inline]
+    pub(crate) fn note_octets(&mut self, format: Format, octets: &[u8]) {
+        if let Some(trace) = &mut self.trace {
+            trace.recording.note_octets(format, octets);
+        }
     }
 
     /// Hands one input to the core and appends what comes of it to the outlets.
@@ -227,12 +280,21 @@ impl Turn<'_> {
 
     /// What is left of the answer, once the call has its final reply.
     fn deliver(&mut self, input: Input<'_>, answer: Answer) -> Answer {
-        let Self { ref seats, ref mut scratch, now, place, services, .. } = *self;
-        let mut delivery = Delivery { seats, scratch, now, place, services, answer };
+        if self.trace.is_some() {
+            self.deliver_traced(input, answer)
+        } else {
+            self.act(input, answer)
+        }
+    }
+
+    fn act(&mut self, input: Input<'_>, answer: Answer) -> Answer {
+        let Self { ref seats, ref mut scratch, now, place, services, ref mut trace, .. } = *self;
+        let recording = trace.as_mut().map(|trace| &mut *trace.recording);
+        let mut delivery = Delivery { seats, scratch, now, place, services, answer, recording };
         self.realm.handle(now, input, &mut delivery);
         loop {
             if let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
-                self.realm.handle(now, undeliverable.into(), &mut delivery);
+                self.realm.handle(now, undeliverable.as_input(), &mut delivery);
             } else if let Some(call) = delivery.scratch.unserved.pop_front() {
                 let args = [Value::from("the router has too many such calls at once")];
                 let payload = Payload::from_values(&args, &[]);
@@ -243,6 +305,33 @@ impl Turn<'_> {
             }
         }
         delivery.answer
+    }
+
+    /// Does the same, and records it.
+    #[cold]
+    fn deliver_traced(&mut self, input: Input<'_>, answer: Answer) -> Answer {
+        if let Input::Leave { session, .. } = input {
+            // Afterwards nobody knows who it was.
+            self.identify(session);
+        }
+        let Some(Trace { recorded, clock, .. }) = &mut self.trace else { return answer };
+        let clock = *clock;
+        // Later than all before, also if another thread has recorded within the same nanosecond.
+        let at = clock.now().max(recorded.after(Duration::from_nanos(1)));
+        **recorded = at;
+        let answer = self.act(input, answer);
+        let work = clock.now().since(at);
+        let Self { ref realm, ref mut seats, now, ref mut trace, .. } = *self;
+        if let Some(Trace { recording, realm: name, .. }) = trace {
+            recording.flush((now, at), work, |session| seats.identify(session, realm, name));
+        }
+        answer
+    }
+
+    fn identify(&mut self, session: SessionKey) {
+        if let Some(trace) = &self.trace {
+            self.seats.identify(session, self.realm, trace.realm);
+        }
     }
 
     /// Publishes the reports that wait in an outlet's meter, oldest first.
@@ -282,6 +371,9 @@ impl Seats {
             && seat.take().is_some()
         {
             self.free.push(session);
+        }
+        if let Some(who) = self.who.get_mut(session.0 as usize) {
+            *who = None;
         }
     }
 

@@ -7,7 +7,8 @@ use flowgate_router::ServeId;
 use crate::{
     frame::Wire,
     link::Outlet,
-    realm::{FanOutFrame, Undeliverable},
+    realm::{FanOutFrame, Recording, Undeliverable},
+    tracing::Tracing,
 };
 
 /// Octets read at once: several messages of 64 KiB, since the rest of one that is cut has to be
@@ -29,6 +30,8 @@ pub(crate) struct Scratch {
     pub(crate) unserved: VecDeque<ServeId>,
     /// Frames of a message for many, by [`Wire::index`].
     pub(crate) frames: [FanOutFrame; Wire::COUNT],
+    /// What messages are recorded with; made when the thread needs it first.
+    pub(crate) recording: Option<Box<Recording>>,
 }
 
 thread_local! {
@@ -44,6 +47,15 @@ impl Scratch {
         result
     }
 
+    /// What messages are recorded with, to be given back. `None` if the thread of the traces has no
+    /// time for another recorder now.
+    #[cold]
+    pub(crate) fn take_recording(&mut self, tracing: &Tracing) -> Option<Box<Recording>> {
+        let switch = tracing.switch();
+        let own = self.recording.take().filter(|recording| recording.is_of(switch));
+        own.or_else(|| Some(Box::new(Recording::new(Arc::clone(switch), tracing.recorder()?))))
+    }
+
     fn new() -> Self {
         Self {
             read: vec![0; READ_BYTES],
@@ -52,6 +64,7 @@ impl Scratch {
             undeliverable: VecDeque::new(),
             unserved: VecDeque::new(),
             frames: Default::default(),
+            recording: None,
         }
     }
 }

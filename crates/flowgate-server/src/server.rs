@@ -122,8 +122,9 @@ impl Server {
             .map(|realm| {
                 let name = realm.name.clone();
                 let observer = RealmObserver::new(name.clone(), &metrics);
+                let place = (clock, tracing.clone());
                 let around = (&*flowgate, &lines);
-                let (realm, store) = new_realm(realm, around, clock.now(), &counts, observer)
+                let (realm, store) = new_realm(realm, around, &counts, observer, place)
                     .map_err(|source| StartError::Store { realm: name.clone(), source })?;
                 stores.extend(store);
                 Ok((name, Arc::new(realm)))
@@ -140,7 +141,7 @@ impl Server {
                 Arc::clone(&flowgate),
                 tls,
                 &realms,
-                clock,
+                (clock, tracing.clone()),
                 Arc::clone(&counts),
                 &metrics,
             );
@@ -310,10 +311,11 @@ fn new_metrics(
 fn new_realm(
     realm: config::RealmConfig,
     (flowgate, lines): (&config::FlowgateConfig, &ServiceLines),
-    now: Timestamp,
     counts: &Arc<Counts>,
     observer: RealmObserver,
+    (clock, tracing): (Clock, Tracing),
 ) -> io::Result<(RealmCell, Option<Store>)> {
+    let now = clock.now();
     let (events, store) = events(&realm, now, counts)?;
     let has_tracing = flowgate.tracing.grants.iter().any(|grant| grant.realm == realm.name);
     let config = RealmConfig {
@@ -344,7 +346,8 @@ fn new_realm(
     let place = observer.place();
     let core = Realm::new(config, seed, observer);
     let services = has_tracing.then(|| lines.of_realm(&realm.name));
-    Ok((RealmCell::new(realm.name, realm.stats, core, place, services), store))
+    let cell = RealmCell::new(realm.name, realm.stats, core, place, (clock, tracing), services);
+    Ok((cell, store))
 }
 
 /// What a realm keeps of events, with what is known from an earlier run.

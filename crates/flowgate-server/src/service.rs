@@ -15,6 +15,7 @@ use crate::{
     config::{AuthConfig, FlowgateConfig, ListenerConfig, RawSocketConfig, WebSocketPath},
     metrics::{ListenerMetrics, Metrics},
     realm::RealmCell,
+    tracing::Tracing,
 };
 
 /// The realms that exist, by name.
@@ -37,6 +38,8 @@ pub(crate) struct Service {
     pub(crate) counts: Arc<Counts>,
     /// The metrics of its connections.
     pub(crate) metrics: Arc<ListenerMetrics>,
+    /// What is traced.
+    pub(crate) tracing: Tracing,
     rawsocket_auth: Option<Arc<AuthPolicy>>,
     /// Beside the listener's WebSocket sections.
     websocket_auth: Vec<Arc<AuthPolicy>>,
@@ -60,7 +63,7 @@ impl Service {
         flowgate: Arc<FlowgateConfig>,
         tls: Option<Arc<rustls::ServerConfig>>,
         realms: &Realms,
-        clock: Clock,
+        (clock, tracing): (Clock, Tracing),
         counts: Arc<Counts>,
         metrics: &Arc<Metrics>,
     ) -> Self {
@@ -82,6 +85,7 @@ impl Service {
             clock,
             counts,
             metrics,
+            tracing,
             rawsocket_auth,
             websocket_auth,
         }

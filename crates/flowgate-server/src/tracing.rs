@@ -52,7 +52,7 @@ pub(crate) use error::TraceError;
 pub use error::TracingError;
 pub(crate) use page::{TracePath, trace_page};
 pub(crate) use rights::Rights;
-pub(crate) use wamp::{WampTracing, served};
+pub(crate) use wamp::{WampTracing, is_about_traces, served};
 
 /// Records that find room between a worker and the thread: what a worker records within the tens of
 /// milliseconds that the thread may be late by.

@@ -272,6 +272,7 @@ impl Client {
         {
             options.push(passthru(random));
         }
+        options.extend(material::context(random));
         let request = self.request(random);
         let (topic, payload) = (material::uri(random).into(), self.payload(random));
         Publish { request, options: Dict::from_vec(options), topic, payload }.into()
@@ -328,6 +329,7 @@ impl Client {
             let choice = random.usize(..12).div_ceil(5).min(2);
             options.push(("timeout".into(), timeout[choice].clone()));
         }
+        options.extend(material::context(random));
         // Seldom without having announced it.
         let breaks = random.u16(..500) == 0;
         let is_stream =

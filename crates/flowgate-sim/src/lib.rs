@@ -15,6 +15,8 @@
 //! - Nothing comes before WELCOME or after GOODBYE or ABORT, no EVENT before its SUBSCRIBED, no
 //!   INVOCATION before its REGISTERED, and events and invocations keep the order of their sender
 //!   across topics and procedures.
+//! - Every action has one anchor and one end, and each message belongs to the right one (the
+//!   `actions` module); to trace changes nothing of what is sent.
 //!
 //! In the end, when all callees have answered, no call waits; and when all have left, nothing is
 //! left.
@@ -28,6 +30,7 @@
               care for few messages"
 )]
 
+mod actions;
 mod client;
 mod gate;
 mod material;
@@ -43,7 +46,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use world::World;
+use world::{Traced, World};
 
 /// How much a simulation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +110,11 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// The first broken promise; a panic of the router is one.
 pub fn run(seed: u64, options: &Options) -> Result<Summary, Failure> {
-    let mut world = World::new(seed, options);
+    play(seed, options, Traced::Yes)
+}
+
+fn play(seed: u64, options: &Options, traced: Traced) -> Result<Summary, Failure> {
+    let mut world = World::new(seed, options, traced);
     let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
     let outcome = outcome.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -161,3 +161,18 @@ pub(crate) fn session_call(random: &mut Rng, sessions: &[u64]) -> (&'static str,
     let args = vec![Value::from(uri(random)), args];
     ("wamp.session.add_testament", Payload::from_vecs(args, kwargs))
 }
+
+/// The options of a distributed trace, for some requests; seldom invalid ones.
+pub(crate) fn context(random: &mut Rng) -> Vec<Entry<'static>> {
+    if random.u8(..8) > 0 {
+        return Vec::new();
+    }
+    let version = if random.u8(..4) == 0 { "zz" } else { "00" };
+    let (trace, parent) = (random.u128(1..), random.u64(1..));
+    let traceparent = format!("{version}-{trace:032x}-{parent:016x}-01");
+    let mut options = vec![("_traceparent".into(), traceparent.into())];
+    if random.bool() {
+        options.push(("_tracestate".into(), "vendor=1,other=2".into()));
+    }
+    options
+}

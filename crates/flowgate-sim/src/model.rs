@@ -213,7 +213,7 @@ impl Model {
             Input::Join(join) => self.join(join),
             Input::Message { session, message } => self.message(*session, message),
             Input::Violation { session, .. } => self.malformed(*session),
-            Input::Undeliverable { session, message, request } => {
+            Input::Undeliverable { session, message, request, .. } => {
                 self.undeliverable(*session, *message, request.map(RequestId::get));
             }
             Input::Stats { session, .. } => self.stats(*session),

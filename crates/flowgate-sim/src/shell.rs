@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use flowgate_event::{GateAction, GateRequest};
-use flowgate_router::{Action, AskId, Close, Outbox, ServeId, SessionKey};
+use flowgate_event::{Correlation, GateAction, GateRequest, Step};
+use flowgate_router::{Action, AskId, Close, Outbox, Received, ServeId, SessionKey, Unsent};
 use flowgate_wire::{Format, Limits, Message, MessageType, RequestId};
 
 use crate::{
+    actions::{Actions, OwnedStep},
     client::Client,
     said::{self, Said},
 };
@@ -33,6 +34,8 @@ pub(crate) enum What {
         bytes: Vec<u8>,
         /// The receiver's transport does not take it.
         is_too_large: bool,
+        /// Its place in its action.
+        step: Option<OwnedStep>,
     },
     Close(Close),
     Ask {
@@ -52,6 +55,8 @@ pub(crate) struct Encoder<'w> {
     pub(crate) seats: &'w [Option<Connection>],
     pub(crate) sent: Vec<Sent>,
     pub(crate) fault: Option<String>,
+    /// If messages are traced.
+    pub(crate) actions: Option<&'w mut Actions>,
 }
 
 impl Connection {
@@ -68,7 +73,10 @@ impl Connection {
 impl Outbox for Encoder<'_> {
     fn push(&mut self, action: Action<'_>) {
         match action {
-            Action::Send { to, message } => self.encode(to, &message),
+            Action::Send { to, message } => {
+                let step = self.placed(&message);
+                self.encode(to, &message, step.as_ref());
+            }
             Action::FanOut { to, message, .. } => {
                 let mut receivers = to.to_vec();
                 receivers.sort_unstable();
@@ -76,8 +84,9 @@ impl Outbox for Encoder<'_> {
                 if receivers.is_empty() || receivers.len() != to.len() {
                     self.fault = Some(format!("fan-out to {to:?}"));
                 }
+                let step = self.placed(&message);
                 for receiver in to {
-                    self.encode(*receiver, &message);
+                    self.encode(*receiver, &message, step.as_ref());
                 }
             }
             Action::Ask { session, ask, request } => {
@@ -96,10 +105,47 @@ impl Outbox for Encoder<'_> {
             }
         }
     }
+
+    fn is_traced(&self) -> bool {
+        self.actions.is_some()
+    }
+
+    fn place(&mut self, step: Step<'_>) {
+        self.trace(|actions| actions.place(step));
+    }
+
+    fn received(&mut self, received: Received<'_>) {
+        self.trace(|actions| actions.received(&received));
+    }
+
+    fn postponed(&mut self) {
+        self.trace(Actions::postponed);
+    }
+
+    fn unsent(&mut self, unsent: Unsent<'_>) {
+        self.trace(|actions| actions.unsent(&unsent));
+    }
+
+    fn ended(&mut self, correlation: Correlation) {
+        self.trace(|actions| actions.ended(correlation));
+    }
 }
 
 impl Encoder<'_> {
-    fn encode(&mut self, to: SessionKey, message: &Message<'_>) {
+    fn trace(&mut self, tell: impl FnOnce(&mut Actions)) {
+        match self.actions.as_deref_mut() {
+            Some(actions) => tell(actions),
+            None => {
+                self.fault = Some("an outbox that does not trace is told of actions".to_owned())
+            }
+        }
+    }
+
+    fn placed(&mut self, message: &Message<'_>) -> Option<OwnedStep> {
+        self.actions.as_deref_mut()?.sent(message)
+    }
+
+    fn encode(&mut self, to: SessionKey, message: &Message<'_>, step: Option<&OwnedStep>) {
         let seat = self.seats.get(to.0 as usize).and_then(Option::as_ref);
         let Some(Connection { client, .. }) = seat else {
             self.fault =
@@ -108,7 +154,8 @@ impl Encoder<'_> {
         };
         let bytes = encode(client.format, message);
         let is_too_large = bytes.len() > client.limit_bytes;
-        self.sent.push(Sent { to, what: What::Message { bytes, is_too_large } });
+        let step = step.cloned();
+        self.sent.push(Sent { to, what: What::Message { bytes, is_too_large, step } });
     }
 }
 

@@ -51,6 +51,7 @@ fn the_router_keeps_its_promises_for_many_seeds() {
         "served",
         "served for nobody",
         "announcement",
+        "action",
     ];
     let closes = ["close session", "close connection"];
     let events = ["retained event", "event with passthru", "subscription revoked", "history read"];
@@ -70,6 +71,15 @@ fn the_same_seed_gives_the_same_transcript() {
     }
     let hash = |seed| run(seed, &options).unwrap().transcript_hash;
     assert_ne!(hash(1), hash(2));
+}
+
+#[test]
+fn tracing_changes_nothing_that_is_sent() {
+    let options = Options::default();
+    let hash = |seed, traced| play(seed, &options, traced).unwrap().transcript_hash;
+    for seed in 0..50 {
+        assert_eq!(hash(seed, Traced::Yes), hash(seed, Traced::No), "seed {seed}");
+    }
 }
 
 #[test]

@@ -7,12 +7,13 @@ use flowgate_event::{Account, Answer, Disclosure, LeaveReason, Report, Timestamp
 use flowgate_router::{
     Allow, Announcement, AskId, CallSettings, Close, Disclose, EventsConfig, HistoryConfig, Input,
     Join, MetaApi, Permissions, Realm, RealmConfig, Reply, RequestIds, RetentionConfig, Role, Rule,
-    ServeId, ServedApi, SessionKey, Traced,
+    ServeId, ServedApi, SessionKey,
 };
 use flowgate_wire::{Format, MatchPolicy, Message, Payload, UriCheck, Value};
 
 use crate::{
     Options, Summary,
+    actions::{Actions, OwnedStep},
     client::Client,
     gate::{Decides, RoleGate},
     model::{Model, Settings},
@@ -37,6 +38,20 @@ pub(crate) const HISTORIES: [(&str, MatchPolicy, usize); 2] =
 /// What the shell serves, and the names of its procedures.
 pub(crate) const SERVED: &str = "svc";
 pub(crate) const SERVED_PROCEDURES: [&str; 2] = ["echo", "b"];
+/// Whether what the realm says about actions is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traced {
+    Yes,
+    #[cfg_attr(not(test), expect(dead_code, reason = "to compare with"))]
+    No,
+}
+
+/// A message that no transport takes.
+struct Lost {
+    session: SessionKey,
+    bytes: Vec<u8>,
+    step: Option<OwnedStep>,
+}
 
 /// Everything there is in one simulation.
 pub(crate) struct World {
@@ -55,11 +70,15 @@ pub(crate) struct World {
     questions: Vec<(SessionKey, AskId)>,
     /// Calls that the shell has not served, some of nobody any more.
     calls: Vec<ServeId>,
+    /// If messages are traced.
+    actions: Option<Actions>,
+    /// Messages that the realm was given.
+    message_count: u64,
     transcript: Transcript,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, options: &Options) -> Self {
+    pub(crate) fn new(seed: u64, options: &Options, traced: Traced) -> Self {
         let mut random = Rng::with_seed(seed);
         let request_ids = if random.bool() { RequestIds::Tolerant } else { RequestIds::Sequential };
         let meta_api = if random.u8(..5) > 0 { MetaApi::Enabled } else { MetaApi::Disabled };
@@ -84,7 +103,6 @@ impl World {
             served: vec![ServedApi {
                 prefix: SERVED.to_owned(),
                 procedures: SERVED_PROCEDURES.map(str::to_owned).to_vec(),
-                traced: Traced::Yes,
             }],
             events: EventsConfig {
                 retention: RetentionConfig { limit: RETAINED_MAX, ..RetentionConfig::default() },
@@ -106,6 +124,8 @@ impl World {
             counts: BTreeMap::new(),
             questions: Vec::new(),
             calls: Vec::new(),
+            actions: (traced == Traced::Yes).then(Actions::default),
+            message_count: 0,
             transcript: Transcript::new(),
             random,
         }
@@ -138,19 +158,21 @@ impl World {
             }
         }
         self.settle()?;
-        match self.model.remains() {
-            Some(what) => Err(what),
-            None => Ok(()),
+        if let Some(what) = self.model.remains() {
+            return Err(what);
         }
+        self.actions.as_ref().map_or(Ok(()), |actions| actions.end(self.message_count))
     }
 
     pub(crate) fn into_summary(self) -> Summary {
+        let action_count = self.actions.map_or(0, |actions| actions.action_count);
         Summary {
             input_count: self.input_count,
             counts: {
                 let seen = self.model.seen.iter();
                 let seen = seen.map(|(name, count)| ((*name).to_owned(), *count));
-                self.counts.into_iter().chain(seen).collect()
+                let actions = ("action".to_owned(), action_count);
+                self.counts.into_iter().chain(seen).chain([actions]).collect()
             },
             transcript_hash: self.transcript.hash(),
         }
@@ -341,6 +363,7 @@ impl World {
             Some(None) => self.handle(Input::Violation { session, what: GARBAGE }),
             Some(Some(bytes)) => {
                 let message = decode(format, &bytes)?;
+                self.message_count += 1;
                 self.handle(Input::Message { session, message })
             }
         }
@@ -374,21 +397,31 @@ impl World {
         let mut lost = self.handle_one(input)?;
         // Dropped messages are told in their order, before anything else is handled.
         while !lost.is_empty() {
-            let (session, bytes) = lost.remove(0);
+            let Lost { session, bytes, step } = lost.remove(0);
             let format = self.format(session);
             let message = decode(format, &bytes)?;
             let (message, request) = dropped(&message);
-            lost.extend(self.handle_one(Input::Undeliverable { session, message, request })?);
+            let step = step.as_ref().map(OwnedStep::step);
+            let input = Input::Undeliverable { session, message, request, step };
+            lost.extend(self.handle_one(input)?);
         }
         Ok(())
     }
 
     /// The realm handles one input; what is said must be what the model predicts.
-    fn handle_one(&mut self, input: Input<'_>) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
+    fn handle_one(&mut self, input: Input<'_>) -> Result<Vec<Lost>, String> {
         self.input_count += 1;
         self.note_input(&input);
         self.model.predict(self.now, &input);
-        let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None };
+        if let Some(actions) = &mut self.actions {
+            let undeliverable = match &input {
+                Input::Undeliverable { step, .. } => step.as_ref(),
+                _ => None,
+            };
+            actions.begin_input(undeliverable);
+        }
+        let actions = self.actions.as_mut();
+        let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None, actions };
         self.realm.handle(self.now, input, &mut encoder);
         let Encoder { sent, fault, .. } = encoder;
         let mut said = Vec::new();
@@ -400,6 +433,7 @@ impl World {
         if let Some(fault) = fault {
             return Err(fault);
         }
+        self.actions.as_mut().map_or(Ok(()), Actions::end_input)?;
         self.model.judge(said)?;
         let lost = self.enqueue(sent)?;
         self.realm.check_invariants()?;
@@ -413,7 +447,7 @@ impl World {
     }
 
     /// Puts what was sent on its way, and returns what no transport takes.
-    fn enqueue(&mut self, sent: Vec<Sent>) -> Result<Vec<(SessionKey, Vec<u8>)>, String> {
+    fn enqueue(&mut self, sent: Vec<Sent>) -> Result<Vec<Lost>, String> {
         let mut lost = Vec::new();
         for Sent { to, what } in sent {
             let Some(connection) = &mut self.seats[to.0 as usize] else { continue };
@@ -432,7 +466,7 @@ impl World {
                     let kind = if how == Close::Session { "session" } else { "connection" };
                     *self.counts.entry(format!("close {kind}")).or_default() += 1;
                 }
-                What::Message { bytes, is_too_large } => {
+                What::Message { bytes, is_too_large, step } => {
                     let message = decode(connection.client.format, &bytes)?;
                     let name = message.message_type().name();
                     *self.counts.entry(format!("{name} sent")).or_default() += 1;
@@ -443,7 +477,7 @@ impl World {
                         self.model.welcome(to, welcome.session)?;
                     }
                     if is_too_large {
-                        lost.push((to, bytes));
+                        lost.push(Lost { session: to, bytes, step });
                     } else {
                         connection.outbound.push_back(bytes);
                     }
@@ -462,7 +496,7 @@ impl World {
                 (name, format!("{} {}", session.0, String::from_utf8_lossy(&json)))
             }
             Input::Violation { session, .. } => ("violation".to_owned(), session.0.to_string()),
-            Input::Undeliverable { session, message, request } => {
+            Input::Undeliverable { session, message, request, .. } => {
                 let text = format!("{} {} {request:?}", session.0, message.name());
                 ("undeliverable".to_owned(), text)
             }

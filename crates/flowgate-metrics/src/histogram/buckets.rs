@@ -134,13 +134,18 @@ impl Layout {
     /// Where a value belongs: the first bucket whose bound is not below it.
     #[inline]
     pub(crate) fn place(&self, value: u64) -> Place {
+        if !self.is_native {
+            // Most values are small: a walk is shorter than the way to the index.
+            let classic = self.bounds.iter().take_while(|bound| **bound < value).count();
+            return Place { classic, native: None };
+        }
         let index = native_index(value, self.unit);
         // The index ascends with the value, so that bounds with a lower one are below.
         let mut classic = usize::from(self.below.get(index).copied().unwrap_or_default());
         while self.bounds.get(classic).is_some_and(|bound| *bound < value) {
             classic += 1;
         }
-        Place { classic, native: (self.is_native && value != 0).then_some(index) }
+        Place { classic, native: (value != 0).then_some(index) }
     }
 
     /// The upper bound of a native bucket, in units.

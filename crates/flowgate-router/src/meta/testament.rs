@@ -66,7 +66,7 @@ impl State {
         let kwargs = arguments.dict(2, "kwargs")?;
         let options = Dict::from_entries(arguments.dict(3, "publish_options")?);
         let scope = Scope::from_name(arguments.text(4, "scope")?)?;
-        let publish = PublishOptions::parse(&options)?;
+        let publish = PublishOptions::parse(&options, &mut self.contexts)?;
         if publish.passthru().is_some() && !self.announces_passthru(from) {
             return Err(RequestError::PassthruNotAnnounced);
         }

@@ -54,6 +54,7 @@ impl State {
             trustlevel: role.and_then(|role| role.trustlevel),
             features,
             timeout,
+            callee: self.session_id(route.callee),
             payload,
         }
     }
@@ -144,7 +145,9 @@ impl State {
         let Some((from, kept)) = self.calls.caller(call).zip(self.calls.kept(call)) else { return };
         let Parts::Whole(payload) = &kept.parts else { return };
         let terms = (&*kept.procedure, &kept.options, kept.disclosed, Progress::No);
+        let cause = turn.trail.enter(self.calls.tag_of(call).cloned());
         self.prepare(from, (route, features), request, terms, payload.as_payload()).send(turn);
+        turn.trail.enter(cause);
     }
 
     /// A callee that was chosen does not get the call.

@@ -1,15 +1,11 @@
 use super::*;
 
 fn served() -> Served {
-    let api = |prefix: &str, names: &[&str], traced| ServedApi {
+    let api = |prefix: &str, names: &[&str]| ServedApi {
         prefix: prefix.to_owned(),
         procedures: names.iter().map(|name| (*name).to_owned()).collect(),
-        traced,
     };
-    Served::new(vec![
-        api("svc.store", &["put", "get"], Traced::Yes),
-        api("svc.watch", &["start"], Traced::No),
-    ])
+    Served::new(vec![api("svc.store", &["put", "get"]), api("svc.watch", &["start"])])
 }
 
 #[test]
@@ -32,13 +28,4 @@ fn procedures_are_known_by_their_whole_names() {
     for uri in ["svc.store", "get", "svc.store.start", "svc.watch.get", "svc.store.get.more"] {
         assert_eq!(served.procedure(uri), None, "{uri}");
     }
-}
-
-#[test]
-fn what_is_below_an_untraced_prefix_does_not_show_in_traces() {
-    let served = served();
-    assert_eq!(served.traced("svc.watch.on_data"), Traced::No);
-    assert_eq!(served.traced("svc.watch"), Traced::No);
-    assert_eq!(served.traced("svc.store.get"), Traced::Yes);
-    assert_eq!(served.traced("com.example"), Traced::Yes);
 }

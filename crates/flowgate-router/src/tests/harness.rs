@@ -468,7 +468,7 @@ fn run_input(world: &mut World, line: &str) -> bool {
             let message = types.clone().find(|of| of.name() == message).expect("a message type");
             let request = request.first().map(|id| id.parse::<u64>().expect("a number"));
             let request = request.map(|id| RequestId::new(id).expect("a request identifier"));
-            world.handle(Input::Undeliverable { session, message, request });
+            world.handle(Input::Undeliverable { session, message, request, step: None });
         }
         ["answer", number, answer] => {
             let index = number.parse::<usize>().expect("a number") - 1;

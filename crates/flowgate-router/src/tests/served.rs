@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use super::{Setup, check_with};
-use crate::{CallSettings, ServedApi, Traced};
+use crate::{CallSettings, ServedApi};
 
 fn setup() -> Setup {
     let served = vec![ServedApi {
         prefix: "svc".to_owned(),
         procedures: ["echo", "secret", "asked"].map(str::to_owned).to_vec(),
-        traced: Traced::Yes,
     }];
     Setup { served, ..Setup::default() }
 }

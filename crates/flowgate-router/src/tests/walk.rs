@@ -157,7 +157,7 @@ impl Walk {
     fn undeliverable(&mut self, session: SessionKey) {
         let request = self.invocation(session);
         let message = MessageType::Invocation;
-        self.handle(Input::Undeliverable { session, message, request });
+        self.handle(Input::Undeliverable { session, message, request, step: None });
     }
 
     fn pubsub(&mut self, session: SessionKey) {

@@ -11,6 +11,7 @@ mod sender;
 use std::{
     collections::VecDeque,
     future::poll_fn,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -156,19 +157,25 @@ impl Outlet {
         }
     }
 
-    /// Appends a message, encoded in place.
-    pub(crate) fn enqueue(&self, message: &Message<'_>, kind: Kind, timing: Timing) -> Enqueued {
+    /// Appends a message, encoded in place; returns the octets of the serialized message too.
+    pub(crate) fn enqueue(
+        &self,
+        message: &Message<'_>,
+        kind: Kind,
+        timing: Timing,
+    ) -> (Enqueued, usize) {
         let mut queue = lock(&self.queue);
         if queue.ending.is_some() {
-            return Enqueued::Closed;
+            return (Enqueued::Closed, 0);
         }
         let wire = self.wire;
         let (frame_bytes, message_bytes) = queue.write(|out| wire.encode(message, out));
         if message_bytes > self.max_message_bytes {
             queue.take_back(frame_bytes);
-            return Enqueued::TooLarge;
+            return (Enqueued::TooLarge, message_bytes);
         }
-        self.commit(&mut queue, message.message_type(), message_bytes, kind, timing)
+        let message = message.message_type();
+        (self.commit(&mut queue, message, message_bytes, kind, timing), message_bytes)
     }
 
     /// Appends a frame that has been encoded for this outlet's wire, holding one message of this
@@ -331,6 +338,11 @@ impl Outlet {
             lock(&self.queue).urge = true;
         }
         Some(decrypted)
+    }
+
+    /// The client's address, if the transport has one and the connection still stands.
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        self.socket.peer_address()
     }
 
     /// Whether what is written is encrypted.

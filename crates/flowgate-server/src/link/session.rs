@@ -13,6 +13,7 @@ use super::{
     Enqueued, Kind, Link, Phase,
     inbound::BATCH,
     outlet::{Invocations, Metering, Timing},
+    recording::First,
 };
 use crate::{
     metrics::{Direction, Fault, RealmIndex},
@@ -42,7 +43,9 @@ impl Link {
     /// Handles the first message of a session.
     fn open(&mut self, octets: &[u8], scratch: &mut Scratch) {
         let format = self.outlet.wire.serializer.format;
-        let step = match Message::decode(format, octets, &self.limits) {
+        let message = Message::decode(format, octets, &self.limits);
+        let first = self.first(octets, message.as_ref().ok());
+        let step = match message {
             Ok(message) => self.auth.judge(&message),
             Err(error) => HandshakeStep::Refuse(Refusal {
                 reason: uris::error::PROTOCOL_VIOLATION,
@@ -55,11 +58,12 @@ impl Link {
                     let message = "the router shuts down".to_owned();
                     return self.refuse(
                         Refusal { reason: uris::close::SYSTEM_SHUTDOWN, message },
+                        &first,
                         scratch,
                     );
                 }
                 let Some(realm) = self.service.realms.get(&accepted.realm).cloned() else {
-                    return self.refuse(Refusal::no_such_realm(&accepted.realm), scratch);
+                    return self.refuse(Refusal::no_such_realm(&accepted.realm), &first, scratch);
                 };
                 let now = self.service.clock.now();
                 let mut meter = SessionMeter::new(realm.stats(), now);
@@ -80,7 +84,7 @@ impl Link {
                 let outlet = &self.outlet;
                 let transport = self.describe_transport();
                 let session = realm.turn(now, scratch, |turn| {
-                    turn.join(outlet, |session| {
+                    turn.join(outlet, octets, |session| {
                         *outlet.metering() = Some(Metering {
                             meter,
                             reports: Default::default(),
@@ -111,13 +115,16 @@ impl Link {
                 self.service.metrics.all().admitted(place, authmethod, welcomed.since(now));
                 deliver(welcomed, scratch);
             }
-            HandshakeStep::Refuse(refusal) => self.refuse(refusal, scratch),
-            HandshakeStep::Close => self.outlet.close(Close::Connection),
+            HandshakeStep::Refuse(refusal) => self.refuse(refusal, &first, scratch),
+            HandshakeStep::Close => {
+                self.record_refused(&first, None, scratch);
+                self.outlet.close(Close::Connection);
+            }
         }
     }
 
     /// Says ABORT to a client that does not get a session.
-    fn refuse(&self, refusal: Refusal, scratch: &mut Scratch) {
+    fn refuse(&self, refusal: Refusal, first: &First<'_>, scratch: &mut Scratch) {
         self.service.counts.refused();
         self.service.metrics.refused();
         tracing::info!(reason = refusal.reason, message = refusal.message, "session refused");
@@ -127,7 +134,9 @@ impl Link {
             reason: refusal.reason.into(),
             payload: Payload::EMPTY,
         });
-        if self.outlet.enqueue(&abort, Kind::Ordinary, Timing::None) == Enqueued::Flush {
+        let (enqueued, bytes) = self.outlet.enqueue(&abort, Kind::Ordinary, Timing::None);
+        self.record_refused(first, Some((&abort, bytes)), scratch);
+        if enqueued == Enqueued::Flush {
             scratch.dirty.push(Arc::clone(&self.outlet));
         }
         self.outlet.close(Close::Connection);
@@ -170,6 +179,7 @@ impl Link {
                 } else if let Message::Abort(_) = message {
                     last_words = Some(LeaveReason::Aborted);
                 }
+                turn.note_octets(format, octets);
                 match (answered_invocation(&message), metering.as_mut()) {
                     (Some(request), Some(metering)) => {
                         let invocations = &mut metering.invocations;

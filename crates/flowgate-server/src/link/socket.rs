@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
-    net::Shutdown,
+    net::{Shutdown, SocketAddr},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -71,6 +71,14 @@ impl WriteHalf {
         match self {
             Self::Tcp(half) => half.try_write(octets),
             Self::Unix(half) => half.try_write(octets),
+        }
+    }
+
+    /// The address at the other end, if there is one.
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(half) => half.peer_addr().ok(),
+            Self::Unix(_) => None,
         }
     }
 

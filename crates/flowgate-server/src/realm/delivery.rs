@@ -3,13 +3,17 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use flowgate_event::{LeaveReason, Timestamp};
-use flowgate_router::{Action, AnsweredCall, Outbox, SessionKey, Traffic};
+use flowgate_event::{Correlation, LeaveReason, Step, Timestamp};
+use flowgate_router::{Action, AnsweredCall, Input, Outbox, Received, SessionKey, Traffic, Unsent};
+use flowgate_trace::Undelivered;
 use flowgate_wire::{Message, MessageType, RequestId};
 
-use super::{Seats, ServiceLine};
+use super::{
+    Seats, ServiceLine,
+    recording::{KeptStep, Outgoing, Recording},
+};
 use crate::{
-    link::{Enqueued, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing},
+    link::{Ending, Enqueued, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing},
     metrics::RealmIndex,
     scratch::Scratch,
 };
@@ -25,6 +29,8 @@ pub(super) struct Delivery<'a> {
     pub(super) services: Option<&'a ServiceLine>,
     /// What is to be said about the call that a callee has answered.
     pub(super) answer: Answer,
+    /// If messages are traced.
+    pub(super) recording: Option<&'a mut Recording>,
 }
 
 /// Whether a callee answers a call with what is handled, and what has become of it.
@@ -42,12 +48,19 @@ pub(crate) struct Undeliverable {
     session: SessionKey,
     message: MessageType,
     request: Option<RequestId>,
+    /// Its place in its action, if it is traced.
+    step: Option<Box<KeptStep>>,
 }
 
-impl From<Undeliverable> for flowgate_router::Input<'_> {
-    fn from(undeliverable: Undeliverable) -> Self {
-        let Undeliverable { session, message, request } = undeliverable;
-        Self::Undeliverable { session, message, request }
+impl Undeliverable {
+    pub(super) fn as_input(&self) -> Input<'_> {
+        let &Self { session, message, request, ref step } = self;
+        Input::Undeliverable {
+            session,
+            message,
+            request,
+            step: step.as_deref().map(KeptStep::step),
+        }
     }
 }
 
@@ -104,14 +117,58 @@ impl Outbox for Delivery<'_> {
         };
         self.send(to, &message, Timing::Reply(call, callee));
     }
+
+    #[inline]
+    fn is_traced(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    fn place(&mut self, step: Step<'_>) {
+        self.record(|recording| recording.place(step));
+    }
+
+    fn received(&mut self, received: Received<'_>) {
+        self.record(|recording| recording.received(&received));
+    }
+
+    fn refused(&mut self, error: &str) {
+        self.record(|recording| recording.refused(error));
+    }
+
+    fn postponed(&mut self) {
+        self.record(Recording::postponed);
+    }
+
+    fn unsent(&mut self, unsent: Unsent<'_>) {
+        self.record(|recording| recording.unsent(&unsent));
+    }
+
+    fn ended(&mut self, correlation: Correlation) {
+        self.record(|recording| recording.ended(correlation));
+    }
 }
 
 impl Delivery<'_> {
+    fn record(&mut self, tell: impl FnOnce(&mut Recording)) {
+        if let Some(recording) = self.recording.as_deref_mut() {
+            tell(recording);
+        }
+    }
+
     fn send(&mut self, to: SessionKey, message: &Message<'_>, timing: Timing) {
-        let Some(outlet) = self.seats.get(to) else { return };
         let kind =
             if matches!(message, Message::Welcome(_)) { Kind::Welcome } else { Kind::Ordinary };
-        let enqueued = outlet.enqueue(message, kind, timing);
+        self.send_as(to, message, kind, timing);
+    }
+
+    #[inline]
+    fn send_as(&mut self, to: SessionKey, message: &Message<'_>, kind: Kind, timing: Timing) {
+        let Some(outlet) = self.seats.get(to) else { return };
+        let (enqueued, bytes) = outlet.enqueue(message, kind, timing);
+        if let Some(recording) = self.recording.as_deref_mut() {
+            let outgoing = &mut recording.outgoing(message);
+            record_sent(recording, outgoing, (to, outlet), message, (enqueued, bytes));
+        }
         self.after(to, outlet, message, enqueued);
     }
 
@@ -121,10 +178,9 @@ impl Delivery<'_> {
             Traffic::Statistics => (Kind::Statistics, Timing::None),
         };
         if let [only] = to {
-            let Some(outlet) = self.seats.get(*only) else { return };
-            let enqueued = outlet.enqueue(message, kind, timing);
-            return self.after(*only, outlet, message, enqueued);
+            return self.send_as(*only, message, kind, timing);
         }
+        let mut outgoing = self.recording.as_deref_mut().map(|of| of.outgoing(message));
         let message_type = message.message_type();
         for session in to {
             let Some(outlet) = self.seats.get(*session) else { continue };
@@ -136,6 +192,11 @@ impl Delivery<'_> {
                 frame.shared.as_ref().map_or(SharedFrame::Copy(&frame.octets), SharedFrame::Share);
             let bytes = frame.message_bytes;
             let enqueued = outlet.enqueue_frame(&shared, message_type, bytes, kind, timing);
+            if let (Some(recording), Some(outgoing)) =
+                (self.recording.as_deref_mut(), &mut outgoing)
+            {
+                record_sent(recording, outgoing, (*session, outlet), message, (enqueued, bytes));
+            }
             self.after(*session, outlet, message, enqueued);
         }
         for frame in &mut self.scratch.frames {
@@ -169,14 +230,35 @@ impl Delivery<'_> {
                     None
                 };
                 let message = message.message_type();
+                let step = self.recording.as_deref().and_then(Recording::kept_step);
                 self.scratch.undeliverable.push_back(Undeliverable {
                     session: to,
                     message,
                     request,
+                    step,
                 });
             }
         }
     }
+}
+
+/// Records what has become of a message for one receiver.
+#[cold]
+fn record_sent(
+    recording: &mut Recording,
+    outgoing: &mut Outgoing,
+    (to, outlet): (SessionKey, &Outlet),
+    message: &Message<'_>,
+    (enqueued, bytes): (Enqueued, usize),
+) {
+    let undelivered = match (enqueued, outlet.ending()) {
+        (Enqueued::TooLarge, _) => Some(Undelivered::TooLarge),
+        (_, Some(Ending::Dead(LeaveReason::SlowConsumer))) => Some(Undelivered::SlowConsumer),
+        (Enqueued::Closed, _) => Some(Undelivered::ReceiverGone),
+        (Enqueued::Queued | Enqueued::Flush, _) => None,
+    };
+    let format = outlet.wire.serializer.format;
+    recording.sent(outgoing, message, (to, format), bytes, undelivered);
 }
 
 impl FanOutFrame {

@@ -74,6 +74,7 @@ impl Rig {
             correlation: Correlation::new(correlation).unwrap(),
             uri: Some("com.example.topic"),
             position: Position::Only,
+            context: None,
         });
         let octets = bytes::Bytes::from_static(b"[16,1,{},\"com.example.topic\",[\"secret\"]]");
         facts.frame = Some((flowgate_wire::Format::Json, &octets));

@@ -34,9 +34,9 @@ use announcer::{Announcer, seen};
 use arguments::Arguments;
 use definitions::Definitions;
 use error::CallError;
-pub(crate) use names::served;
 use names::{CenterEvent, Lead, Procedure, TraceEvent, TraceProcedure};
 pub(super) use names::{NODE_ID, WORKER_ID};
+pub(crate) use names::{is_about_traces, served};
 
 /// Most records in one event: a period that has more is told in several, so that an event stays
 /// below what transports take.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flowgate_router::{ServedApi, Traced};
+use flowgate_router::ServedApi;
 
 /// `node_id` in the descriptions of traces, and in the names and arguments of Crossbar.io.
 pub(crate) const NODE_ID: &str = "flowgate";
@@ -180,14 +180,22 @@ impl CenterEvent {
     }
 }
 
-/// What the core is to know: the procedures are served, and nothing of this is ever traced, since a
-/// trace of what tells of traces would feed itself for ever.
+/// Whether a URI or pattern is about traces: an action of such a URI is never recorded, since a trace
+/// of what tells of traces would feed itself for ever.
+pub(crate) fn is_about_traces(uri: &str) -> bool {
+    PREFIXES.iter().any(|prefix| {
+        let rest = uri.strip_prefix(prefix);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+/// What the core is to know.
 pub(crate) fn served() -> Vec<ServedApi> {
     let all = Procedure::by_name();
     let api = |prefix: &str| {
         let below = all.keys().filter_map(|name| name.strip_prefix(prefix)?.strip_prefix('.'));
         let procedures = below.map(str::to_owned).collect();
-        ServedApi { prefix: prefix.to_owned(), procedures, traced: Traced::No }
+        ServedApi { prefix: prefix.to_owned(), procedures }
     };
     PREFIXES.map(api).to_vec()
 }

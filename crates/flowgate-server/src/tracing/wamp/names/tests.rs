@@ -30,3 +30,13 @@ fn the_names_of_node_and_worker_are_those_in_the_prefixes() {
     assert_eq!(OF_ROUTER[1], format!("crossbar.worker.{WORKER_ID}"));
     assert_eq!(OF_ROUTER[2], format!("crossbarfabriccenter.node.{NODE_ID}.worker.{WORKER_ID}"));
 }
+
+#[test]
+fn what_is_about_traces_is_known_by_its_prefix() {
+    for uri in ["flowgate.tracing.on_trace_data", "flowgate.tracing", "crossbar.worker.router.x"] {
+        assert!(is_about_traces(uri), "{uri}");
+    }
+    for uri in ["flowgate.tracings.x", "flowgate", "flowgate.", "crossbar.worker.other.x", ""] {
+        assert!(!is_about_traces(uri), "{uri}");
+    }
+}
