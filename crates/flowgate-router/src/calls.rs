@@ -13,7 +13,7 @@ use flowgate_wire::{
 use queues::Queues;
 
 use crate::{
-    AnsweredCall, SessionKey,
+    AnsweredCall, ServeId, SessionKey,
     deadlines::{DeadlineKey, Deadlines},
     dealer::{Route, Seat},
     details::Details,
@@ -31,11 +31,12 @@ static PROGRESS: [Entry<'static>; 1] = [(Cow::Borrowed("progress"), Value::Bool(
 /// The only owner of pending calls.
 ///
 /// A call is here from when it is accepted until its final reply; [`finish`](Self::finish) is the
-/// only way out. It is with a callee, or waits in the queue of its registration. What a callee still says about a call that is gone is absorbed, since its invocation
-/// was [issued](Self::was_issued).
+/// only way out. It is with a callee, or waits in the queue of its registration, or the shell serves
+/// it. What a callee still says about a call that is gone is absorbed, since its invocation was
+/// [issued](Self::was_issued).
 ///
-/// Invariants: every pending call is in the table of its caller, and in that of its callee or in
-/// the queue of its registration, and nothing else is; both sessions are open. The deadlines are
+/// Invariants: every pending call is in the table of its caller, and, unless it is served, in that
+/// of its callee or in the queue of its registration, and nothing else is; both sessions are open. The deadlines are
 /// those of pending calls that have one.
 pub(crate) struct Calls {
     pending: Vec<Option<PendingCall>>,
@@ -44,6 +45,8 @@ pub(crate) struct Calls {
     /// Counted calls that are over, for the dealer to be told.
     released: Vec<(RegistrationId, Seat)>,
     free: Vec<CallKey>,
+    /// How many calls the shell was given to serve.
+    served_count: u64,
     sessions: Vec<SessionCalls>,
     /// Calls of a session that is being detached.
     scratch: Vec<(RequestId, CallKey)>,
@@ -51,7 +54,7 @@ pub(crate) struct Calls {
 }
 
 /// The place of a pending call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct CallKey(usize);
 
 /// The time a call has until its next result.
@@ -80,10 +83,8 @@ struct SessionCalls {
 struct PendingCall {
     caller: SessionKey,
     request: RequestId,
-    registration: RegistrationId,
+    target: Target,
     began: Timestamp,
-    /// `None` while the call waits in a queue.
-    with: Option<Assigned>,
     receive_progress: Progress,
     deadline: Option<DeadlineKey>,
     phase: CallPhase,
@@ -92,9 +93,22 @@ struct PendingCall {
     tag: Option<Arc<Tag>>,
 }
 
+/// Who is to answer a call.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A callee of a registration.
+    Registered {
+        registration: RegistrationId,
+        /// `None` while the call waits in a queue.
+        with: Option<Assigned>,
+    },
+    /// The shell.
+    Served { procedure: Arc<str>, serial: u64 },
+}
+
 /// The callee of a call.
 #[derive(Debug, Clone, Copy)]
-struct Assigned {
+pub(crate) struct Assigned {
     callee: SessionKey,
     invocation: RequestId,
     interrupt: Interruptible,
@@ -162,11 +176,18 @@ enum CallPhase {
 pub(crate) struct NewCall {
     pub(crate) caller: SessionKey,
     pub(crate) request: RequestId,
-    pub(crate) registration: RegistrationId,
+    pub(crate) target: Target,
     pub(crate) receive_progress: Progress,
     /// How long its caller waits for each result.
     pub(crate) timeout: Option<Duration>,
     pub(crate) kept: Option<Box<Kept>>,
+}
+
+impl Target {
+    /// A callee of a registration, which is yet to be chosen.
+    pub(crate) const fn of(registration: RegistrationId) -> Self {
+        Self::Registered { registration, with: None }
+    }
 }
 
 /// The callee that a call is to be with.
@@ -217,6 +238,7 @@ impl Calls {
             queues: Queues::new(seed),
             released: Vec::new(),
             free: Vec::new(),
+            served_count: 0,
             sessions: Vec::new(),
             scratch: Vec::new(),
             seed,
@@ -253,20 +275,21 @@ impl Calls {
     pub(crate) fn begin<O: Observer>(&mut self, turn: &mut Turn<'_, O>, call: NewCall) -> CallKey {
         let now = turn.now;
         let key = self.free.pop().unwrap_or(CallKey(self.pending.len()));
-        let NewCall { caller, request, registration, receive_progress, timeout, kept } = call;
+        let NewCall { caller, request, target, receive_progress, timeout, kept } = call;
         let own = self.session(caller);
         if let Some(own) = own {
             own.as_caller.insert(request, key);
         }
         let deadline = timeout.map(|after| self.wait(now, Timeout { call: key, after }));
         let phase = CallPhase::Running;
-        let with = None;
+        if let Target::Registered { registration, .. } = target {
+            turn.observe(EventKind::CallStarted, || Event::CallStarted { registration });
+        }
         let pending = PendingCall {
             caller,
             request,
-            registration,
+            target,
             began: now,
-            with,
             receive_progress,
             deadline,
             phase,
@@ -277,7 +300,6 @@ impl Calls {
             Some(slot) => *slot = Some(pending),
             None => self.pending.push(Some(pending)),
         }
-        turn.observe(EventKind::CallStarted, || Event::CallStarted { registration });
         key
     }
 
@@ -286,6 +308,34 @@ impl Calls {
         if let Some(own) = self.session(caller) {
             own.streamed = own.streamed.max(Some(request));
         }
+    }
+
+    /// Adds a call that the shell serves.
+    pub(crate) fn begin_served<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        (caller, request): (SessionKey, RequestId),
+        procedure: Arc<str>,
+        timeout: Option<Duration>,
+    ) -> ServeId {
+        self.served_count += 1;
+        let serial = self.served_count;
+        let call = NewCall {
+            caller,
+            request,
+            target: Target::Served { procedure, serial },
+            receive_progress: Progress::No,
+            timeout,
+            kept: None,
+        };
+        ServeId { call: self.begin(turn, call), serial }
+    }
+
+    /// The call that the shell has served, if somebody still waits for it.
+    pub(crate) fn served(&self, ServeId { call, serial }: ServeId) -> Option<CallKey> {
+        let target = self.get(call).map(|call| &call.target);
+        let is_it = matches!(target, Some(Target::Served { serial: of, .. }) if *of == serial);
+        is_it.then_some(call)
     }
 
     /// Gives a call that has no callee to one, and returns the INVOCATION's request.
@@ -298,8 +348,9 @@ impl Calls {
             own.as_callee.insert(invocation, key);
         }
         if let Some(call) = self.get_mut(key) {
-            debug_assert!(call.with.is_none(), "a call has one callee at a time");
-            call.with = Some(Assigned { callee, invocation, interrupt, seat });
+            let earlier =
+                call.replace_callee(Some(Assigned { callee, invocation, interrupt, seat }));
+            debug_assert!(earlier.is_none(), "a call has one callee at a time");
         }
         invocation
     }
@@ -307,8 +358,10 @@ impl Calls {
     /// Takes a call from its callee, which has turned it down.
     pub(crate) fn withdraw(&mut self, key: CallKey) {
         let Some(call) = self.get_mut(key) else { return };
-        let Some(Assigned { callee, invocation, seat, .. }) = call.with.take() else { return };
-        let registration = call.registration;
+        let Some(registration) = call.registration() else { return };
+        let Some(Assigned { callee, invocation, seat, .. }) = call.replace_callee(None) else {
+            return;
+        };
         let tag = call.tag.clone();
         if let Some(kept) = call.kept.as_deref_mut() {
             kept.tried.push(callee);
@@ -380,8 +433,8 @@ impl Calls {
 
     /// What is remembered of a call that has no callee, with its registration.
     pub(crate) fn waiting(&self, key: CallKey) -> Option<(RegistrationId, &Kept)> {
-        let call = self.get(key).filter(|call| call.with.is_none())?;
-        Some((call.registration, call.kept.as_deref()?))
+        let call = self.get(key).filter(|call| call.with().is_none())?;
+        Some((call.registration()?, call.kept.as_deref()?))
     }
 
     /// Limits the time of a call that has no limit yet.
@@ -398,7 +451,7 @@ impl Calls {
     /// The callee of a call that has not been told to stop, and the INVOCATION's request.
     pub(crate) fn callee(&self, key: CallKey) -> Option<(SessionKey, RequestId)> {
         let call = self.get(key).filter(|call| call.phase == CallPhase::Running)?;
-        call.with.map(|with| (with.callee, with.invocation))
+        call.with().map(|with| (with.callee, with.invocation))
     }
 
     /// Who made a call.
@@ -418,18 +471,23 @@ impl Calls {
         key: CallKey,
         outcome: Outcome<'_>,
     ) {
-        let Some(PendingCall { caller, request, registration, began, tag, .. }) = self.remove(key)
-        else {
+        let Some(PendingCall { caller, request, target, began, tag, .. }) = self.remove(key) else {
             return;
         };
         let is_dropped = matches!(outcome, Outcome::Dropped);
         let cause = turn.trail.enter(tag);
+        let (called, answered) = match &target {
+            Target::Registered { registration, .. } => {
+                let registration = *registration;
+                (Called::Registered(registration), Some(AnsweredCall { registration, began }))
+            }
+            Target::Served { procedure, .. } => (Called::Router(procedure), None),
+        };
         turn.observe(EventKind::CallEnded, || Event::CallEnded {
-            called: Called::Registered(registration),
+            called,
             outcome: outcome.kind(),
             error: outcome.error(),
         });
-        let answered = AnsweredCall { registration, began };
         match outcome {
             Outcome::Result(payload, None) => {
                 let result = ResultMessage { request, details: Dict::EMPTY, payload };
@@ -467,15 +525,21 @@ impl Calls {
             caller.as_caller.remove(&call.request);
             caller.note_over(Part::Caller, call.request, call.tag.as_ref());
         }
-        match call.with {
-            Some(Assigned { callee, invocation, seat, .. }) => {
+        match call.target {
+            Target::Registered {
+                registration,
+                with: Some(Assigned { callee, invocation, seat, .. }),
+            } => {
                 if let Some(callee) = self.sessions.get_mut(callee.index()) {
                     callee.as_callee.remove(&invocation);
                     callee.note_over(Part::Callee, invocation, call.tag.as_ref());
                 }
-                self.released.extend(seat.map(|seat| (call.registration, seat)));
+                self.released.extend(seat.map(|seat| (registration, seat)));
             }
-            None => self.queues.remove(call.registration, key),
+            Target::Registered { registration, with: None } => {
+                self.queues.remove(registration, key);
+            }
+            Target::Served { .. } => {}
         }
         Some(call)
     }
@@ -543,8 +607,8 @@ impl Calls {
         mode: CancelMode,
     ) {
         let Some(call) = self.get_mut(key) else { return };
-        // A call that waits for a callee is skipped.
-        let interruptible = call.with.filter(|with| with.interrupt == Interruptible::Yes);
+        // A call that waits for a callee is skipped, and so is one that the shell serves.
+        let interruptible = call.with().filter(|with| with.interrupt == Interruptible::Yes);
         let mode = if interruptible.is_some() { mode } else { CancelMode::Skip };
         if let Some(Assigned { callee, invocation, .. }) = interruptible
             && mode != CancelMode::Skip
@@ -571,7 +635,8 @@ impl Calls {
         outcome: Outcome<'_>,
     ) {
         let Some(call) = self.get(key) else { return };
-        if let Some(Assigned { callee, invocation, interrupt: Interruptible::Yes, .. }) = call.with
+        if let Some(Assigned { callee, invocation, interrupt: Interruptible::Yes, .. }) =
+            call.with()
             && call.phase == CallPhase::Running
         {
             let cause = turn.trail.enter(call.tag.clone());
@@ -634,19 +699,25 @@ impl Calls {
     pub(crate) fn check(&self, is_open: impl Fn(SessionKey) -> bool) -> Result<(), String> {
         self.deadlines.check()?;
         let mut count = 0;
-        let (mut deadline_count, mut assigned_count) = (0, 0);
+        let (mut deadline_count, mut assigned_count, mut served_count) = (0, 0, 0);
         for (index, call) in self.pending.iter().enumerate() {
             let Some(call) = call else { continue };
             count += 1;
             let key = Some(CallKey(index));
-            let is_placed = match call.with {
-                Some(Assigned { callee, invocation, .. }) => {
+            let is_placed = match call.target {
+                Target::Registered { with: Some(Assigned { callee, invocation, .. }), .. } => {
                     assigned_count += 1;
                     self.of_callee(callee, invocation) == key
                         && is_open(callee)
                         && self.was_issued(callee, invocation)
                 }
-                None => key.is_some_and(|key| self.queues.holds(call.registration, key)),
+                Target::Registered { registration, with: None } => {
+                    key.is_some_and(|key| self.queues.holds(registration, key))
+                }
+                Target::Served { .. } => {
+                    served_count += 1;
+                    true
+                }
             };
             if self.of_caller(call.caller, call.request) != key
                 || !is_open(call.caller)
@@ -672,7 +743,7 @@ impl Calls {
         if made != count || given != assigned_count {
             return Err(format!("calls: {count} pending, {made} made, {given} given"));
         }
-        if assigned_count + self.queues.len() != count || !self.released.is_empty() {
+        if assigned_count + served_count + self.queues.len() != count || !self.released.is_empty() {
             return Err("calls: calls wait that are gone, or the dealer was not told".to_owned());
         }
         Ok(())
@@ -680,8 +751,11 @@ impl Calls {
 
     /// How many counted calls a place of the dealer has. Cost: O(pending calls); for invariants.
     pub(crate) fn counted(&self, registration: RegistrationId, seat: Seat) -> usize {
-        let with = self.pending.iter().flatten().filter(|call| call.registration == registration);
-        with.filter(|call| call.with.is_some_and(|with| with.seat == Some(seat))).count()
+        let calls = self.pending.iter().flatten();
+        let of_registration = calls.filter(|call| call.registration() == Some(registration));
+        of_registration
+            .filter(|call| call.with().is_some_and(|with| with.seat == Some(seat)))
+            .count()
     }
 
     fn get(&self, key: CallKey) -> Option<&PendingCall> {
@@ -694,8 +768,35 @@ impl Calls {
 }
 
 impl PendingCall {
+    fn registration(&self) -> Option<RegistrationId> {
+        match self.target {
+            Target::Registered { registration, .. } => Some(registration),
+            Target::Served { .. } => None,
+        }
+    }
+
+    /// The callee that has the call.
+    fn with(&self) -> Option<Assigned> {
+        match self.target {
+            Target::Registered { with, .. } => with,
+            Target::Served { .. } => None,
+        }
+    }
+
+    /// Gives the call to a callee, or takes it away; returns the one that had it.
+    fn replace_callee(&mut self, callee: Option<Assigned>) -> Option<Assigned> {
+        match &mut self.target {
+            Target::Registered { with, .. } => std::mem::replace(with, callee),
+            Target::Served { .. } => {
+                // Invariant: only calls of registrations are given to callees.
+                debug_assert!(false, "the shell serves the call");
+                None
+            }
+        }
+    }
+
     fn is_with(&self, session: SessionKey) -> bool {
-        self.with.is_some_and(|with| with.callee == session)
+        self.with().is_some_and(|with| with.callee == session)
     }
 }
 

@@ -21,6 +21,7 @@ mod otlp;
 mod page;
 mod query;
 mod rights;
+mod wamp;
 
 use std::{
     sync::{
@@ -54,6 +55,7 @@ pub use error::TracingError;
 pub(crate) use otlp::export_spans;
 pub(crate) use page::{TracePath, trace_page};
 pub(crate) use rights::Rights;
+pub(crate) use wamp::{WampTracing, is_about_traces, served};
 
 /// Records that find room between a worker and the thread: what a worker records within the tens of
 /// milliseconds that the thread may be late by.
@@ -118,8 +120,8 @@ impl Tracing {
             .map(|path| -> OpenFiles { Box::new(move || Box::new(Folder::new(path.clone()))) });
         let switch = Arc::new(Switch::new());
         let node = Node {
-            node_id: "flowgate".to_owned(),
-            worker_id: "router".to_owned(),
+            node_id: wamp::NODE_ID.to_owned(),
+            worker_id: wamp::WORKER_ID.to_owned(),
             origin: clock.now(),
             seed: fastrand::u64(..) ^ clock.now().as_nanos(),
         };

@@ -30,4 +30,5 @@ mod timeouts;
 mod traces;
 mod undeliverable;
 mod upgrade;
+mod wamp_tracing;
 mod websocket;

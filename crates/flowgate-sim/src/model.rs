@@ -8,6 +8,7 @@ mod lifecycle;
 mod pubsub;
 mod registrations;
 mod rpc;
+mod served;
 mod session;
 mod waiting;
 
@@ -17,10 +18,16 @@ use std::{
 };
 
 use flowgate_event::{Answer, Disclosure, Gate, GateAction, GateRequest, Timestamp, Verdict};
-use flowgate_router::{CallSettings, ClientFeatures, Input, MetaApi, RequestIds, SessionKey};
+use flowgate_router::{
+    CallSettings, ClientFeatures, Input, MetaApi, RequestIds, ServeId, SessionKey,
+};
 use flowgate_wire::{MatchPolicy, Message, MessageType, RequestId, SessionId, Uri, UriCheck, uris};
 
-use crate::{gate::RoleGate, said::Said, world::HISTORIES};
+use crate::{
+    gate::RoleGate,
+    said::Said,
+    world::{HISTORIES, SERVED},
+};
 use session::Testament;
 use waiting::Waiting;
 
@@ -141,6 +148,8 @@ struct Pending {
     caller: SessionKey,
     request: u64,
     registration: u64,
+    /// The call is the shell's, which knows it by this; learned when the shell is given the call.
+    served: Option<Option<ServeId>>,
     /// The callee, its invocation, and since when it was callee; none while the call waits.
     with: Option<(Callee, u64)>,
     /// Waiting calls go by this.
@@ -210,6 +219,8 @@ impl Model {
             Input::Stats { session, .. } => self.stats(*session),
             Input::Leave { session, report, .. } => self.leave(*session, report.is_some()),
             Input::Answer { session, ask, answer } => self.answer(*session, *ask, *answer),
+            Input::Served { call, reply } => self.served(*call, reply),
+            Input::Publish(announcement) => self.announce(announcement),
             Input::Tick => {
                 self.expire();
                 self.start_waiting();
@@ -384,7 +395,11 @@ impl Model {
             return Err(uris::error::INVALID_URI);
         }
         let is_offer = matches!(action, GateAction::Register | GateAction::Publish);
-        if is_offer && (uri.as_str() == "wamp" || uri.starts_with("wamp.")) {
+        let is_below = |prefix: &str| {
+            let rest = uri.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if is_offer && (is_below("wamp") || is_below(SERVED)) {
             return Err(uris::error::INVALID_URI);
         }
         let role = self.sessions.get(&from).map(|seat| seat.role);

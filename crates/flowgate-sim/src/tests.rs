@@ -47,6 +47,10 @@ fn the_router_keeps_its_promises_for_many_seeds() {
         "waited",
         "answer",
         "ask",
+        "serve",
+        "served",
+        "served for nobody",
+        "announcement",
         "action",
     ];
     let closes = ["close session", "close connection"];

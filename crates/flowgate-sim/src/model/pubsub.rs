@@ -197,7 +197,7 @@ impl Model {
         }
     }
 
-    fn event(&mut self, kept: &Kept) {
+    pub(super) fn event(&mut self, kept: &Kept) {
         let mut expected = Vec::new();
         let names_sessions = kept.lists.iter().any(|(key, _)| !key.contains('_'));
         for ((policy, pattern), subscription) in &mut self.subscriptions {
@@ -379,6 +379,18 @@ pub(super) struct Kept {
     scheme: Option<String>,
     payload: String,
     recorded: String,
+}
+
+impl Kept {
+    /// An event of the router itself.
+    pub(super) fn of_router(
+        topic: &str,
+        lists: Vec<(String, Vec<Value<'static>>)>,
+        payload: String,
+        recorded: String,
+    ) -> Self {
+        Self { topic: topic.to_owned(), lists, payload, recorded, ..Self::default() }
+    }
 }
 
 /// The subscriptions that have a history, which are there from the start.

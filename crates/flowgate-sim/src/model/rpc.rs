@@ -6,7 +6,7 @@ use flowgate_event::{Disclosure, GateAction};
 use flowgate_router::{CallSettings, ClientFeatures, SessionKey};
 use flowgate_wire::{Call, Cancel, Error, MatchPolicy, MessageType, Yield, uris};
 
-use super::{ASKED, Callee, Model, Name, Parts, Pending, Phase, pubsub::check_booleans};
+use super::{ASKED, Callee, Model, Name, Parts, Pending, Phase, pubsub::check_booleans, served};
 use crate::said::{self, Said, is_true};
 
 /// Crossbar.io's error for callees that take no more calls.
@@ -95,6 +95,9 @@ impl Model {
             }
             return Ok(self.call_meta(from, message)?);
         }
+        if served::is_served(procedure) {
+            return Ok(self.serve(from, message)?);
+        }
         let disclosed = match (disclosure, is_true(options, "disclose_me")) {
             (Disclosure::Never, true) => Err(uris::error::DISCLOSE_ME_DISALLOWED)?,
             (Disclosure::Never, false) => Some(false),
@@ -114,6 +117,7 @@ impl Model {
             caller: from,
             request: message.request.get(),
             registration,
+            served: None,
             with: None,
             place: 0,
             policy,
@@ -160,7 +164,7 @@ impl Model {
         Ok(())
     }
 
-    fn add(&mut self, mut call: Pending) -> usize {
+    pub(super) fn add(&mut self, mut call: Pending) -> usize {
         call.deadline = call.timeout.map(|timeout| self.now.after(timeout));
         self.calls.push(call);
         self.calls.len() - 1
@@ -215,7 +219,7 @@ impl Model {
         let mut registrations: Vec<u64> = self
             .calls
             .iter()
-            .filter(|call| call.with.is_none())
+            .filter(|call| call.with.is_none() && call.served.is_none())
             .map(|one| one.registration)
             .collect();
         registrations.sort_unstable();
@@ -371,7 +375,7 @@ impl Model {
     }
 
     /// How long a call may take: what it asks for or the default, but not too long.
-    fn timeout(&self, asked: Option<Duration>) -> Option<Duration> {
+    pub(super) fn timeout(&self, asked: Option<Duration>) -> Option<Duration> {
         let CallSettings { default_timeout, max_timeout, .. } = self.settings.calls;
         let timeout = asked.or(default_timeout).filter(|timeout| !timeout.is_zero());
         // Nothing is longer than what has no end.
