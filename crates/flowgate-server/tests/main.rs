@@ -28,6 +28,7 @@ mod steady;
 mod support;
 mod timeouts;
 mod traces;
+mod tracing;
 mod undeliverable;
 mod upgrade;
 mod wamp_tracing;
