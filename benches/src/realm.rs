@@ -33,6 +33,7 @@ impl Outbox for Frames {
             Action::FanOut { to, message, .. } => self.deliver(to, &message),
             Action::Close { session, how } => unreachable!("{session:?} is closed: {how:?}"),
             Action::Ask { ask, .. } => unreachable!("no gate asks, as {ask:?} does"),
+            Action::Serve { call, .. } => unreachable!("nothing is served, as {call:?} is"),
         }
     }
 }
@@ -67,6 +68,7 @@ impl Bench {
             name: "realm1".to_owned(),
             uri_check: UriCheck::Loose,
             meta_api: MetaApi::Enabled,
+            served: Vec::new(),
             request_ids: RequestIds::Tolerant,
             calls: CallSettings::default(),
             roles: vec![Role { name: "user".to_owned(), gate: Box::new(gate), trustlevel: None }],

@@ -18,11 +18,17 @@ WATCHDOG_SECONDS = 50
 
 
 class Wire:
-    """The size of every serialized WAMP message of one connection, as the client itself sees it."""
+    """The size of every serialized WAMP message of one connection, as the client itself sees it.
 
-    def __init__(self):
+    Once `keep_messages` is set, also the messages, as lists, in the same order.
+    """
+
+    def __init__(self, keep_messages=False):
         self.sent = []
         self.received = []
+        self.keep_messages = keep_messages
+        self.sent_messages = []
+        self.received_messages = []
 
     def cut(self):
         """Hands out what was counted so far and starts from nothing."""
@@ -49,10 +55,14 @@ def _serializer(format_name, wire):
         def serialize(self, msg):
             data, is_binary = super().serialize(msg)
             wire.sent.append(len(data))
+            if wire.keep_messages:
+                wire.sent_messages.extend(self._serializer.unserialize(data))
             return data, is_binary
 
         def unserialize(self, payload, isBinary=None):
             wire.received.append(len(payload))
+            if wire.keep_messages:
+                wire.received_messages.extend(self._serializer.unserialize(payload))
             return super().unserialize(payload, isBinary)
 
     return Counting(batched=bool(batched))
@@ -89,14 +99,15 @@ class Framework:
             txaio.config.loop = reactor
             task.react(lambda _reactor: ensureDeferred(scenario()))
 
-    async def join(self, url, format_name, realm=REALM, stay_connected=False):
+    async def join(self, url, format_name, realm=REALM, stay_connected=False, keep_messages=False):
         """A session that has joined `realm`.
 
         Its `wire` counts the connection, its `details` are those of the join, and `left` is a
         future of the reason with which it ends.
         With `stay_connected` the connection outlives the session, for a second HELLO.
+        With `keep_messages` its `wire` has the messages, too.
         """
-        wire = Wire()
+        wire = Wire(keep_messages)
         joined = txaio.create_future()
 
         class Session(self._session):

@@ -54,6 +54,7 @@ impl<W: std::io::Write> Outbox for Shell<W> {
                     request.uri
                 )
             }
+            Action::Serve { call, request, .. } => writeln!(self.out, "{call:?}: {request:?}"),
             Action::Close { session, how } => writeln!(self.out, "close {session:?}: {how:?}"),
         };
     }
@@ -74,6 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         name: "realm1".to_owned(),
         uri_check: UriCheck::Loose,
         meta_api: MetaApi::Enabled,
+        served: Vec::new(),
         request_ids: RequestIds::Tolerant,
         calls: CallSettings::default(),
         roles: vec![Role { name: "user".to_owned(), gate: Box::new(AskOthers), trustlevel: None }],

@@ -38,6 +38,7 @@ impl<W: std::io::Write> Outbox for Print<W> {
                 writeln!(self.0, "to {to:?}: {}", message.to_json())
             }
             Action::Ask { ask, request, .. } => writeln!(self.0, "{ask:?}: {request:?}"),
+            Action::Serve { call, request, .. } => writeln!(self.0, "{call:?}: {request:?}"),
             Action::Close { session, how } => writeln!(self.0, "close {session:?}: {how:?}"),
         };
     }
@@ -48,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         name: "realm1".to_owned(),
         uri_check: UriCheck::Loose,
         meta_api: MetaApi::Enabled,
+        served: Vec::new(),
         request_ids: RequestIds::Tolerant,
         calls: CallSettings::default(),
         roles: vec![Role { name: "user".to_owned(), gate: Box::new(OwnName), trustlevel: None }],

@@ -3,7 +3,9 @@
 #[cfg(doc)]
 use flowgate_event::Verdict;
 use flowgate_event::{Correlation, GateRequest, Step, Timestamp};
-use flowgate_wire::{Message, MessageType, RegistrationId, RequestId};
+use flowgate_wire::{Message, MessageType, Payload, RegistrationId, RequestId, SessionId};
+
+use crate::calls::CallKey;
 
 /// The place of a session in its realm, chosen by the shell when the session joins.
 ///
@@ -28,6 +30,29 @@ impl AskId {
     pub(crate) const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
+}
+
+/// One call that the shell serves; never used again in its realm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServeId {
+    /// The place of the call, which others may have after it.
+    pub(crate) call: CallKey,
+    pub(crate) serial: u64,
+}
+
+/// A call of a procedure that the shell serves.
+#[derive(Debug, Clone, Copy)]
+pub struct ServedCall<'a> {
+    /// The procedure, one of a [`ServedApi`](crate::ServedApi).
+    pub procedure: &'a str,
+    /// The session that calls.
+    pub caller: SessionId,
+    /// Its `authid`.
+    pub authid: &'a str,
+    /// Its role, which is allowed to call the procedure.
+    pub authrole: &'a str,
+    /// The arguments.
+    pub payload: &'a Payload<'a>,
 }
 
 /// One thing to do, in order.
@@ -59,6 +84,18 @@ pub enum Action<'a> {
         ask: AskId,
         /// The question.
         request: GateRequest<'a>,
+    },
+    /// Serve a call.
+    ///
+    /// The shell answers with [`Input::Served`](crate::Input::Served), now or later; the realm
+    /// knows by itself when nobody waits for the answer any more.
+    Serve {
+        /// Who calls.
+        session: SessionKey,
+        /// What the answer names.
+        call: ServeId,
+        /// What is to be served.
+        request: ServedCall<'a>,
     },
     /// End a session once everything sent to it so far is written.
     ///

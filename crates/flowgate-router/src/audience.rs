@@ -50,6 +50,17 @@ impl Audience {
         Ok(true)
     }
 
+    /// Roles alone: those that get the event, if not all do, and those that do not.
+    pub(crate) fn of_roles(eligible: Option<&[String]>, exclude: Option<&[String]>) -> Self {
+        let sorted = |names: &[String]| {
+            let mut names = names.to_vec();
+            names.sort_unstable();
+            names
+        };
+        let (eligible, exclude) = (eligible.map(sorted), exclude.map(sorted));
+        Self { authroles: Listing { exclude, eligible }, ..Self::default() }
+    }
+
     /// Whether a session may get the event. Cost: O(log items of the lists).
     pub(crate) fn admits(&self, who: Identity<'_>) -> bool {
         self.sessions.admits(&who.session) && self.admits_person(who)

@@ -10,7 +10,7 @@ use flowgate_event::{Event, EventKind, Observer, Timestamp};
 use flowgate_wire::{OwnedPayload, RegistrationId, RequestId};
 
 use crate::{
-    SessionKey,
+    ServeId, SessionKey,
     deadlines::{DeadlineKey, Deadlines},
     dealer::{Route, Seat},
     ids::{HashMap, hasher},
@@ -25,12 +25,12 @@ use timeouts::Timeout;
 /// The only owner of pending calls.
 ///
 /// A call is here from when it is accepted until its final reply; [`finish`](Self::finish) is the
-/// only way out. It is with a callee, or waits in the queue of its registration.
-/// What a callee still says about a call that is gone is absorbed, since its invocation was
+/// only way out. It is with a callee, or waits in the queue of its registration, or the shell serves
+/// it. What a callee still says about a call that is gone is absorbed, since its invocation was
 /// [issued](Self::was_issued).
 ///
-/// Invariants: every pending call is in the table of its caller, and in that of its callee or in
-/// the queue of its registration, and nothing else is; both sessions are open. The deadlines are
+/// Invariants: every pending call is in the table of its caller, and, unless it is served, in that
+/// of its callee or in the queue of its registration, and nothing else is; both sessions are open. The deadlines are
 /// those of pending calls that have one.
 pub(crate) struct Calls {
     pending: Vec<Option<PendingCall>>,
@@ -39,6 +39,8 @@ pub(crate) struct Calls {
     /// Counted calls that are over, for the dealer to be told.
     released: Vec<(RegistrationId, Seat)>,
     free: Vec<CallKey>,
+    /// How many calls the shell was given to serve.
+    served_count: u64,
     sessions: Vec<SessionCalls>,
     /// Calls of a session that is being detached.
     scratch: Vec<(RequestId, CallKey)>,
@@ -46,7 +48,7 @@ pub(crate) struct Calls {
 }
 
 /// The place of a pending call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct CallKey(usize);
 
 /// What a session takes part in.
@@ -68,10 +70,8 @@ struct SessionCalls {
 struct PendingCall {
     caller: SessionKey,
     request: RequestId,
-    registration: RegistrationId,
+    target: Target,
     began: Timestamp,
-    /// `None` while the call waits in a queue.
-    with: Option<Assigned>,
     receive_progress: Progress,
     deadline: Option<DeadlineKey>,
     phase: CallPhase,
@@ -80,9 +80,22 @@ struct PendingCall {
     tag: Option<Arc<Tag>>,
 }
 
+/// Who is to answer a call.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A callee of a registration.
+    Registered {
+        registration: RegistrationId,
+        /// `None` while the call waits in a queue.
+        with: Option<Assigned>,
+    },
+    /// The shell.
+    Served { procedure: Arc<str>, serial: u64 },
+}
+
 /// The callee of a call.
 #[derive(Debug, Clone, Copy)]
-struct Assigned {
+pub(crate) struct Assigned {
     callee: SessionKey,
     invocation: RequestId,
     interrupt: Interruptible,
@@ -150,11 +163,18 @@ enum CallPhase {
 pub(crate) struct NewCall {
     pub(crate) caller: SessionKey,
     pub(crate) request: RequestId,
-    pub(crate) registration: RegistrationId,
+    pub(crate) target: Target,
     pub(crate) receive_progress: Progress,
     /// How long its caller waits for each result.
     pub(crate) timeout: Option<Duration>,
     pub(crate) kept: Option<Box<Kept>>,
+}
+
+impl Target {
+    /// A callee of a registration, which is yet to be chosen.
+    pub(crate) const fn of(registration: RegistrationId) -> Self {
+        Self::Registered { registration, with: None }
+    }
 }
 
 /// The callee that a call is to be with.
@@ -173,6 +193,7 @@ impl Calls {
             queues: Queues::new(seed),
             released: Vec::new(),
             free: Vec::new(),
+            served_count: 0,
             sessions: Vec::new(),
             scratch: Vec::new(),
             seed,
@@ -209,20 +230,21 @@ impl Calls {
     pub(crate) fn begin<O: Observer>(&mut self, turn: &mut Turn<'_, O>, call: NewCall) -> CallKey {
         let now = turn.now;
         let key = self.free.pop().unwrap_or(CallKey(self.pending.len()));
-        let NewCall { caller, request, registration, receive_progress, timeout, kept } = call;
+        let NewCall { caller, request, target, receive_progress, timeout, kept } = call;
         let own = self.session(caller);
         if let Some(own) = own {
             own.as_caller.insert(request, key);
         }
         let deadline = timeout.map(|after| self.wait(now, Timeout { call: key, after }));
         let phase = CallPhase::Running;
-        let with = None;
+        if let Target::Registered { registration, .. } = target {
+            turn.observe(EventKind::CallStarted, || Event::CallStarted { registration });
+        }
         let pending = PendingCall {
             caller,
             request,
-            registration,
+            target,
             began: now,
-            with,
             receive_progress,
             deadline,
             phase,
@@ -233,7 +255,6 @@ impl Calls {
             Some(slot) => *slot = Some(pending),
             None => self.pending.push(Some(pending)),
         }
-        turn.observe(EventKind::CallStarted, || Event::CallStarted { registration });
         key
     }
 
@@ -242,6 +263,34 @@ impl Calls {
         if let Some(own) = self.session(caller) {
             own.streamed = own.streamed.max(Some(request));
         }
+    }
+
+    /// Adds a call that the shell serves.
+    pub(crate) fn begin_served<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        (caller, request): (SessionKey, RequestId),
+        procedure: Arc<str>,
+        timeout: Option<Duration>,
+    ) -> ServeId {
+        self.served_count += 1;
+        let serial = self.served_count;
+        let call = NewCall {
+            caller,
+            request,
+            target: Target::Served { procedure, serial },
+            receive_progress: Progress::No,
+            timeout,
+            kept: None,
+        };
+        ServeId { call: self.begin(turn, call), serial }
+    }
+
+    /// The call that the shell has served, if somebody still waits for it.
+    pub(crate) fn served(&self, ServeId { call, serial }: ServeId) -> Option<CallKey> {
+        let target = self.get(call).map(|call| &call.target);
+        let is_it = matches!(target, Some(Target::Served { serial: of, .. }) if *of == serial);
+        is_it.then_some(call)
     }
 
     /// Gives a call that has no callee to one, and returns the INVOCATION's request.
@@ -254,8 +303,9 @@ impl Calls {
             own.as_callee.insert(invocation, key);
         }
         if let Some(call) = self.get_mut(key) {
-            debug_assert!(call.with.is_none(), "a call has one callee at a time");
-            call.with = Some(Assigned { callee, invocation, interrupt, seat });
+            let earlier =
+                call.replace_callee(Some(Assigned { callee, invocation, interrupt, seat }));
+            debug_assert!(earlier.is_none(), "a call has one callee at a time");
         }
         invocation
     }
@@ -263,8 +313,10 @@ impl Calls {
     /// Takes a call from its callee, which has turned it down.
     pub(crate) fn withdraw(&mut self, key: CallKey) {
         let Some(call) = self.get_mut(key) else { return };
-        let Some(Assigned { callee, invocation, seat, .. }) = call.with.take() else { return };
-        let registration = call.registration;
+        let Some(registration) = call.registration() else { return };
+        let Some(Assigned { callee, invocation, seat, .. }) = call.replace_callee(None) else {
+            return;
+        };
         let tag = call.tag.clone();
         if let Some(kept) = call.kept.as_deref_mut() {
             kept.tried.push(callee);
@@ -332,14 +384,14 @@ impl Calls {
 
     /// What is remembered of a call that has no callee, with its registration.
     pub(crate) fn waiting(&self, key: CallKey) -> Option<(RegistrationId, &Kept)> {
-        let call = self.get(key).filter(|call| call.with.is_none())?;
-        Some((call.registration, call.kept.as_deref()?))
+        let call = self.get(key).filter(|call| call.with().is_none())?;
+        Some((call.registration()?, call.kept.as_deref()?))
     }
 
     /// The callee of a call that has not been told to stop, and the INVOCATION's request.
     pub(crate) fn callee(&self, key: CallKey) -> Option<(SessionKey, RequestId)> {
         let call = self.get(key).filter(|call| call.phase == CallPhase::Running)?;
-        call.with.map(|with| (with.callee, with.invocation))
+        call.with().map(|with| (with.callee, with.invocation))
     }
 
     /// Who made a call.
@@ -362,15 +414,21 @@ impl Calls {
             caller.as_caller.remove(&call.request);
             caller.note_over(Part::Caller, call.request, call.tag.as_ref());
         }
-        match call.with {
-            Some(Assigned { callee, invocation, seat, .. }) => {
+        match call.target {
+            Target::Registered {
+                registration,
+                with: Some(Assigned { callee, invocation, seat, .. }),
+            } => {
                 if let Some(callee) = self.sessions.get_mut(callee.index()) {
                     callee.as_callee.remove(&invocation);
                     callee.note_over(Part::Callee, invocation, call.tag.as_ref());
                 }
-                self.released.extend(seat.map(|seat| (call.registration, seat)));
+                self.released.extend(seat.map(|seat| (registration, seat)));
             }
-            None => self.queues.remove(call.registration, key),
+            Target::Registered { registration, with: None } => {
+                self.queues.remove(registration, key);
+            }
+            Target::Served { .. } => {}
         }
         Some(call)
     }
@@ -384,19 +442,25 @@ impl Calls {
     pub(crate) fn check(&self, is_open: impl Fn(SessionKey) -> bool) -> Result<(), String> {
         self.deadlines.check()?;
         let mut count = 0;
-        let (mut deadline_count, mut assigned_count) = (0, 0);
+        let (mut deadline_count, mut assigned_count, mut served_count) = (0, 0, 0);
         for (index, call) in self.pending.iter().enumerate() {
             let Some(call) = call else { continue };
             count += 1;
             let key = Some(CallKey(index));
-            let is_placed = match call.with {
-                Some(Assigned { callee, invocation, .. }) => {
+            let is_placed = match call.target {
+                Target::Registered { with: Some(Assigned { callee, invocation, .. }), .. } => {
                     assigned_count += 1;
                     self.of_callee(callee, invocation) == key
                         && is_open(callee)
                         && self.was_issued(callee, invocation)
                 }
-                None => key.is_some_and(|key| self.queues.holds(call.registration, key)),
+                Target::Registered { registration, with: None } => {
+                    key.is_some_and(|key| self.queues.holds(registration, key))
+                }
+                Target::Served { .. } => {
+                    served_count += 1;
+                    true
+                }
             };
             if self.of_caller(call.caller, call.request) != key
                 || !is_open(call.caller)
@@ -422,7 +486,7 @@ impl Calls {
         if made != count || given != assigned_count {
             return Err(format!("calls: {count} pending, {made} made, {given} given"));
         }
-        if assigned_count + self.queues.len() != count || !self.released.is_empty() {
+        if assigned_count + served_count + self.queues.len() != count || !self.released.is_empty() {
             return Err("calls: calls wait that are gone, or the dealer was not told".to_owned());
         }
         Ok(())
@@ -430,8 +494,11 @@ impl Calls {
 
     /// How many counted calls a place of the dealer has. Cost: O(pending calls); for invariants.
     pub(crate) fn counted(&self, registration: RegistrationId, seat: Seat) -> usize {
-        let with = self.pending.iter().flatten().filter(|call| call.registration == registration);
-        with.filter(|call| call.with.is_some_and(|with| with.seat == Some(seat))).count()
+        let calls = self.pending.iter().flatten();
+        let of_registration = calls.filter(|call| call.registration() == Some(registration));
+        of_registration
+            .filter(|call| call.with().is_some_and(|with| with.seat == Some(seat)))
+            .count()
     }
 
     fn get(&self, key: CallKey) -> Option<&PendingCall> {
@@ -440,6 +507,35 @@ impl Calls {
 
     fn get_mut(&mut self, key: CallKey) -> Option<&mut PendingCall> {
         self.pending.get_mut(key.0)?.as_mut()
+    }
+}
+
+impl PendingCall {
+    fn registration(&self) -> Option<RegistrationId> {
+        match self.target {
+            Target::Registered { registration, .. } => Some(registration),
+            Target::Served { .. } => None,
+        }
+    }
+
+    /// The callee that has the call.
+    fn with(&self) -> Option<Assigned> {
+        match self.target {
+            Target::Registered { with, .. } => with,
+            Target::Served { .. } => None,
+        }
+    }
+
+    /// Gives the call to a callee, or takes it away; returns the one that had it.
+    fn replace_callee(&mut self, callee: Option<Assigned>) -> Option<Assigned> {
+        match &mut self.target {
+            Target::Registered { with, .. } => std::mem::replace(with, callee),
+            Target::Served { .. } => {
+                // Invariant: only calls of registrations are given to callees.
+                debug_assert!(false, "the shell serves the call");
+                None
+            }
+        }
     }
 }
 

@@ -25,6 +25,20 @@ pub struct RealmConfig {
     pub agent: String,
     /// What the broker keeps of events.
     pub events: EventsConfig,
+    /// What the shell serves itself; no prefix is that of another.
+    pub served: Vec<ServedApi>,
+}
+
+/// URIs that belong to the shell, which serves procedures under them and publishes events.
+///
+/// The permissions of the roles apply to those who call and subscribe; nobody can register or
+/// publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedApi {
+    /// The URIs are the prefix itself and all that begin with it and a dot.
+    pub prefix: String,
+    /// The procedures: what follows the prefix and its dot.
+    pub procedures: Vec<String>,
 }
 
 /// What the broker of a realm keeps of events.

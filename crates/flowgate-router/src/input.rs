@@ -1,9 +1,9 @@
 //! What happens to a realm: its inputs.
 
 use flowgate_event::{Answer, LeaveReason, Report, Step};
-use flowgate_wire::{Message, MessageType, RequestId, Value};
+use flowgate_wire::{Message, MessageType, Payload, RequestId, Value};
 
-use crate::{AskId, SessionKey};
+use crate::{AskId, ServeId, SessionKey};
 
 /// One thing that happened; a realm handles them one at a time.
 #[derive(Debug, Clone)]
@@ -50,6 +50,17 @@ pub enum Input<'a> {
         /// What has come of it.
         answer: Answer,
     },
+    /// The shell has served a call that it was [given](crate::Action::Serve).
+    ///
+    /// An answer to a call that is over does nothing.
+    Served {
+        /// The call.
+        call: ServeId,
+        /// What its caller gets.
+        reply: Reply<'a>,
+    },
+    /// The router itself publishes an event.
+    Publish(Announcement<'a>),
     /// A metering window of a session has closed.
     Stats {
         /// The session.
@@ -106,6 +117,33 @@ impl Lost {
             None
         }
     }
+}
+
+/// The final reply to a call that the shell serves.
+#[derive(Debug, Clone)]
+pub enum Reply<'a> {
+    /// RESULT.
+    Result(Payload<'a>),
+    /// ERROR.
+    Error {
+        /// The error, a valid URI.
+        error: &'a str,
+        /// What there is to say about it.
+        payload: Payload<'a>,
+    },
+}
+
+/// An event of the router itself.
+#[derive(Debug, Clone)]
+pub struct Announcement<'a> {
+    /// The topic, which is not checked: it should be one that clients cannot publish to.
+    pub topic: &'a str,
+    /// What EVENT carries.
+    pub payload: Payload<'a>,
+    /// The only roles whose sessions get it; `None` for all.
+    pub eligible_authroles: Option<&'a [String]>,
+    /// Roles whose sessions do not get it.
+    pub exclude_authroles: Option<&'a [String]>,
 }
 
 /// A session that wants to join, with what the handshake has found out about it.

@@ -33,6 +33,7 @@ mod registering;
 mod request_error;
 mod retention;
 mod rpc;
+mod served;
 mod session;
 mod stored_message;
 mod testaments;
@@ -43,13 +44,16 @@ mod waiting;
 mod welcome;
 
 pub use action::{
-    Action, AnsweredCall, AskId, Close, Outbox, Received, SessionKey, Traffic, Unsent,
+    Action, AnsweredCall, AskId, Close, Outbox, Received, ServeId, ServedCall, SessionKey, Traffic,
+    Unsent,
 };
 pub use auth::{Allow, Disclose, Permissions, Rule};
-pub use config::{CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, TrustLevel};
+pub use config::{
+    CallSettings, EventsConfig, MetaApi, RealmConfig, RequestIds, Role, ServedApi, TrustLevel,
+};
 pub use handshake::{Accepted, AnonymousPolicy, AuthOffer, AuthPolicy, HandshakeStep, Refusal};
 pub use history::{EventStore, HistoryConfig, HistoryKey};
-pub use input::{ClientFeatures, Input, Join, Lost};
+pub use input::{Announcement, ClientFeatures, Input, Join, Lost, Reply};
 pub use realm::Realm;
 pub use record::{EventRecord, RecordError};
 pub use retention::RetentionConfig;

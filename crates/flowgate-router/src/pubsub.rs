@@ -16,7 +16,7 @@ use crate::{
         Acknowledge, DiscloseMe, ExcludeMe, GetRetained, PublishOptions, Retain, SubscribeOptions,
     },
     passthru::Passthru,
-    realm::{State, deny, is_reserved},
+    realm::{State, deny},
     request_error::RequestError,
     session::Session,
     turn::Turn,
@@ -218,7 +218,7 @@ impl State {
         options: &PublishOptions,
     ) -> Result<(), RequestError<'m>> {
         let topic = self.check_uri(&message.topic, MatchPolicy::Exact)?;
-        if is_reserved(topic) {
+        if self.is_of_router(topic) {
             return Err(RequestError::ReservedUri(topic));
         }
         let disclosure = self.admit(turn, from, GateAction::Publish, topic, MatchPolicy::Exact)?;

@@ -14,6 +14,7 @@ use crate::{
     ids::Ids,
     request_error::RequestError,
     retention::Retention,
+    served::Served,
     session::{Phase, Session, Sessions},
     tracing::Correlations,
     turn::Turn,
@@ -45,6 +46,7 @@ pub(crate) struct State {
     pub(crate) dealer: Dealer,
     pub(crate) calls: Calls,
     pub(crate) service: Service,
+    pub(crate) served: Served,
     /// The next question to an authorizer.
     pub(crate) next_ask: AskId,
     pub(crate) correlations: Correlations,
@@ -71,6 +73,7 @@ impl<O> Realm<O> {
         let sessions = Sessions::new(ids.table_seed());
         let mut broker = Broker::new(ids.table_seed(), store);
         histories.into_iter().for_each(|history| broker.add_history(since, history));
+        let served = Served::new(std::mem::take(&mut config.served));
         let state = State {
             config,
             sessions,
@@ -79,6 +82,7 @@ impl<O> Realm<O> {
             dealer: Dealer::new(ids.table_seed()),
             calls: Calls::new(ids.table_seed()),
             service: Service::Running,
+            served,
             next_ask: AskId::FIRST,
             correlations: Correlations::new(seed),
             contexts: ContextCounts::default(),
@@ -117,6 +121,13 @@ impl<O> Realm<O> {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let State { calls, sessions, .. } = &self.state;
         [calls.next_deadline(), sessions.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether anybody would get an event of the router itself, or a history would: to make none in
+    /// vain.
+    #[must_use]
+    pub fn is_heard(&self, topic: &str) -> bool {
+        self.state.broker.is_heard(topic)
     }
 
     /// Proves that all tables and indexes agree. Cost: O(everything); for tests and simulations.
@@ -188,6 +199,8 @@ impl<O: Observer> Realm<O> {
             Input::Answer { session, ask, answer } => {
                 state.handle_answer(turn, session, ask, answer);
             }
+            Input::Served { call, reply } => state.handle_served(turn, call, reply),
+            Input::Publish(announcement) => state.announce(turn, &announcement),
             Input::Tick => {
                 state.calls.expire(turn);
                 state.settle(turn);
@@ -284,7 +297,6 @@ impl State {
                 self.violate(turn, from, &format!("unexpected {name} in an open session"));
             }
         }
-        self.park_if_asked(turn, from, message);
     }
 
     /// Notes a client's request where they are to be in sequence; whether it is one that may come
@@ -397,9 +409,14 @@ pub(crate) fn deny<O: Observer>(
     turn.observe(EventKind::Denied, || Event::Denied { session, action, uri });
 }
 
-/// Whether a URI or pattern belongs to the router: `wamp`, and what begins with `wamp.`.
+/// Whether a URI or pattern belongs to the core: `wamp`, and what begins with `wamp.`.
 pub(crate) fn is_reserved(uri: &str) -> bool {
-    uri.strip_prefix("wamp").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    is_below(uri, "wamp")
+}
+
+/// Whether a URI or pattern is a prefix, or begins with it and a dot.
+pub(crate) fn is_below(uri: &str, prefix: &str) -> bool {
+    uri.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The request of a message that a client counts ("IDs", session scope).

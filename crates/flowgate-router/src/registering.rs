@@ -8,7 +8,7 @@ use crate::{
     dealer::{Joined, JoinedWhat},
     details::Details,
     options::{ForceReregister, RegisterOptions},
-    realm::{State, is_reserved},
+    realm::State,
     request_error::RequestError,
     turn::Turn,
 };
@@ -45,7 +45,7 @@ impl State {
         let RegisterOptions { policy, invoke, terms, force } =
             RegisterOptions::parse(&message.options)?;
         let procedure = self.check_uri(&message.procedure, policy)?;
-        if is_reserved(procedure) {
+        if self.is_of_router(procedure) {
             return Err(RequestError::ReservedUri(procedure));
         }
         self.admit(turn, from, GateAction::Register, procedure, policy)?;

@@ -9,7 +9,7 @@ use flowgate_wire::{Call, Cancel, Error, MatchPolicy, MessageType, RequestId, Yi
 
 use crate::{
     CallSettings, ClientFeatures, SessionKey,
-    calls::{CallKey, Disclosed, Kept, NewCall, Outcome, Parts, Standing},
+    calls::{CallKey, Disclosed, Kept, NewCall, Outcome, Parts, Standing, Target},
     dealer::{Route, Routing},
     options::{CallOptions, CancelMode, DiscloseMe, Progress, YieldOptions},
     realm::{State, is_reserved},
@@ -97,6 +97,9 @@ impl State {
             }
             return Ok(self.call_meta(turn, from, message)?);
         }
+        if self.served.covers(procedure) {
+            return Ok(self.serve(turn, from, message, &options)?);
+        }
         if !options.disclose_me.is_allowed(disclosure) {
             Err(RequestError::DiscloseMeDisallowed(procedure))?;
         }
@@ -116,7 +119,14 @@ impl State {
                 let (caller, request) = (from, message.request);
                 let call = self.calls.begin(
                     turn,
-                    NewCall { caller, request, registration, receive_progress, timeout, kept },
+                    NewCall {
+                        caller,
+                        request,
+                        target: Target::of(registration),
+                        receive_progress,
+                        timeout,
+                        kept,
+                    },
                 );
                 self.calls.enqueue(call);
             }
@@ -160,7 +170,7 @@ impl State {
             NewCall {
                 caller: from,
                 request: message.request,
-                registration: route.registration,
+                target: Target::of(route.registration),
                 receive_progress: options.receive_progress,
                 timeout: if forwards { self.config.calls.max_timeout } else { timeout },
                 kept,
@@ -317,7 +327,7 @@ fn observe_refused<O: Observer>(turn: &mut Turn<'_, O>, error: &RequestError<'_>
 impl CallSettings {
     /// How long a call may wait for a result, given what its caller asks for: zero for no limit,
     /// `None` for the default.
-    fn timeout(&self, asked: Option<Duration>) -> Option<Duration> {
+    pub(crate) fn timeout(&self, asked: Option<Duration>) -> Option<Duration> {
         let wanted = asked.or(self.default_timeout).filter(|timeout| !timeout.is_zero());
         match (wanted, self.max_timeout) {
             (Some(wanted), Some(max)) => Some(wanted.min(max)),

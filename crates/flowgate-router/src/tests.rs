@@ -15,6 +15,7 @@ mod observed;
 mod passthru;
 mod queues;
 mod registration_meta;
+mod served;
 mod sharing;
 mod subscriptions;
 mod testaments;

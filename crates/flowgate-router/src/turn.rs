@@ -51,13 +51,15 @@ impl<'t, O: Observer> Turn<'t, O> {
         self.out.push(Action::FanOut { to, message: message.into(), traffic });
     }
 
-    /// Sends the final reply of a call.
+    /// Sends the final reply of a call; of one that the router itself has answered without saying
+    /// what it was.
     pub(crate) fn reply<'m>(
         &mut self,
         to: SessionKey,
         message: impl Into<Message<'m>>,
-        call: AnsweredCall,
+        call: Option<AnsweredCall>,
     ) {
+        let Some(call) = call else { return self.send(to, message) };
         if self.trail.is_on() {
             self.place();
         }
@@ -89,7 +91,7 @@ impl<'t, O: Observer> Turn<'t, O> {
         to: SessionKey,
         request: RequestId,
         error: &RequestError<'_>,
-        call: AnsweredCall,
+        call: Option<AnsweredCall>,
     ) {
         let args = [Value::from(error.to_string())];
         self.reply(to, refusal(MessageType::Call, request, error, &args), call);

@@ -133,6 +133,7 @@ impl Bench {
             name: "realm1".to_owned(),
             uri_check: UriCheck::Strict,
             meta_api: MetaApi::Enabled,
+            served: Vec::new(),
             request_ids: RequestIds::Tolerant,
             calls: CallSettings::default(),
             roles: vec![role("user", Disclose::default()), role("open", disclosed)],
@@ -259,6 +260,7 @@ impl Outbox for Frames {
                 }
             }
             Action::Ask { ask, .. } => panic!("{ask:?}: the gate asks nobody"),
+            Action::Serve { call, .. } => panic!("{call:?}: nothing is served"),
             Action::Close { session, how } => panic!("{session:?} is closed: {how:?}"),
         }
     }

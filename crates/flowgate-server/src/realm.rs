@@ -8,10 +8,12 @@
 mod delivery;
 mod identity;
 mod recording;
+mod served;
 
 pub(crate) use delivery::{FanOutFrame, Undeliverable};
 pub(crate) use identity::identity_of;
 pub(crate) use recording::Recording;
+pub(crate) use served::{ServiceCall, ServiceLine, ServiceLines, service_lines};
 
 use std::{
     fmt,
@@ -22,9 +24,9 @@ use std::{
 
 use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_meter::StatsConfig;
-use flowgate_router::{Input, Join, Realm, SessionKey};
+use flowgate_router::{Input, Join, Realm, Reply, SessionKey};
 use flowgate_trace::Identity;
-use flowgate_wire::{Format, Message, RequestId};
+use flowgate_wire::{Format, Message, Payload, RequestId, Value, uris};
 use tokio::{
     sync::{Notify, watch},
     time::sleep_until,
@@ -47,6 +49,8 @@ pub(crate) struct RealmCell {
     stats: Option<StatsConfig>,
     /// Its place in the metrics.
     place: RealmIndex,
+    /// Where the calls go that no client answers.
+    services: Option<ServiceLine>,
     clock: Clock,
     tracing: Tracing,
     inner: Mutex<Inner>,
@@ -88,6 +92,7 @@ pub(crate) struct Turn<'a> {
     scratch: &'a mut Scratch,
     now: Timestamp,
     place: RealmIndex,
+    services: Option<&'a ServiceLine>,
     trace: Option<Trace<'a>>,
 }
 
@@ -113,11 +118,12 @@ impl RealmCell {
         realm: Realm<RealmObserver>,
         place: RealmIndex,
         (clock, tracing): (Clock, Tracing),
+        services: Option<ServiceLine>,
     ) -> Self {
         let (seats, taken) = (Seats::default(), Taken::default());
         let inner =
             Mutex::new(Inner { realm, seats, taken, armed: None, recorded: Timestamp::EPOCH });
-        Self { name, stats, place, clock, tracing, inner, earlier: Notify::new() }
+        Self { name, stats, place, services, clock, tracing, inner, earlier: Notify::new() }
     }
 
     /// The realm's name.
@@ -147,7 +153,8 @@ impl RealmCell {
         let Inner { realm, seats, armed, recorded, .. } = &mut *inner;
         let is_traced = self.tracing.switch().is_on();
         let trace = if is_traced { self.trace(recorded, scratch) } else { None };
-        let mut turn = Turn { realm, seats, scratch, now, place: self.place, trace };
+        let (place, services) = (self.place, self.services.as_ref());
+        let mut turn = Turn { realm, seats, scratch, now, place, services, trace };
         let result = batch(&mut turn);
         if let Some(trace) = turn.trace {
             turn.scratch.recording = Some(trace.recording);
@@ -189,6 +196,11 @@ impl RealmCell {
         inner.taken.count += 1;
         inner.taken.waited_count += waited_count;
         inner
+    }
+
+    /// Whether anybody would get an event of the router itself.
+    pub(crate) fn is_heard(&self, topic: &str) -> bool {
+        lock(&self.inner).realm.is_heard(topic)
     }
 
     /// Publishes the reports that wait in an outlet's meter; [`deliver`] has to follow.
@@ -276,12 +288,21 @@ impl Turn<'_> {
     }
 
     fn act(&mut self, input: Input<'_>, answer: Answer) -> Answer {
-        let Self { ref seats, ref mut scratch, now, place, ref mut trace, .. } = *self;
+        let Self { ref seats, ref mut scratch, now, place, services, ref mut trace, .. } = *self;
         let recording = trace.as_mut().map(|trace| &mut *trace.recording);
-        let mut delivery = Delivery { seats, scratch, now, place, answer, recording };
+        let mut delivery = Delivery { seats, scratch, now, place, services, answer, recording };
         self.realm.handle(now, input, &mut delivery);
-        while let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
-            self.realm.handle(now, undeliverable.as_input(), &mut delivery);
+        loop {
+            if let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
+                self.realm.handle(now, undeliverable.as_input(), &mut delivery);
+            } else if let Some(call) = delivery.scratch.unserved.pop_front() {
+                let args = [Value::from("the router has too many such calls at once")];
+                let payload = Payload::from_values(&args, &[]);
+                let reply = Reply::Error { error: uris::error::UNAVAILABLE, payload };
+                self.realm.handle(now, Input::Served { call, reply }, &mut delivery);
+            } else {
+                break;
+            }
         }
         delivery.answer
     }

@@ -2,6 +2,8 @@
 
 use std::{cell::Cell, collections::VecDeque, sync::Arc};
 
+use flowgate_router::ServeId;
+
 use crate::{
     frame::Wire,
     link::Outlet,
@@ -24,6 +26,8 @@ pub(crate) struct Scratch {
     pub(crate) dirty: Vec<Arc<Outlet>>,
     /// Messages that were too large for their receivers.
     pub(crate) undeliverable: VecDeque<Undeliverable>,
+    /// Calls that no service takes.
+    pub(crate) unserved: VecDeque<ServeId>,
     /// Frames of a message for many, by [`Wire::index`].
     pub(crate) frames: [FanOutFrame; Wire::COUNT],
     /// What messages are recorded with; made when the thread needs it first.
@@ -58,6 +62,7 @@ impl Scratch {
             plain: Vec::new(),
             dirty: Vec::new(),
             undeliverable: VecDeque::new(),
+            unserved: VecDeque::new(),
             frames: Default::default(),
             recording: None,
         }

@@ -17,18 +17,18 @@ use tokio::{
 use crate::{
     admin::Admin,
     clock::Clock,
-    config::{self, Endpoint, ListenerConfig, NodeConfig},
+    config::{self, Endpoint, HttpUrl, ListenerConfig, NodeConfig},
     gate, http,
     listener::{BindError, Bound, Stop},
     metrics::{Metrics, MetricsError, Stats},
     observe::{BoundObserver, ObserveError},
     observer::RealmObserver,
-    realm::{self, RealmCell, deliver},
+    realm::{self, RealmCell, ServiceLines, deliver, service_lines},
     scratch::Scratch,
     service::{Counts, Realms, Service},
     store::{Started, Store},
     tls::{self, TlsError},
-    tracing::{Tracing, TracingError, TracingThread},
+    tracing::{Tracing, TracingError, TracingThread, WampTracing, export_spans, served},
 };
 
 /// What WELCOME says as `agent`.
@@ -52,6 +52,9 @@ pub struct Server {
     metrics: Arc<Metrics>,
     tracing: Tracing,
     tracing_thread: TracingThread,
+    /// Where spans are sent to.
+    collector: Option<HttpUrl>,
+    wamp_tracing: Option<WampTracing>,
     clock: Clock,
     shutdown_timeout: Duration,
 }
@@ -113,6 +116,7 @@ impl Server {
         let flowgate = Arc::new(config.flowgate);
         let metrics = new_metrics(clock, &config.realms, &config.listeners)?;
         let (tracing, tracing_thread) = Tracing::start(flowgate.tracing.clone(), clock)?;
+        let (lines, calls) = service_lines();
         let mut stores = Vec::new();
         let realms: Realms = config
             .realms
@@ -121,12 +125,14 @@ impl Server {
                 let name = realm.name.clone();
                 let observer = RealmObserver::new(name.clone(), &metrics);
                 let place = (clock, tracing.clone());
-                let (realm, store) = new_realm(realm, &flowgate, &counts, observer, place)
+                let around = (&*flowgate, &lines);
+                let (realm, store) = new_realm(realm, around, &counts, observer, place)
                     .map_err(|source| StartError::Store { realm: name.clone(), source })?;
                 stores.extend(store);
                 Ok((name, Arc::new(realm)))
             })
             .collect::<Result<_, StartError>>()?;
+        let wamp_tracing = WampTracing::new(&tracing, &realms, calls, clock);
         let mut listeners = Vec::new();
         for listener in config.listeners {
             let bound = Bound::bind(&listener.endpoint, flowgate.keepalive)
@@ -169,6 +175,8 @@ impl Server {
             metrics,
             tracing,
             tracing_thread,
+            collector: flowgate.tracing.otlp.as_ref().map(|otlp| otlp.url.clone()),
+            wamp_tracing: Some(wamp_tracing),
             clock,
             shutdown_timeout,
         })
@@ -219,6 +227,12 @@ impl Server {
             others.spawn(observer.run(stopped.clone()));
         }
         others.spawn(Arc::clone(&self.metrics).run(stopped.clone()));
+        if let Some(collector) = self.collector.take() {
+            others.spawn(export_spans(self.tracing.clone(), collector, stopped.clone()));
+        }
+        if let Some(wamp_tracing) = self.wamp_tracing.take() {
+            others.spawn(wamp_tracing.run(stopped.clone()));
+        }
         drop(stopped);
         shutdown.await;
         tracing::info!("shutting down");
@@ -302,17 +316,19 @@ fn new_metrics(
 /// A realm, and the thread that writes its histories if it has them in a file.
 fn new_realm(
     realm: config::RealmConfig,
-    flowgate: &config::FlowgateConfig,
+    (flowgate, lines): (&config::FlowgateConfig, &ServiceLines),
     counts: &Arc<Counts>,
     observer: RealmObserver,
     (clock, tracing): (Clock, Tracing),
 ) -> io::Result<(RealmCell, Option<Store>)> {
     let now = clock.now();
     let (events, store) = events(&realm, now, counts)?;
+    let has_tracing = flowgate.tracing.grants.iter().any(|grant| grant.realm == realm.name);
     let config = RealmConfig {
         name: realm.name.clone(),
         uri_check: realm.uri_check,
         meta_api: if realm.enable_meta_api { MetaApi::Enabled } else { MetaApi::Disabled },
+        served: if has_tracing { served() } else { Vec::new() },
         request_ids: match flowgate.request_ids {
             config::RequestIds::Tolerant => RequestIds::Tolerant,
             config::RequestIds::Strict => RequestIds::Sequential,
@@ -335,7 +351,9 @@ fn new_realm(
     let seed = fastrand::u64(..) ^ now.as_nanos();
     let place = observer.place();
     let core = Realm::new(config, seed, observer);
-    Ok((RealmCell::new(realm.name, realm.stats, core, place, (clock, tracing)), store))
+    let services = has_tracing.then(|| lines.of_realm(&realm.name));
+    let cell = RealmCell::new(realm.name, realm.stats, core, place, (clock, tracing), services);
+    Ok((cell, store))
 }
 
 /// What a realm keeps of events, with what is known from an earlier run.

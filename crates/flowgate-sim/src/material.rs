@@ -18,6 +18,7 @@ pub(crate) fn uri(random: &mut Rng) -> String {
         1 => "com.a#".to_owned(),
         2 => "wamp.nothing.here".to_owned(),
         3 => String::new(),
+        4 => "svc.b".to_owned(),
         _ => components(random, false).join("."),
     }
 }

@@ -13,6 +13,7 @@ mod lifecycle;
 mod pubsub;
 mod registrations;
 mod rpc;
+mod served;
 mod session;
 mod state;
 mod waiting;
@@ -26,7 +27,11 @@ use flowgate_event::{Answer, Disclosure, Gate, GateAction, GateRequest, Timestam
 use flowgate_router::{CallSettings, ClientFeatures, Input, MetaApi, RequestIds, SessionKey};
 use flowgate_wire::{MatchPolicy, Message, MessageType, SessionId, Uri, UriCheck, uris};
 
-use crate::{gate::RoleGate, said::Said, world::settings::HISTORIES};
+use crate::{
+    gate::RoleGate,
+    said::Said,
+    world::settings::{HISTORIES, SERVED},
+};
 use state::{
     Callee, Deadline, Heard, Name, Parts, Pending, Phase, Registration, Seat, Subscription,
 };
@@ -82,8 +87,6 @@ pub(crate) struct Model {
     asked: Option<Duration>,
 }
 
-impl Pending {}
-
 impl Model {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
@@ -123,6 +126,8 @@ impl Model {
             Input::Stats { session, report } => self.stats(*session, report),
             Input::Leave { session, report, .. } => self.leave(*session, report.as_ref()),
             Input::Answer { session, ask, answer } => self.answer(*session, *ask, *answer),
+            Input::Served { call, reply } => self.served(*call, reply),
+            Input::Publish(announcement) => self.announce(announcement),
             Input::Tick => {
                 self.expire();
                 self.start_waiting();
@@ -266,7 +271,11 @@ impl Model {
             return Err(uris::error::INVALID_URI);
         }
         let is_offer = matches!(action, GateAction::Register | GateAction::Publish);
-        if is_offer && (uri.as_str() == "wamp" || uri.starts_with("wamp.")) {
+        let is_below = |prefix: &str| {
+            let rest = uri.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if is_offer && (is_below("wamp") || is_below(SERVED)) {
             return Err(uris::error::INVALID_URI);
         }
         let role = self.sessions.get(&from).map(|seat| seat.role);

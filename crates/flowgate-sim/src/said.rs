@@ -93,6 +93,11 @@ pub(crate) enum Said {
         action: GateAction,
         uri: String,
     },
+    /// A call of the session that the shell is to serve.
+    Serve {
+        procedure: String,
+        payload: String,
+    },
     /// A message that a router never sends.
     Nonsense(MessageType),
 }

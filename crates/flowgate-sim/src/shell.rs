@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use flowgate_event::{Correlation, GateAction, GateRequest, Step};
-use flowgate_router::{Action, AskId, Close, Outbox, Received, SessionKey, Unsent};
+use flowgate_router::{Action, AskId, Close, Outbox, Received, ServeId, SessionKey, Unsent};
 use flowgate_wire::{Format, Limits, Message};
 
 use crate::{
     actions::{Actions, OwnedStep},
     client::Client,
-    said::Said,
+    said::{self, Said},
 };
 
 /// A connection with the client at its other end.
@@ -45,6 +45,11 @@ pub(crate) enum What {
         ask: AskId,
         action: GateAction,
         uri: String,
+    },
+    Serve {
+        call: ServeId,
+        procedure: String,
+        payload: String,
     },
 }
 
@@ -106,6 +111,12 @@ impl Outbox for Encoder<'_> {
                 let GateRequest { action, uri, .. } = request;
                 let what = What::Ask { ask, action, uri: uri.to_owned() };
                 self.sent.push(Sent { to: session, what });
+            }
+            Action::Serve { session, call, request } => {
+                let (procedure, payload) =
+                    (request.procedure.to_owned(), said::payload(request.payload));
+                self.sent
+                    .push(Sent { to: session, what: What::Serve { call, procedure, payload } });
             }
             Action::Close { session, how } => {
                 self.sent.push(Sent { to: session, what: What::Close(how) });
@@ -173,6 +184,9 @@ impl Sent {
             What::Message { bytes, .. } => Ok(Said::message(&decode(format, bytes)?)),
             What::Close(how) => Ok(Said::close(*how)),
             What::Ask { action, uri, .. } => Ok(Said::Ask { action: *action, uri: uri.clone() }),
+            What::Serve { procedure, payload, .. } => {
+                Ok(Said::Serve { procedure: procedure.clone(), payload: payload.clone() })
+            }
         }
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// What must happen often in the seeds of this test.
-const OFTEN: [&str; 98] = [
+const OFTEN: [&str; 102] = [
     "ABORT sent",
     "ABORT: wamp.close.system_shutdown",
     "ABORT: wamp.error.no_such_role",
@@ -70,6 +70,7 @@ const OFTEN: [&str; 98] = [
     "WELCOME sent",
     "YIELD received",
     "action",
+    "announcement",
     "answer",
     "ask",
     "close connection",
@@ -81,6 +82,9 @@ const OFTEN: [&str; 98] = [
     "parts",
     "registration revoked",
     "rerouted",
+    "serve",
+    "served",
+    "served for nobody",
     "sharded call",
     "sharded event",
     "shutdown",

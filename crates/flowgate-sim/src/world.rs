@@ -8,10 +8,10 @@ use std::{collections::BTreeMap, time::Duration};
 use fastrand::Rng;
 use flowgate_event::{Account, Answer, Disclosure, LeaveReason, Report, Timestamp};
 use flowgate_router::{
-    AskId, EventsConfig, Input, Join, MetaApi, Realm, RealmConfig, RequestIds, RetentionConfig,
-    Role, SessionKey,
+    Announcement, AskId, EventsConfig, Input, Join, MetaApi, Realm, RealmConfig, Reply, RequestIds,
+    RetentionConfig, Role, ServeId, ServedApi, SessionKey,
 };
-use flowgate_wire::{Message, UriCheck, Value};
+use flowgate_wire::{Message, Payload, UriCheck, Value};
 
 use crate::{
     Options, Summary,
@@ -21,7 +21,9 @@ use crate::{
     shell::{Connection, decode},
     transcript::Transcript,
 };
-use settings::{HISTORIES, RETAINED_MAX, calls, history, roles, trustlevel};
+use settings::{
+    HISTORIES, RETAINED_MAX, SERVED, SERVED_PROCEDURES, calls, history, roles, trustlevel,
+};
 
 /// When every simulation begins.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
@@ -63,6 +65,8 @@ pub(crate) struct World {
     counts: BTreeMap<String, u64>,
     /// Questions that the authorizer has not answered, some of nobody any more.
     questions: Vec<(SessionKey, AskId)>,
+    /// Calls that the shell has not served, some of nobody any more.
+    calls: Vec<ServeId>,
     /// If messages are traced.
     actions: Option<Actions>,
     /// Messages that the realm was given.
@@ -98,6 +102,10 @@ impl World {
                 })
                 .collect(),
             agent: "simulation".to_owned(),
+            served: vec![ServedApi {
+                prefix: SERVED.to_owned(),
+                procedures: SERVED_PROCEDURES.map(str::to_owned).to_vec(),
+            }],
             events: EventsConfig {
                 retention: RetentionConfig { limit: RETAINED_MAX, ..RetentionConfig::default() },
                 histories: HISTORIES.map(history).to_vec(),
@@ -118,6 +126,7 @@ impl World {
             input_count: 0,
             counts: BTreeMap::new(),
             questions: Vec::new(),
+            calls: Vec::new(),
             actions: (traced == Traced::Yes).then(Actions::default),
             message_count: 0,
             transcript: Transcript::new(),
@@ -195,6 +204,13 @@ impl World {
             let answer = self.random_answer();
             self.answer(place, answer)?;
         }
+        if !self.calls.is_empty() && self.random.u8(..8) == 0 {
+            let place = self.random.usize(..self.calls.len());
+            self.serve(place)?;
+        }
+        if self.random.u8(..100) == 0 {
+            self.announce()?;
+        }
         let index = self.random.usize(..self.seats.len());
         let Some(connection) = &mut self.seats[index] else {
             return if self.random.u8(..4) == 0 { self.join(index) } else { Ok(()) };
@@ -253,6 +269,47 @@ impl World {
         self.handle(Input::Answer { session, ask, answer })
     }
 
+    /// The shell serves a call, perhaps too late; seldom it does so twice.
+    fn serve(&mut self, place: usize) -> Result<(), String> {
+        let call = self.calls[place];
+        if self.random.u8(..8) > 0 {
+            self.calls.swap_remove(place);
+        }
+        let payload = self.own_payload("served");
+        let reply = match self.random.u8(..4) {
+            0 => Reply::Error { error: "com.error", payload },
+            _ => Reply::Result(payload),
+        };
+        self.handle(Input::Served { call, reply })
+    }
+
+    /// The router publishes an event of its own, for everybody or for some roles.
+    fn announce(&mut self) -> Result<(), String> {
+        let topic = ["svc.b", "com.a", "com.ab"][self.random.usize(..3)];
+        let mut roles = || {
+            let role = ["all", "limited", "asking"][self.random.usize(..3)].to_owned();
+            (self.random.u8(..3) == 0).then(|| vec![role])
+        };
+        let (eligible, exclude) = (roles(), roles());
+        let payload = self.own_payload("announced");
+        *self.counts.entry("announcement".to_owned()).or_default() += 1;
+        self.handle(Input::Publish(Announcement {
+            topic,
+            payload,
+            eligible_authroles: eligible.as_deref(),
+            exclude_authroles: exclude.as_deref(),
+        }))
+    }
+
+    /// A payload of the router, seldom one that small transports do not take.
+    fn own_payload(&mut self, word: &str) -> Payload<'static> {
+        let mut args = vec![Value::from(word.to_owned()), Value::from(self.random.u64(..1000))];
+        if self.random.u8(..20) == 0 {
+            args.push(Value::from("x".repeat(3000)));
+        }
+        Payload::from_vecs(args, Vec::new())
+    }
+
     /// Delivers everything, answers every invocation, and closes what is to be closed.
     fn settle(&mut self) -> Result<(), String> {
         loop {
@@ -260,6 +317,10 @@ impl World {
             while !self.questions.is_empty() {
                 let answer = self.random_answer();
                 self.answer(0, answer)?;
+            }
+            while !self.calls.is_empty() {
+                is_idle = false;
+                self.serve(0)?;
             }
             for index in 0..self.seats.len() {
                 while let Some(connection) = &self.seats[index] {

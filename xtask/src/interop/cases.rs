@@ -107,6 +107,7 @@ pub(super) fn all() -> Vec<Case> {
     mixed_formats(&mut cases);
     advanced(&mut cases);
     statistics(&mut cases);
+    traces(&mut cases);
     shutdown(&mut cases);
     observer(&mut cases);
     metrics(&mut cases);
@@ -260,6 +261,30 @@ fn statistics(cases: &mut Vec<Case>) {
                 .with("--url", WebSocket),
         );
     }
+}
+
+/// Traces over WAMP, against what the traced clients have sent and received.
+fn traces(cases: &mut Vec<Case>) {
+    for framework in FRAMEWORKS {
+        for ((transport, address), format) in
+            TRANSPORTS.into_iter().cycle().zip(FORMATS.into_iter().chain(["json"]))
+        {
+            for (name, script) in [("messages", "tracing.py"), ("center", "tracing_center.py")] {
+                cases.push(
+                    python(
+                        Setup::Embedded,
+                        framework,
+                        &format!("traces/{name}/{transport}/{format}"),
+                        script,
+                    )
+                    .with("--url", address.clone())
+                    .with("--format", format),
+                );
+            }
+        }
+    }
+    cases.push(Case::alone("traces/exports", "trace_exports.py").with("--tshark", Program::Tshark));
+    cases.push(Case::alone("traces/otlp", "trace_otlp.py"));
 }
 
 /// What sessions hear when the router ends.

@@ -23,13 +23,15 @@ pub(super) enum Program {
     Prometheus,
     /// The tool that checks pages and rules for Prometheus.
     Promtool,
+    /// The command line of Wireshark.
+    Tshark,
 }
 
 /// Debian and what descends from it describe the system here.
 const OS_RELEASE: &str = "/etc/os-release";
 
 impl Program {
-    const ALL: [Self; 3] = [Self::Php, Self::Prometheus, Self::Promtool];
+    const ALL: [Self; 4] = [Self::Php, Self::Prometheus, Self::Promtool, Self::Tshark];
 
     /// What it is called in PATH and in `bin/`.
     fn name(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Program {
             Self::Php => "php",
             Self::Prometheus => "prometheus",
             Self::Promtool => "promtool",
+            Self::Tshark => "tshark",
         }
     }
 
@@ -45,6 +48,7 @@ impl Program {
         match self {
             Self::Php => "php-cli",
             Self::Prometheus | Self::Promtool => "prometheus",
+            Self::Tshark => "tshark",
         }
     }
 
@@ -59,7 +63,7 @@ impl Program {
                     (Some(Ok(_)), Some(Ok(_)), None)
                 )
             }),
-            Self::Prometheus | Self::Promtool => file == self.name(),
+            Self::Prometheus | Self::Promtool | Self::Tshark => file == self.name(),
         }
     }
 
@@ -67,7 +71,7 @@ impl Program {
     fn check(self) -> &'static [&'static str] {
         match self {
             Self::Php => &["-r", "exit(PHP_MAJOR_VERSION < 8 ? 1 : 0);"],
-            Self::Prometheus | Self::Promtool => &["--version"],
+            Self::Prometheus | Self::Promtool | Self::Tshark => &["--version"],
         }
     }
 
@@ -75,7 +79,7 @@ impl Program {
     fn fixed_arguments(self) -> &'static str {
         match self {
             Self::Php => "-n",
-            Self::Prometheus | Self::Promtool => "",
+            Self::Prometheus | Self::Promtool | Self::Tshark => "",
         }
     }
 
@@ -85,6 +89,7 @@ impl Program {
             Self::Php => "need php 8 in PATH, or apt-get to fetch Debian's php-cli",
             Self::Prometheus => "need prometheus in PATH, or apt-get to fetch Debian's prometheus",
             Self::Promtool => "need promtool in PATH, or apt-get to fetch Debian's prometheus",
+            Self::Tshark => "need tshark in PATH, or apt-get to fetch Debian's tshark",
         }
     }
 }

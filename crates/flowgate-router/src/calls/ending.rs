@@ -7,7 +7,9 @@ use flowgate_wire::{
     Dict, Entry, Error, MessageType, Payload, RequestId, Result as ResultMessage, Uri, Value,
 };
 
-use super::{Assigned, CallKey, CallPhase, Calls, Interruptible, Parts, PendingCall, SessionCalls};
+use super::{
+    Assigned, CallKey, CallPhase, Calls, Interruptible, Parts, PendingCall, SessionCalls, Target,
+};
 use crate::{
     AnsweredCall, SessionKey,
     details::Details,
@@ -61,18 +63,23 @@ impl Calls {
         key: CallKey,
         outcome: Outcome<'_>,
     ) {
-        let Some(PendingCall { caller, request, registration, began, tag, .. }) = self.remove(key)
-        else {
+        let Some(PendingCall { caller, request, target, began, tag, .. }) = self.remove(key) else {
             return;
         };
         let is_dropped = matches!(outcome, Outcome::Dropped);
         let cause = turn.trail.enter(tag);
+        let (called, answered) = match &target {
+            Target::Registered { registration, .. } => {
+                let registration = *registration;
+                (Called::Registered(registration), Some(AnsweredCall { registration, began }))
+            }
+            Target::Served { procedure, .. } => (Called::Router(procedure), None),
+        };
         turn.observe(EventKind::CallEnded, || Event::CallEnded {
-            called: Called::Registered(registration),
+            called,
             outcome: outcome.kind(),
             error: outcome.error(),
         });
-        let answered = AnsweredCall { registration, began };
         match outcome {
             Outcome::Result(payload, None) => {
                 let result = ResultMessage { request, details: Dict::EMPTY, payload };
@@ -139,8 +146,8 @@ impl Calls {
         mode: CancelMode,
     ) {
         let Some(call) = self.get_mut(key) else { return };
-        // A call that waits for a callee is skipped.
-        let interruptible = call.with.filter(|with| with.interrupt == Interruptible::Yes);
+        // A call that waits for a callee is skipped, and so is one that the shell serves.
+        let interruptible = call.with().filter(|with| with.interrupt == Interruptible::Yes);
         let mode = if interruptible.is_some() { mode } else { CancelMode::Skip };
         if let Some(Assigned { callee, invocation, .. }) = interruptible
             && mode != CancelMode::Skip
@@ -167,7 +174,8 @@ impl Calls {
         outcome: Outcome<'_>,
     ) {
         let Some(call) = self.get(key) else { return };
-        if let Some(Assigned { callee, invocation, interrupt: Interruptible::Yes, .. }) = call.with
+        if let Some(Assigned { callee, invocation, interrupt: Interruptible::Yes, .. }) =
+            call.with()
             && call.phase == CallPhase::Running
         {
             let cause = turn.trail.enter(call.tag.clone());
@@ -223,7 +231,7 @@ impl Calls {
 
 impl PendingCall {
     fn is_with(&self, session: SessionKey) -> bool {
-        self.with.is_some_and(|with| with.callee == session)
+        self.with().is_some_and(|with| with.callee == session)
     }
 }
 

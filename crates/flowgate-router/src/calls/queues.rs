@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use flowgate_wire::RegistrationId;
 
-use super::{CallKey, Calls};
+use super::{CallKey, Calls, PendingCall};
 use crate::ids::{HashMap, hasher};
 
 /// The queues of registrations whose callees are all busy, first come, first served.
@@ -70,13 +70,13 @@ impl Calls {
 
     /// Lets a call without a callee wait, behind those that do.
     pub(crate) fn enqueue(&mut self, key: CallKey) {
-        let Some(registration) = self.get(key).map(|call| call.registration) else { return };
+        let Some(registration) = self.get(key).and_then(PendingCall::registration) else { return };
         self.queues.by_registration.entry(registration).or_default().push_back(key);
     }
 
     /// Takes a call out of its queue, to be [assigned](Self::assign).
     pub(crate) fn dequeue(&mut self, key: CallKey) {
-        let Some(registration) = self.get(key).map(|call| call.registration) else { return };
+        let Some(registration) = self.get(key).and_then(PendingCall::registration) else { return };
         self.queues.remove(registration, key);
     }
 }

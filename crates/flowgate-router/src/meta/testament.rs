@@ -9,7 +9,7 @@ use super::{Answer, Arguments, Results};
 use crate::{
     SessionKey,
     options::PublishOptions,
-    realm::{State, is_reserved},
+    realm::State,
     request_error::RequestError,
     session::Session,
     stored_message::StoredMessage,
@@ -73,7 +73,7 @@ impl State {
         if self.check_uri(&Uri::from(topic), MatchPolicy::Exact).is_err() {
             return Err(RequestError::InvalidUriArgument("topic"));
         }
-        if is_reserved(topic) {
+        if self.is_of_router(topic) {
             return Err(RequestError::ReservedUri(topic));
         }
         let admitted = self.admit(turn, from, GateAction::Publish, topic, MatchPolicy::Exact)?;

@@ -12,14 +12,14 @@ use flowgate_event::{
     Observer, Report, Timestamp, Verdict,
 };
 use flowgate_wire::{
-    Format, Limits, MatchPolicy, Message, MessageType, PublicationId, RequestId, SessionId,
-    UriCheck, Value,
+    Dict, Format, Limits, MatchPolicy, Message, MessageType, Payload, PublicationId, RequestId,
+    Result as ResultMessage, SessionId, UriCheck, Value,
 };
 
 use crate::{
-    Action, AskId, CallSettings, ClientFeatures, Close, EventsConfig, HistoryConfig, Input, Join,
-    Lost, MetaApi, Outbox, Realm, RealmConfig, RequestIds, RetentionConfig, Role, SessionKey,
-    Traffic, TrustLevel,
+    Action, Announcement, AskId, CallSettings, ClientFeatures, Close, EventsConfig, HistoryConfig,
+    Input, Join, Lost, MetaApi, Outbox, Realm, RealmConfig, Reply, RequestIds, RetentionConfig,
+    Role, ServeId, ServedApi, ServedCall, SessionKey, Traffic, TrustLevel,
 };
 
 /// The realm that a script runs against.
@@ -32,6 +32,8 @@ pub(super) struct Setup {
     pub(super) retention: RetentionConfig,
     /// Patterns, policies and limits.
     pub(super) histories: &'static [(&'static str, MatchPolicy, usize)],
+    /// What the shell serves.
+    pub(super) served: Vec<ServedApi>,
 }
 
 /// Denies what has `secret` in it, discloses for what has `disclosed` in it, never discloses for
@@ -60,7 +62,7 @@ impl Gate for TestGate {
 /// `a< [...]` is a message to `a`; a fan-out is one line for each receiver, `a<stats` if its
 /// traffic is statistics. `a closed session` and `a closed connection` end a session.
 /// `! ...` is an event that the observer was told. `a asks to call com.x` is a question to an
-/// authorizer.
+/// authorizer. `a is served svc.x [[...]]` is a call for the shell, with its arguments.
 #[derive(Default)]
 struct Transcript {
     names: Vec<Named>,
@@ -68,6 +70,8 @@ struct Transcript {
     lines: Vec<String>,
     /// The questions, each with the session that waits for its answer.
     asks: Vec<(SessionKey, AskId)>,
+    /// The calls that the shell is to serve.
+    calls: Vec<ServeId>,
 }
 
 struct Named {
@@ -136,6 +140,15 @@ impl Transcript {
     }
 }
 
+/// A payload as it stands in a message.
+fn json(payload: &Payload<'_>) -> String {
+    let (request, details) = (RequestId::MIN, Dict::EMPTY);
+    let text =
+        Message::from(ResultMessage { request, details, payload: payload.clone() }).to_json();
+    let text = text.strip_prefix("[50,1,{}").and_then(|rest| rest.strip_suffix(']'));
+    text.expect("the envelope of RESULT").trim_start_matches(',').to_owned()
+}
+
 impl Outbox for Transcript {
     fn push(&mut self, action: Action<'_>) {
         match action {
@@ -152,6 +165,14 @@ impl Outbox for Transcript {
                 let GateRequest { authid, action, uri, .. } = request;
                 assert_eq!(authid, self.name(session));
                 self.lines.push(format!("{authid} asks to {} {uri}", action.name()));
+            }
+            Action::Serve { session, call, request } => {
+                self.calls.push(call);
+                let ServedCall { procedure, authid, authrole, payload, .. } = request;
+                assert_eq!(authid, self.name(session));
+                assert!(!authrole.is_empty(), "every session has a role");
+                let line = format!("{authid} is served {procedure} {}", json(payload));
+                self.lines.push(line.trim_end().to_owned());
             }
             Action::Close { session, how } => {
                 let what = match how {
@@ -335,6 +356,7 @@ pub(super) fn config(setup: &Setup) -> RealmConfig {
         name: "realm1".to_owned(),
         uri_check: setup.uri_check,
         meta_api: setup.meta_api,
+        served: setup.served.clone(),
         request_ids: setup.request_ids,
         calls: setup.calls,
         roles: vec![
@@ -423,7 +445,9 @@ pub(super) fn report(last: bool) -> Report {
 /// `garbage a` is something from `a` that is no message · `toolarge a TYPE [REQUEST [progress]]` is a message
 /// that did not fit into the transport of `a` · `stats a` closes a window · `leave a [stats]`, with
 /// the last window · `answer N admit|disclose|deny|fail` answers the question of that number, from 1
-/// · `pass 30ms` lets time pass · `shutdown` · `observe work` shows calls,
+/// · `served N result [WORD ...]` and `served N error URI` answer the call for the shell of that
+/// number · `announce TOPIC WORD [+ROLE ...] [-ROLE ...]` is an event of the router itself, for some
+/// roles or not for some · `pass 30ms` lets time pass · `shutdown` · `observe work` shows calls,
 /// publications, registrations and subscriptions, `observe sessions` joining and leaving as
 /// events.
 fn run_input(world: &mut World, line: &str) -> bool {
@@ -463,6 +487,31 @@ fn run_input(world: &mut World, line: &str) -> bool {
                 other => panic!("{other} is no answer"),
             };
             world.handle(Input::Answer { session, ask, answer });
+        }
+        ["served", number, "result", ref args @ ..] => {
+            let call = world.transcript.calls[number.parse::<usize>().expect("a number") - 1];
+            let args: Vec<_> = args.iter().map(|word| Value::from((*word).to_owned())).collect();
+            let reply = Reply::Result(Payload::from_vecs(args, Vec::new()));
+            world.handle(Input::Served { call, reply });
+        }
+        ["served", number, "error", error] => {
+            let call = world.transcript.calls[number.parse::<usize>().expect("a number") - 1];
+            let reply = Reply::Error { error, payload: Payload::EMPTY };
+            world.handle(Input::Served { call, reply });
+        }
+        ["announce", topic, text, ref roles @ ..] => {
+            let roles = |sign: char| {
+                let named = roles.iter().filter_map(|role| role.strip_prefix(sign));
+                let named: Vec<_> = named.map(str::to_owned).collect();
+                (!named.is_empty()).then_some(named)
+            };
+            let (eligible, exclude) = (roles('+'), roles('-'));
+            world.handle(Input::Publish(Announcement {
+                topic,
+                payload: Payload::from_vecs(vec![Value::from(text.to_owned())], Vec::new()),
+                eligible_authroles: eligible.as_deref(),
+                exclude_authroles: exclude.as_deref(),
+            }));
         }
         ["stats", name] => {
             let session = world.transcript.key(name);

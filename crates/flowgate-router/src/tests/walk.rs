@@ -44,7 +44,7 @@ impl Outbox for Clients {
                 assert!(!to.is_empty());
                 to.iter().for_each(|receiver| self.receive(*receiver, &message));
             }
-            Action::Ask { .. } => {}
+            Action::Ask { .. } | Action::Serve { .. } => {}
             Action::Close { session, how } => {
                 if how == Close::Session {
                     assert_eq!(self.sessions.get(&session), Some(&Receives::No), "after GOODBYE");

@@ -11,7 +11,7 @@ use flowgate_trace::Undelivered;
 use flowgate_wire::{Message, MessageType};
 
 use super::{
-    Seats,
+    Seats, ServiceLine,
     recording::{KeptStep, Outgoing, Recording},
 };
 use crate::{
@@ -27,6 +27,8 @@ pub(super) struct Delivery<'a> {
     pub(super) now: Timestamp,
     /// The realm's place in the metrics.
     pub(super) place: RealmIndex,
+    /// Where the calls go that no client answers.
+    pub(super) services: Option<&'a ServiceLine>,
     /// What is to be said about the call that a callee has answered.
     pub(super) answer: Answer,
     /// If messages are traced.
@@ -87,6 +89,13 @@ impl Outbox for Delivery<'_> {
             // would fail in time.
             Action::Ask { request, .. } => {
                 debug_assert!(false, "nobody answers {request:?}");
+            }
+            Action::Serve { call, request, .. } => {
+                let passed_on = match self.services {
+                    Some(services) => services.pass_on(call, &request),
+                    None => Err(call),
+                };
+                self.scratch.unserved.extend(passed_on.err());
             }
             Action::Close { session, how } => {
                 if let Some(outlet) = self.seats.get(session) {

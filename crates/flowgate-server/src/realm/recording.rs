@@ -14,6 +14,8 @@ use flowgate_trace::{
 };
 use flowgate_wire::{Dict, Format, Message, MessageType, RequestId};
 
+use crate::tracing::is_about_traces;
+
 /// What a thread has recorded of the input that is handled; empty between inputs.
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -267,6 +269,8 @@ impl Recording {
 
     /// Records everything about the input, which has been handled: it was decoded at `decoded`, the
     /// realm was free for it at `at`, and worked on it for `work`.
+    ///
+    /// What is [about traces](is_about_traces) is left out.
     pub(super) fn flush(
         &mut self,
         (decoded, at): (Timestamp, Timestamp),
@@ -284,6 +288,10 @@ impl Recording {
             }
         }
         for draft in drafts.drain(..) {
+            let uri = draft.place.as_ref().and_then(|place| texts.get(place.uri.clone()?));
+            if uri.is_some_and(is_about_traces) {
+                continue;
+            }
             if let Some(who) = identify(draft.session) {
                 recorder.record(&draft.facts(&who, (decoded, at), work, texts));
             }

@@ -57,7 +57,7 @@ impl Model {
         let mut registrations: Vec<u64> = self
             .calls
             .iter()
-            .filter(|call| call.with.is_none())
+            .filter(|call| call.with.is_none() && call.served.is_none())
             .map(|one| one.registration)
             .collect();
         registrations.sort_unstable();

@@ -260,7 +260,7 @@ impl Model {
         }
     }
 
-    fn event(&mut self, kept: &Kept) {
+    pub(super) fn event(&mut self, kept: &Kept) {
         let names_sessions = kept.lists.iter().any(|(key, _)| !key.contains('_'));
         let mut matching = Vec::new();
         for (name, subscription) in &mut self.subscriptions {
@@ -436,14 +436,14 @@ pub(super) struct Kept {
     pub(super) at: Timestamp,
     pub(super) topic: String,
     /// The subscription or registration that it tells of.
-    about: Option<u64>,
+    pub(super) about: Option<u64>,
     /// The session that did not get it.
-    except: Option<u64>,
+    pub(super) except: Option<u64>,
     pub(super) publisher: Option<String>,
     pub(super) trustlevel: Option<u64>,
     pub(super) lists: Vec<(String, Vec<Value<'static>>)>,
-    rkey: Option<String>,
-    scheme: Option<String>,
+    pub(super) rkey: Option<String>,
+    pub(super) scheme: Option<String>,
     pub(super) payload: String,
 }
 

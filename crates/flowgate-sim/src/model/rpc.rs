@@ -8,7 +8,7 @@ use flowgate_wire::{Call, MatchPolicy, MessageType, uris};
 
 use super::{
     ASKED, Model, Name, Parts, Pending, Registration, invocations::check_callee,
-    pubsub::check_booleans,
+    pubsub::check_booleans, served,
 };
 use crate::said::{self, is_true};
 
@@ -109,6 +109,9 @@ impl Model {
             }
             return Ok(self.call_meta(from, message)?);
         }
+        if served::is_served(procedure) {
+            return Ok(self.serve(from, message)?);
+        }
         let disclosed = match (disclosure, is_true(options, "disclose_me")) {
             (Disclosure::Never, true) => Err(uris::error::DISCLOSE_ME_DISALLOWED)?,
             (Disclosure::Never, false) => Some(false),
@@ -124,6 +127,7 @@ impl Model {
             caller: from,
             request: message.request.get(),
             registration,
+            served: None,
             with: None,
             place: 0,
             policy,
@@ -178,7 +182,7 @@ impl Model {
         matching.min_by_key(|(name, _)| precedence(name))
     }
 
-    fn add(&mut self, mut call: Pending) -> usize {
+    pub(super) fn add(&mut self, mut call: Pending) -> usize {
         call.deadline = call.timeout.map(|timeout| self.now.after(timeout));
         self.calls.push(call);
         self.calls.len() - 1

@@ -6,7 +6,7 @@ use std::{
 };
 
 use flowgate_event::Timestamp;
-use flowgate_router::{ClientFeatures, SessionKey};
+use flowgate_router::{ClientFeatures, ServeId, SessionKey};
 use flowgate_wire::MatchPolicy;
 
 use super::{pubsub, session::Testament, waiting::Waiting};
@@ -93,6 +93,8 @@ pub(super) struct Pending {
     pub(super) caller: SessionKey,
     pub(super) request: u64,
     pub(super) registration: u64,
+    /// The call is the shell's, which knows it by this; learned when the shell is given the call.
+    pub(super) served: Option<Option<ServeId>>,
     /// The callee, its invocation, and since when it was callee; none while the call waits.
     pub(super) with: Option<(Callee, u64)>,
     /// Waiting calls go by this.

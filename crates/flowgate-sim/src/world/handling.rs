@@ -76,6 +76,10 @@ impl World {
                     self.questions.push((to, ask));
                     self.model.heard_question(to, ask);
                 }
+                What::Serve { call, .. } => {
+                    self.calls.push(call);
+                    self.model.heard_call(to, call);
+                }
                 What::Close(how) => {
                     connection.closing = Some(how);
                     let kind = if how == Close::Session { "session" } else { "connection" };
@@ -123,6 +127,8 @@ impl World {
             Input::Answer { session, ask, answer } => {
                 ("answer".to_owned(), format!("{} {ask:?} {answer:?}", session.0))
             }
+            Input::Served { call, reply } => ("served".to_owned(), format!("{call:?} {reply:?}")),
+            Input::Publish(announcement) => ("publish".to_owned(), format!("{announcement:?}")),
             Input::Tick => ("tick".to_owned(), String::new()),
             Input::Shutdown => ("shutdown".to_owned(), String::new()),
         };

@@ -18,6 +18,10 @@ pub(crate) const RETAINED_MAX: usize = 4;
 pub(crate) const HISTORIES: [(&str, MatchPolicy, usize); 2] =
     [("com.a", MatchPolicy::Exact, 3), ("com.", MatchPolicy::Prefix, 1000)];
 
+/// What the shell serves, and the names of its procedures.
+pub(crate) const SERVED: &str = "svc";
+pub(crate) const SERVED_PROCEDURES: [&str; 2] = ["echo", "b"];
+
 pub(super) fn history((pattern, policy, limit): (&str, MatchPolicy, usize)) -> HistoryConfig {
     HistoryConfig { pattern: pattern.to_owned(), policy, limit, records: Vec::new() }
 }

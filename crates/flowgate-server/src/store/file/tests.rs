@@ -42,6 +42,7 @@ fn records(count: u64) -> Vec<Arc<EventRecord>> {
         name: "realm1".to_owned(),
         uri_check: UriCheck::Loose,
         meta_api: MetaApi::Disabled,
+        served: Vec::new(),
         request_ids: RequestIds::Tolerant,
         calls: CallSettings::default(),
         roles: vec![role],
