@@ -4,9 +4,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
+mod admin;
 mod console;
 mod observe;
+mod replay;
 mod stats;
+mod trace;
 
 use std::{
     fs::OpenOptions,
@@ -22,7 +25,9 @@ use clap::{Parser, Subcommand};
 use flowgate_load::Bench;
 use flowgate_server::{
     Server, check_files, codec,
-    config::{self, ConfigError, Endpoint, LogConfig, LogFormat, LogLevel, NodeConfig},
+    config::{
+        self, AdminTracing, ConfigError, Endpoint, LogConfig, LogFormat, LogLevel, NodeConfig,
+    },
 };
 use tokio::{
     runtime::Builder,
@@ -62,6 +67,12 @@ enum Command {
     Observe(observe::Observe),
     /// Ask a running router for its stats.
     Stats(stats::Stats),
+    /// Record messages and actions: start, stop, list, show, tail, export.
+    Trace(trace::Trace),
+    /// Print messages as the router gets and sends them, one a line.
+    Tap(trace::Tap),
+    /// Play once more what a trace has recorded, against any router, or compare two.
+    Replay(replay::Replay),
     /// Decode, check and re-encode single WAMP messages, one JSON object a line.
     Codec,
 }
@@ -90,6 +101,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Init { file } => init(&file),
         Command::Observe(options) => observe::run(options),
         Command::Stats(options) => stats::run(options),
+        Command::Trace(options) => trace::run(options),
+        Command::Tap(options) => trace::run_tap(options),
+        Command::Replay(options) => replay::run(&options),
         Command::Bench(bench) => bench.main("flowgate bench"),
         Command::Codec => match codec::run(io::stdin().lock(), io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -217,8 +231,16 @@ fn announce(server: &Server) {
 }
 
 fn override_addresses(config: &mut NodeConfig, options: &Run) -> Result<(), String> {
+    let is_built_in = options.config.is_none();
     if let Some(admin) = options.admin {
         config.flowgate.admin = Some(admin);
+        if is_built_in && !admin.ip().is_loopback() {
+            config.flowgate.tracing.admin = AdminTracing::Off;
+        }
+    }
+    // Everybody may trace with the built-in configuration, since everybody is on this machine.
+    if is_built_in && options.listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+        config.flowgate.tracing.grants.clear();
     }
     let Some(listen) = options.listen else { return Ok(()) };
     let mut endpoints =

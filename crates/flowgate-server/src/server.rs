@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     admin::Admin,
     clock::Clock,
-    config::{self, Endpoint, ListenerConfig, NodeConfig},
+    config::{self, Endpoint, HttpUrl, ListenerConfig, NodeConfig},
     gate, http,
     listener::{BindError, Bound, Stop},
     metrics::{Metrics, MetricsError, Stats},
@@ -28,7 +28,7 @@ use crate::{
     service::{Counts, Realms, Service},
     store::{Started, Store},
     tls::{self, TlsError},
-    tracing::{Tracing, TracingError, TracingThread, WampTracing, served},
+    tracing::{Tracing, TracingError, TracingThread, WampTracing, export_spans, served},
 };
 
 /// What WELCOME says as `agent`.
@@ -53,6 +53,8 @@ pub struct Server {
     tracing: Tracing,
     tracing_thread: TracingThread,
     wamp_tracing: Option<WampTracing>,
+    /// Where spans are sent to.
+    collector: Option<HttpUrl>,
     clock: Clock,
     shutdown_timeout: Duration,
 }
@@ -174,6 +176,7 @@ impl Server {
             tracing,
             tracing_thread,
             wamp_tracing: Some(wamp_tracing),
+            collector: flowgate.tracing.otlp.as_ref().map(|otlp| otlp.url.clone()),
             clock,
             shutdown_timeout,
         })
@@ -226,6 +229,9 @@ impl Server {
         others.spawn(Arc::clone(&self.metrics).run(stopped.clone()));
         if let Some(wamp_tracing) = self.wamp_tracing.take() {
             others.spawn(wamp_tracing.run(stopped.clone()));
+        }
+        if let Some(collector) = self.collector.take() {
+            others.spawn(export_spans(self.tracing.clone(), collector, stopped.clone()));
         }
         drop(stopped);
         shutdown.await;

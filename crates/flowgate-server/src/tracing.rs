@@ -17,6 +17,7 @@
 
 mod desk;
 mod error;
+mod otlp;
 mod page;
 mod query;
 mod rights;
@@ -31,10 +32,11 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use flowgate_event::{Correlation, Timestamp};
 use flowgate_trace::{
-    DataRange, Folder, Info, Node, Notice, OpenFiles, Query, QueryPage, Record, Recorder, Status,
-    Switch, Tap, TraceOptions, WithStopped,
+    DataRange, Folder, Info, Node, Notice, OpenFiles, OtlpAnswer, Query, QueryPage, Record,
+    Recorder, Status, Switch, Tap, TraceOptions, WithStopped,
 };
 use flowgate_wire::Value;
 use tokio::{
@@ -50,6 +52,7 @@ use crate::{clock::Clock, config::TracingConfig};
 use desk::Desk;
 pub(crate) use error::TraceError;
 pub use error::TracingError;
+pub(crate) use otlp::export_spans;
 pub(crate) use page::{TracePath, trace_page};
 pub(crate) use rights::Rights;
 pub(crate) use wamp::{WampTracing, is_about_traces, served};
@@ -132,7 +135,7 @@ impl Tracing {
             origin: node.origin,
         };
         let mut desk = Desk::new(switch, node, open_files, notices, clock, lock);
-        desk.set_max_disk_bytes(shared.config.max_disk_bytes);
+        desk.configure(&shared.config);
         let thread = thread::Builder::new()
             .name("flowgate-trace".to_owned())
             .spawn(move || desk.run(&heard))
@@ -310,6 +313,33 @@ impl Tracing {
             TrySendError::Disconnected(_) => TraceError::Closed,
         })?;
         answered.await.map_err(|_| TraceError::Closed)
+    }
+}
+
+/// Spans for a collector.
+impl Tracing {
+    /// The request that is to be sent now; [`otlp_settle`](Self::otlp_settle) has to follow.
+    async fn otlp_request(&self) -> Result<Option<Bytes>, TraceError> {
+        self.ask(Desk::otlp_request).await
+    }
+
+    /// What has come of it; `None` if there was no answer.
+    async fn otlp_settle(&self, said: Option<otlp::Said>) -> Result<(), TraceError> {
+        self.ask(move |desk| {
+            desk.otlp_settle(said.as_ref().map_or(OtlpAnswer::None, otlp::Said::as_answer));
+        })
+        .await
+    }
+
+    /// From now on spans wait for nothing, and no more come.
+    async fn otlp_flush(&self) -> Result<(), TraceError> {
+        self.ask(Desk::otlp_flush).await
+    }
+
+    /// What has become of spans.
+    #[cfg(test)]
+    async fn otlp_counts(&self) -> Result<flowgate_trace::OtlpCounts, TraceError> {
+        self.ask(|desk| desk.otlp_counts()).await
     }
 }
 

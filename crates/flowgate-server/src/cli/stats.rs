@@ -10,15 +10,14 @@ use std::{
 };
 
 use flowgate_server::{RecordFormat, RecordOptions, config::FlowgateConfig};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, runtime::Builder, time::timeout};
+use hyper::Method;
+use tokio::runtime::Builder;
 
-use super::{USAGE, above_zero, fail};
-
-/// How long a router may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+use super::{
+    USAGE, above_zero,
+    admin::{AskError, ask_text},
+    fail,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Stats {
@@ -76,29 +75,6 @@ pub(super) enum Record {
     Stop,
 }
 
-/// Why a router does not say what it was asked for.
-#[derive(Debug, thiserror::Error)]
-enum AskError {
-    /// No router, or one without administration interface.
-    #[error("no router answers at {address}: {source}")]
-    Connect { address: SocketAddr, source: io::Error },
-    /// The connection broke.
-    #[error("the router at {address} does not answer: {source}")]
-    Answer { address: SocketAddr, source: hyper::Error },
-    /// It takes too long.
-    #[error("the router at {0} does not answer")]
-    Late(SocketAddr),
-    /// It says why not.
-    #[error("{0}")]
-    Refused(String),
-    /// A request that cannot be written: our fault.
-    #[error(transparent)]
-    Request(#[from] hyper::http::Error),
-    /// A file that cannot be written.
-    #[error("cannot write {path}: {source}", path = path.display())]
-    Write { path: PathBuf, source: io::Error },
-}
-
 pub(super) fn run(Stats { admin, command }: Stats) -> ExitCode {
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -122,21 +98,21 @@ async fn answer(admin: SocketAddr, command: StatsCommand) -> Result<String, AskE
             let mut query = form_urlencoded::Serializer::new(String::new());
             query.append_pair("level", if verbose { "debug" } else { "info" });
             query.extend_pairs(names.iter().map(|name| ("name", name)));
-            ask(admin, Method::GET, &format!("/api/stats/show?{}", query.finish())).await
+            ask_text(admin, Method::GET, &format!("/api/stats/show?{}", query.finish())).await
         }
         StatsCommand::Record(Record::Start { every, format, rotate }) => {
             let every_ms = every.as_millis();
             let path = format!(
                 "/api/stats/record?do=start&every_ms={every_ms}&format={format}&rotate_bytes={rotate}"
             );
-            ask(admin, Method::POST, &path).await
+            ask_text(admin, Method::POST, &path).await
         }
         StatsCommand::Record(Record::Stop) => {
-            ask(admin, Method::POST, "/api/stats/record?do=stop").await
+            ask_text(admin, Method::POST, "/api/stats/record?do=stop").await
         }
         StatsCommand::Save { path, format } => {
             let query = format!("/api/stats/report?format={format}");
-            let report = ask(admin, Method::GET, &query).await?;
+            let report = ask_text(admin, Method::GET, &query).await?;
             if let Err(source) = save(&path, &report) {
                 return Err(AskError::Write { path, source });
             }
@@ -147,37 +123,4 @@ async fn answer(admin: SocketAddr, command: StatsCommand) -> Result<String, AskE
 
 fn save(path: &Path, report: &str) -> io::Result<()> {
     OpenOptions::new().create(true).append(true).open(path)?.write_all(report.as_bytes())
-}
-
-/// One request. Cancellation loses the answer, not what it has changed.
-async fn ask(admin: SocketAddr, method: Method, path: &str) -> Result<String, AskError> {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::HOST, admin.to_string())
-        .header(header::CONNECTION, "close")
-        .header("x-flowgate-change", "yes")
-        .body(Empty::<Bytes>::new())?;
-    let exchange = async {
-        let stream = TcpStream::connect(admin)
-            .await
-            .map_err(|source| AskError::Connect { address: admin, source })?;
-        let broken = |source| AskError::Answer { address: admin, source };
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let answer = async {
-            let answer = sender.send_request(request).await.map_err(broken)?;
-            let status = answer.status();
-            let body = answer.into_body().collect().await.map_err(broken)?.to_bytes();
-            let text = String::from_utf8_lossy(&body).into_owned();
-            match status {
-                StatusCode::OK => Ok(text),
-                _ => Err(AskError::Refused(text.trim_end().to_owned())),
-            }
-        };
-        // The connection has to be driven while its answer is read.
-        let (answer, _) = tokio::join!(answer, connection);
-        answer
-    };
-    timeout(ANSWER_TIMEOUT, exchange).await.map_err(|_| AskError::Late(admin)).flatten()
 }

@@ -10,16 +10,18 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use flowgate_event::Correlation;
 use flowgate_trace::{
-    Collector, DataRange, Info, Node, Notice, OpenFiles, Persistence, Query, QueryPage, Record,
-    Registry, RegistryError, Status, StopReason, Switch, TraceOptions, WithStopped,
+    Collector, DataRange, Info, Node, Notice, OpenFiles, OtlpAnswer, OtlpExporter, OtlpLimits,
+    Persistence, Query, QueryPage, Record, Registry, RegistryError, Sampling, Status, StopReason,
+    Switch, TraceLevel, TraceOptions, WithStopped,
 };
 use flowgate_wire::Value;
 use tokio::sync::broadcast;
 
 use super::{LOCK_FILE, Rights, TraceError, TracingError, Word};
-use crate::clock::Clock;
+use crate::{clock::Clock, config::TracingConfig};
 
 /// How often records are fetched while something is traced: often enough that rings do not fill.
 const COLLECT_INTERVAL: Duration = Duration::from_millis(5);
@@ -30,6 +32,15 @@ const SETTLE: Duration = Duration::from_millis(10);
 /// Files smaller than this are no trace: the smallest `max_disk`.
 const MIN_DISK_BYTES: u64 = 1 << 20;
 
+/// The trace that spans are made from.
+const OTLP_TRACE: &str = "otlp";
+
+/// How long it runs before it is started again: as long as a trace may.
+const OTLP_DURATION: Duration = Duration::from_secs(86_400);
+
+/// How long its actions are kept here, too.
+const OTLP_HISTORY: Duration = Duration::from_secs(10);
+
 /// All that the thread has.
 pub(super) struct Desk {
     registry: Registry,
@@ -39,8 +50,17 @@ pub(super) struct Desk {
     clock: Clock,
     /// Octets that the files of all traces may have.
     max_disk_bytes: u64,
+    /// Takes the actions of the trace [`OTLP_TRACE`].
+    otlp: Option<Otlp>,
     /// Keeps other processes out of the folder.
     _lock: Option<File>,
+}
+
+/// Spans, and which actions they are of.
+struct Otlp {
+    exporter: OtlpExporter,
+    sampling: Sampling,
+    dropped_count: u64,
 }
 
 /// Makes a folder for traces if need be, and takes it for this process.
@@ -66,11 +86,30 @@ impl Desk {
     ) -> Self {
         let registry = Registry::new(Arc::clone(&switch), node, open_files);
         let collector = Collector::new(SETTLE);
-        Self { registry, collector, switch, notices, clock, max_disk_bytes: 0, _lock: lock }
+        Self {
+            registry,
+            collector,
+            switch,
+            notices,
+            clock,
+            max_disk_bytes: 0,
+            otlp: None,
+            _lock: lock,
+        }
     }
 
-    pub(super) const fn set_max_disk_bytes(&mut self, bytes: u64) {
-        self.max_disk_bytes = bytes;
+    pub(super) fn configure(&mut self, config: &TracingConfig) {
+        self.max_disk_bytes = config.max_disk_bytes;
+        self.otlp = config.otlp.as_ref().map(|otlp| {
+            let resource = [
+                ("service.name", "flowgate".to_owned()),
+                ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
+                ("service.instance.id", format!("{:016x}", fastrand::u64(..))),
+            ];
+            let resource = resource.map(|(key, value)| (key.to_owned(), value)).into();
+            let exporter = OtlpExporter::new(resource, OtlpLimits::default());
+            Otlp { exporter, sampling: otlp.sampling, dropped_count: 0 }
+        });
     }
 
     /// Runs until it is told to stop, or nobody is left to say so.
@@ -80,6 +119,7 @@ impl Desk {
             Ok(names) => tracing::info!(traces = ?names, "traces of earlier runs are there"),
             Err(error) => tracing::warn!(%error, "traces of earlier runs are missing"),
         }
+        self.start_otlp();
         loop {
             match self.hear(words) {
                 Some(Word::Tap(tap)) => self.collector.add(tap),
@@ -121,7 +161,15 @@ impl Desk {
 
     /// Tells of what has happened.
     fn publish(&mut self) {
+        let mut is_otlp_over = false;
         for notice in self.registry.take_notices() {
+            match &notice {
+                Notice::Data(trace, _, records) if trace == OTLP_TRACE => self.offer_spans(records),
+                Notice::Stopped(trace, info) if trace == OTLP_TRACE => {
+                    is_otlp_over = info.reason == Some(StopReason::Duration);
+                }
+                Notice::Started(..) | Notice::Stopped(..) | Notice::Data(..) => {}
+            }
             if let Notice::Stopped(trace, info) = &notice {
                 let reason = info.reason.as_ref().map(ToString::to_string).unwrap_or_default();
                 match info.reason {
@@ -135,6 +183,9 @@ impl Desk {
             // Nobody may be listening.
             let _ = self.notices.send(Arc::new(notice));
         }
+        if is_otlp_over {
+            self.start_otlp();
+        }
     }
 
     /// Stops all traces.
@@ -146,6 +197,66 @@ impl Desk {
             let _ = self.registry.stop(&id, self.clock.now());
         }
         self.publish();
+    }
+}
+
+/// Spans for a collector.
+impl Desk {
+    /// Starts the trace that they are made from. Nobody may start or stop it without the right to
+    /// all realms.
+    fn start_otlp(&mut self) {
+        let Some(otlp) = &self.otlp else { return };
+        let options = TraceOptions {
+            level: TraceLevel::Action,
+            sampling: otlp.sampling,
+            duration: OTLP_DURATION,
+            limit: OTLP_HISTORY,
+            retention: OTLP_HISTORY,
+            ..TraceOptions::default()
+        };
+        let created = self.registry.create(Some(OTLP_TRACE), options);
+        let started = created.and_then(|id| self.registry.start(&id, self.clock.now()));
+        if let Err(error) = started {
+            tracing::warn!(%error, "OTLP: no trace to make spans from");
+        }
+    }
+
+    fn offer_spans(&mut self, records: &[Record]) {
+        let Some(otlp) = &mut self.otlp else { return };
+        otlp.exporter.offer(self.clock.now(), records);
+        let dropped_count = otlp.exporter.counts().dropped;
+        // Once for each batch; the count tells how many.
+        if std::mem::replace(&mut otlp.dropped_count, dropped_count) < dropped_count {
+            tracing::warn!(dropped_count, "OTLP: spans found no room, the collector is too slow");
+        }
+    }
+
+    pub(super) fn otlp_request(&mut self) -> Option<Bytes> {
+        self.otlp.as_mut()?.exporter.poll(self.clock.now())
+    }
+
+    pub(super) fn otlp_settle(&mut self, answer: OtlpAnswer<'_>) {
+        if let Some(otlp) = &mut self.otlp {
+            otlp.exporter.settle(self.clock.now(), answer);
+        }
+    }
+
+    pub(super) fn otlp_flush(&mut self) {
+        if self.otlp.is_none() {
+            return;
+        }
+        self.collector.flush(&mut self.registry);
+        // It may have been stopped, and forgotten.
+        let _ = self.registry.stop(OTLP_TRACE, self.clock.now());
+        self.publish();
+        if let Some(otlp) = &mut self.otlp {
+            otlp.exporter.flush();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn otlp_counts(&self) -> flowgate_trace::OtlpCounts {
+        self.otlp.as_ref().map(|otlp| otlp.exporter.counts()).unwrap_or_default()
     }
 }
 

@@ -1,0 +1,142 @@
+//! Spans on their way to a collector of OpenTelemetry.
+
+use std::time::Duration;
+
+use flowgate_trace::{OTLP_CONTENT_TYPE, OtlpAnswer};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Request, body::Bytes, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    sync::watch,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use super::Tracing;
+use crate::{config::HttpUrl, listener::Stop};
+
+/// How often it is looked whether there is something to send: spans wait for others longer.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long a collector may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the last spans are given at shutdown.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The longest answer that is read.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// What a collector has said.
+pub(super) struct Said {
+    status: u16,
+    retry_after: Option<Duration>,
+    body: Bytes,
+}
+
+/// A collector has not answered.
+#[derive(Debug, thiserror::Error)]
+enum PostError {
+    #[error("cannot connect: {0}")]
+    Connect(#[from] std::io::Error),
+    #[error("no answer: {0}")]
+    Http(#[from] hyper::Error),
+    #[error("no answer within {} s", ANSWER_TIMEOUT.as_secs())]
+    TimedOut(#[from] tokio::time::error::Elapsed),
+    #[error("the answer cannot be read: {0}")]
+    Body(Box<dyn std::error::Error + Send + Sync>),
+    #[error("the URL cannot be asked: {0}")]
+    Request(#[from] hyper::http::Error),
+}
+
+impl Said {
+    pub(super) fn as_answer(&self) -> OtlpAnswer<'_> {
+        let Self { status, retry_after, body } = self;
+        OtlpAnswer::Http { status: *status, retry_after: *retry_after, body }
+    }
+}
+
+/// Sends what the thread has for the collector, until `stop` says so for good; then once more what
+/// is left.
+pub(crate) async fn export_spans(
+    tracing: Tracing,
+    collector: HttpUrl,
+    mut stop: watch::Receiver<Stop>,
+) {
+    let mut ticks = interval(POLL_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut answers = true;
+    loop {
+        let is_over = tokio::select! {
+            _ = ticks.tick() => false,
+            _ = stop.wait_for(|stop| *stop == Stop::Now) => true,
+        };
+        if is_over {
+            break;
+        }
+        send_due(&tracing, &collector, &mut answers).await;
+    }
+    let last = async {
+        if tracing.otlp_flush().await.is_ok() {
+            send_due(&tracing, &collector, &mut answers).await;
+        }
+    };
+    if timeout(FLUSH_TIMEOUT, last).await.is_err() {
+        tracing::warn!(collector = collector.authority, "OTLP: the last spans are lost");
+    }
+}
+
+/// Sends what is due; `answers` is whether the collector did the last time.
+async fn send_due(tracing: &Tracing, collector: &HttpUrl, answers: &mut bool) {
+    while let Ok(Some(body)) = tracing.otlp_request().await {
+        let posted = timeout(ANSWER_TIMEOUT, post(collector, body)).await;
+        let said = match posted.map_err(PostError::from).flatten() {
+            Ok(said) => {
+                let is_ok = (200..300).contains(&said.status);
+                if !is_ok && *answers {
+                    let (collector, status) = (&collector.authority, said.status);
+                    tracing::warn!(collector, status, "OTLP: the collector does not take spans");
+                }
+                *answers = is_ok;
+                Some(said)
+            }
+            Err(error) => {
+                // Once is enough in the log.
+                if std::mem::replace(answers, false) {
+                    tracing::warn!(collector = collector.authority, %error, "OTLP: no answer");
+                }
+                None
+            }
+        };
+        if tracing.otlp_settle(said).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn post(collector: &HttpUrl, body: Bytes) -> Result<Said, PostError> {
+    let stream = TcpStream::connect(&collector.authority).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::post(&collector.path)
+        .header(header::HOST, &collector.authority)
+        .header(header::CONTENT_TYPE, OTLP_CONTENT_TYPE)
+        .header(header::CONNECTION, "close")
+        .body(Full::new(body))?;
+    let answer = async {
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let retry_after = head.headers.get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(PostError::Body)?;
+        Ok(Said {
+            status: head.status.as_u16(),
+            retry_after: retry_after.map(Duration::from_secs),
+            body: body.to_bytes(),
+        })
+    };
+    // The connection has to be driven while its answer is read.
+    let (answer, _) = tokio::join!(answer, connection);
+    answer
+}
+
+#[cfg(test)]
+mod tests;
