@@ -52,9 +52,9 @@ pub struct Server {
     metrics: Arc<Metrics>,
     tracing: Tracing,
     tracing_thread: TracingThread,
-    wamp_tracing: Option<WampTracing>,
     /// Where spans are sent to.
     collector: Option<HttpUrl>,
+    wamp_tracing: Option<WampTracing>,
     clock: Clock,
     shutdown_timeout: Duration,
 }
@@ -175,8 +175,8 @@ impl Server {
             metrics,
             tracing,
             tracing_thread,
-            wamp_tracing: Some(wamp_tracing),
             collector: flowgate.tracing.otlp.as_ref().map(|otlp| otlp.url.clone()),
+            wamp_tracing: Some(wamp_tracing),
             clock,
             shutdown_timeout,
         })
@@ -227,11 +227,11 @@ impl Server {
             others.spawn(observer.run(stopped.clone()));
         }
         others.spawn(Arc::clone(&self.metrics).run(stopped.clone()));
-        if let Some(wamp_tracing) = self.wamp_tracing.take() {
-            others.spawn(wamp_tracing.run(stopped.clone()));
-        }
         if let Some(collector) = self.collector.take() {
             others.spawn(export_spans(self.tracing.clone(), collector, stopped.clone()));
+        }
+        if let Some(wamp_tracing) = self.wamp_tracing.take() {
+            others.spawn(wamp_tracing.run(stopped.clone()));
         }
         drop(stopped);
         shutdown.await;

@@ -27,6 +27,8 @@ mod statistics;
 mod steady;
 mod support;
 mod timeouts;
+mod traces;
+mod tracing;
 mod undeliverable;
 mod upgrade;
 mod wamp_tracing;

@@ -26,7 +26,7 @@ use script::{Calls, Script};
 pub(super) struct Replay {
     /// Records with payload, as `flowgate trace export` writes them.
     file: PathBuf,
-    /// The router, such as ws://127.0.0.1:8080/ws.
+    /// The router, such as `ws://127.0.0.1:8080/ws`.
     url: Target,
     /// What to be: the clients that call, publish and subscribe, or the callees that answer.
     #[arg(long = "as", value_enum, default_value = "client")]

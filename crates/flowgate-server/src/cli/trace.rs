@@ -93,7 +93,7 @@ struct Start {
     #[arg(long = "for", value_name = "TIME", value_parser = above_zero, default_value = "1h")]
     duration: Duration,
     /// What it takes: a URI, a prefix that ends with a dot, a pattern with empty components, or
-    /// options such as realm=realm1 and errors_only=true (see docs/tracing.md).
+    /// options such as `realm=realm1` and `errors_only=true` (see `docs/tracing.md`).
     #[arg(value_name = "URI|OPTION=VALUE")]
     words: Vec<Word>,
 }
@@ -113,7 +113,7 @@ pub(super) struct Tap {
     #[arg(long = "for", value_name = "TIME", value_parser = above_zero, default_value = "1h")]
     duration: Duration,
     /// What it takes: a URI, a prefix that ends with a dot, a pattern with empty components, or
-    /// options such as realm=realm1 and errors_only=true (see docs/tracing.md).
+    /// options such as `realm=realm1` and `errors_only=true` (see `docs/tracing.md`).
     #[arg(value_name = "URI|OPTION=VALUE")]
     words: Vec<Word>,
 }

@@ -76,7 +76,7 @@ impl Rig {
             position: Position::Only,
             context: None,
         });
-        let octets = bytes::Bytes::from_static(b"[16,1,{},\"com.example.topic\",[\"secret\"]]");
+        let octets = Bytes::from_static(b"[16,1,{},\"com.example.topic\",[\"secret\"]]");
         facts.frame = Some((flowgate_wire::Format::Json, &octets));
         let tracing = &self.tracing;
         let recorder = self.recorder.get_or_insert_with(|| tracing.recorder().unwrap());
@@ -204,9 +204,9 @@ async fn rights_bound_what_is_traced_and_what_is_seen() {
 
 #[tokio::test]
 async fn persistent_traces_outlive_the_router_and_share_the_room() {
-    let directory = Some(folder("traces"));
+    let directory = folder("traces");
     let max_disk_bytes = 3 << 20;
-    let config = TracingConfig { directory: directory.clone(), max_disk_bytes, ..config() };
+    let config = TracingConfig { directory: Some(directory.clone()), max_disk_bytes, ..config() };
     let mut rig = Rig::new(config.clone());
     let max = |info: &Info| info.options.get("max_disk").and_then(Value::as_u64);
     let first = rig.start("a", json!({"persist": true, "max_disk": 2 << 20})).await.unwrap();
@@ -227,7 +227,7 @@ async fn persistent_traces_outlive_the_router_and_share_the_room() {
     let action = rig.tracing.action(&rig.rights("root"), correlation, None).await.unwrap();
     assert_eq!(action.map(|(_, records)| records.len()), Some(1), "found in files");
     drop(rig);
-    std::fs::remove_dir_all(directory.unwrap()).unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[tokio::test]

@@ -78,13 +78,14 @@ impl Script {
         start: &mut Option<Timestamp>,
         answers: &BTreeMap<Correlation, Reply>,
     ) {
-        let act = match message.message {
-            MessageType::Call => {
-                Act::Call(message.correlation().and_then(|id| answers.get(&id)).cloned())
-            }
-            MessageType::Publish => Act::Publish,
-            MessageType::Subscribe => Act::Subscribe,
-            _ => return,
+        let act = if message.message == MessageType::Call {
+            Act::Call(message.correlation().and_then(|id| answers.get(&id)).cloned())
+        } else if message.message == MessageType::Publish {
+            Act::Publish
+        } else if message.message == MessageType::Subscribe {
+            Act::Subscribe
+        } else {
+            return;
         };
         let (Some(session), Some(fields)) = (message.session(), fields(message)) else {
             self.skipped_count += 1;
@@ -171,23 +172,19 @@ impl Calls {
         for record in records {
             let Record::Message(message) = record else { continue };
             let key = (message.correlation(), message.session(), message.request);
-            match (message.direction, message.message) {
-                (Direction::Tx, MessageType::Invocation) => {
-                    if let Some(fields) = fields(message) {
-                        open.insert(key, (message, arguments(&fields, 4)));
-                    }
-                }
-                (Direction::Rx, MessageType::Yield | MessageType::Error) => {
-                    let Some((invocation, asked)) = open.remove(&key) else { continue };
-                    let (Some(reply), Some(uri)) = (reply(message), invocation.uri()) else {
-                        continue;
-                    };
-                    let procedure = (message.who.realm.to_string(), uri.to_owned());
-                    let after = message.at.since(invocation.at);
-                    let answered = Answered { asked, reply, after };
-                    calls.procedures.entry(procedure).or_default().push(answered);
-                }
-                _ => {}
+            let is_asked = message.message == MessageType::Invocation;
+            if message.direction == Direction::Tx && is_asked {
+                let asked = fields(message).map(|fields| arguments(&fields, 4));
+                open.extend(asked.map(|asked| (key, (message, asked))));
+            } else if message.direction == Direction::Rx
+                && let Some(reply) = reply(message)
+                && let Some((invocation, asked)) = open.remove(&key)
+                && let Some(uri) = invocation.uri()
+            {
+                let procedure = (message.who.realm.to_string(), uri.to_owned());
+                let after = message.at.since(invocation.at);
+                let answered = Answered { asked, reply, after };
+                calls.procedures.entry(procedure).or_default().push(answered);
             }
         }
         calls
@@ -208,23 +205,19 @@ fn messages(records: &[Record], direction: Direction) -> impl Iterator<Item = &M
 /// The message as a list; `None` if it was not kept, or not whole.
 fn fields(message: &MessageRecord) -> Option<Vec<Value<'static>>> {
     let frame = message.frame.as_ref().filter(|_| message.truncated_bytes.is_none())?;
-    match frame.to_value() {
-        Value::List(fields) => Some(fields),
-        _ => None,
-    }
+    let Value::List(fields) = frame.to_value() else { return None };
+    Some(fields)
 }
 
 /// What a RESULT, YIELD or ERROR says; `None` for those that are not the last.
 fn reply(message: &MessageRecord) -> Option<Reply> {
     let fields = fields(message).filter(|_| !message.is_progress)?;
-    match message.message {
-        MessageType::Result | MessageType::Yield => Some(Reply::Result(arguments(&fields, 3))),
-        MessageType::Error => {
-            let error = fields.get(4)?.as_str()?.to_owned();
-            Some(Reply::Error(error, arguments(&fields, 5)))
-        }
-        _ => None,
+    if message.message == MessageType::Error {
+        let error = fields.get(4)?.as_str()?.to_owned();
+        return Some(Reply::Error(error, arguments(&fields, 5)));
     }
+    let is_result = matches!(message.message, MessageType::Result | MessageType::Yield);
+    is_result.then(|| Reply::Result(arguments(&fields, 3)))
 }
 
 /// The payload of a message, which begins at a field.

@@ -1,0 +1,190 @@
+//! Message tracing: what is recorded is what went over the wire, with one beginning and one end of
+//! each action.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::support::{
+    client::{Client, hello},
+    router::{CBOR, JSON, Router, Setup, Transport},
+};
+
+async fn post(router: &Router, path: &str, body: &Value) -> Value {
+    let mut stream = TcpStream::connect(router.admin_address()).await.unwrap();
+    let body = body.to_string();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: flowgate\r\nConnection: close\r\nX-Flowgate-Change: 1\r\n"
+    );
+    let length = body.len();
+    let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(body).unwrap()
+}
+
+async fn start(router: &Router, options: &Value) {
+    let body = json!({"trace_id": "mine", "trace_options": options});
+    post(router, "/api/traces", &body).await;
+}
+
+/// Stops the trace and gives its records.
+async fn stop(router: &Router) -> Vec<Value> {
+    post(router, "/api/traces/mine/stop", &json!({})).await;
+    let (status, body) = router.admin("/api/traces/mine/records?limit=1000").await;
+    assert_eq!(status, 200, "{body}");
+    body.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn of_session(records: &[Value], session: u64) -> Vec<&Value> {
+    records.iter().filter(|record| record["session_id"] == session).collect()
+}
+
+/// Directions and types, in order.
+fn course(records: &[&Value]) -> Vec<String> {
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    records.iter().map(|of| word(&of["direction"]) + " " + &word(&of["msg_type"])).collect()
+}
+
+fn bytes(records: &[&Value], direction: &str) -> u64 {
+    let records = records.iter().filter(|record| record["direction"] == direction);
+    records.map(|record| record["bytes"].as_u64().unwrap()).sum()
+}
+
+/// Each action has one anchor, which is its first record, and one end, which is its last.
+fn check_actions(records: &[Value]) {
+    let mut actions: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for record in records {
+        if let Some(correlation) = record["correlation"].as_str() {
+            actions.entry(correlation).or_default().push(record);
+        }
+    }
+    assert!(!actions.is_empty());
+    for (correlation, messages) in actions {
+        for (place, message) in messages.iter().enumerate() {
+            assert_eq!(message["correlation_is_anchor"], place == 0, "{correlation}: {message}");
+            let is_last = place + 1 == messages.len();
+            assert_eq!(message["correlation_is_last"], is_last, "{correlation}: {message}");
+            assert_eq!(message["uri"], messages[0]["uri"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn records_are_what_went_over_the_wire() {
+    let router = Router::start(&Setup { stats: None, ..Setup::default() });
+    start(&router, &json!({"trace_app_payload": false})).await;
+    let mut callee = Client::join(&router, (Transport::WebSocket, JSON)).await;
+    let mut caller = Client::join(&router, (Transport::RawSocket, CBOR)).await;
+    callee.subscribe("com.topic").await;
+    callee.register("com.echo").await;
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    caller.say(&json!([48, 1, {"_traceparent": traceparent}, "com.echo", ["a"]])).await;
+    let invocation = callee.hear().await;
+    let passed = invocation[3]["_traceparent"].as_str().unwrap();
+    assert!(passed.starts_with(&traceparent[..36]) && passed != traceparent, "{passed}");
+    callee.say(&json!([70, invocation[1], {}, ["b"]])).await;
+    assert_eq!(caller.hear().await[0], 50);
+    caller.say(&json!([48, 2, {}, "com.nothing"])).await;
+    assert_eq!(caller.hear().await[0], 8);
+    caller.say(&json!([16, 3, {"acknowledge": true}, "com.topic", ["c"]])).await;
+    assert_eq!(caller.hear().await[0], 17);
+    assert_eq!(callee.hear().await[0], 36);
+    caller.say(&json!([16, 4, {}, "wamp.nothing"])).await;
+    caller.leave().await;
+    callee.leave().await;
+    let records = stop(&router).await;
+    check_actions(&records);
+    let of_callee = of_session(&records, callee.session);
+    assert_eq!(
+        course(&of_callee),
+        [
+            "rx Hello",
+            "tx Welcome",
+            "rx Subscribe",
+            "tx Subscribed",
+            "rx Register",
+            "tx Registered",
+            "tx Invocation",
+            "rx Yield",
+            "tx Event",
+            "rx Goodbye",
+            "tx Goodbye",
+        ]
+    );
+    let of_caller = of_session(&records, caller.session);
+    assert_eq!(
+        course(&of_caller),
+        [
+            "rx Hello",
+            "tx Welcome",
+            "rx Call",
+            "tx Result",
+            "rx Call",
+            "tx Error",
+            "rx Publish",
+            "tx Published",
+            "rx Publish",
+            "rx Goodbye",
+            "tx Goodbye",
+        ]
+    );
+    for (records, client) in [(&of_callee, &callee), (&of_caller, &caller)] {
+        assert_eq!(bytes(records, "rx"), client.sent.bytes);
+        assert_eq!(bytes(records, "tx"), client.received.bytes);
+    }
+    let dropped = &of_caller[8];
+    assert_eq!(dropped["error"], "wamp.error.invalid_uri", "{dropped}");
+    assert_eq!(of_caller[2]["transport"], "rawsocket");
+    assert_eq!(of_caller[2]["authrole"], "anonymous");
+    assert_eq!(of_caller[2]["trace_id"], &traceparent[3..35]);
+    let parent = of_callee.iter().find(|record| record["msg_type"] == "Invocation").unwrap();
+    assert_eq!(parent["span_id"], &passed[36..52]);
+    assert!(of_caller[2]["router_ns"].is_u64() && of_caller[2]["queue_ns"].is_u64());
+    router.shut_down().finished().await;
+}
+
+#[tokio::test]
+async fn a_refused_session_is_recorded() {
+    let router = Router::start(&Setup::default());
+    start(&router, &json!({})).await;
+    let mut client = Client::connect(&router, (Transport::WebSocket, JSON)).await;
+    client.say(&hello("nowhere")).await;
+    client.end().await;
+    let records = stop(&router).await;
+    assert_eq!(course(&records.iter().collect::<Vec<_>>()), ["rx Hello", "tx Abort"]);
+    assert_eq!(records[0]["realm"], "nowhere");
+    assert_eq!(records[0]["bytes"], client.sent.bytes);
+    assert_eq!(records[1]["error"], "wamp.error.no_such_realm");
+    router.shut_down().finished().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_caller_leaves_ends() {
+    let router = Router::start(&Setup { stats: None, ..Setup::default() });
+    let mut callee = Client::join(&router, (Transport::RawSocket, CBOR)).await;
+    let mut caller = Client::join(&router, (Transport::RawSocket, CBOR)).await;
+    callee.register("com.slow").await;
+    start(&router, &json!({})).await;
+    caller.say(&json!([48, 1, {}, "com.slow"])).await;
+    let invocation = callee.hear().await;
+    caller.leave().await;
+    // The answer that comes too late belongs to the call all the same.
+    callee.say(&json!([70, invocation[1], {}, []])).await;
+    callee.leave().await;
+    let records = stop(&router).await;
+    let call = records.iter().find(|record| record["msg_type"] == "Call").unwrap();
+    let of_call = |record: &&Value| record["correlation"] == call["correlation"];
+    let of_call: Vec<&Value> = records.iter().filter(of_call).collect();
+    assert_eq!(course(&of_call), ["rx Call", "tx Invocation", "tx Error", "rx Yield"]);
+    assert_eq!(of_call[2]["correlation_is_last"], true);
+    assert_eq!(of_call[2]["drop_reason"], "receiver_gone");
+    router.shut_down().finished().await;
+}
