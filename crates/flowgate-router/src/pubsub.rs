@@ -11,6 +11,7 @@ use flowgate_wire::{
 use crate::{
     MetaApi, SessionKey, Traffic,
     broker::{self, Extras, Joined, Left, NewSubscriber, Publication, Released, retained_details},
+    foreign_context::ForeignContext,
     options::{
         Acknowledge, DiscloseMe, ExcludeMe, GetRetained, PublishOptions, Retain, SubscribeOptions,
     },
@@ -282,7 +283,8 @@ impl State {
         };
         let topic = message.topic.as_str();
         let context = options.context.as_deref();
-        let own = turn.begin_own(&mut self.correlations, topic, context.map(|of| of.context()));
+        let given = context.map(ForeignContext::context);
+        let own = turn.begin_own(&mut self.correlations, topic, given);
         let context = context.map(|of| of.pass(turn.trail.correlation().map(SpanId::of_action)));
         let publication = Publication {
             topic,

@@ -4,6 +4,7 @@ mod asks;
 mod broker;
 mod calls;
 mod calls_in_parts;
+mod contexts;
 mod dealer;
 mod events;
 mod handshake;

@@ -136,7 +136,7 @@ impl Encoder<'_> {
         match self.actions.as_deref_mut() {
             Some(actions) => tell(actions),
             None => {
-                self.fault = Some("an outbox that does not trace is told of actions".to_owned())
+                self.fault = Some("an outbox that does not trace is told of actions".to_owned());
             }
         }
     }

@@ -23,12 +23,9 @@ pub(super) struct First<'a> {
 impl Link {
     pub(super) fn first<'a>(&self, octets: &'a [u8], message: Option<&Message<'_>>) -> First<'a> {
         let what = message.filter(|_| self.service.tracing.switch().is_on()).map(|message| {
-            let realm = match message {
-                Message::Hello(hello) => Some(hello.realm.as_str()),
-                _ => None,
-            };
-            let realm = realm.filter(|realm| realm.len() <= REALM_BYTES_MAX);
-            (message.message_type(), Box::from(realm.unwrap_or_default()))
+            let realm = if let Message::Hello(hello) = message { hello.realm.as_str() } else { "" };
+            let realm = if realm.len() <= REALM_BYTES_MAX { realm } else { "" };
+            (message.message_type(), Box::from(realm))
         });
         First { octets, what }
     }
@@ -68,9 +65,10 @@ impl Link {
                 message.encode(format, &mut octets);
                 Some((format, octets.into()))
             };
-            let error = match message {
-                Message::Abort(abort) => Some(abort.reason.as_str()),
-                _ => None,
+            let error = if let Message::Abort(abort) = message {
+                Some(abort.reason.as_str())
+            } else {
+                None
             };
             let kind = (Direction::Tx, message.message_type());
             recording.record_alone(now, &who, kind, bytes, error, frame);
