@@ -87,7 +87,7 @@ impl Client {
                 options.push(("rkey".into(), material::key(random)));
             }
         }
-        if random.u8(..8) == 0 {
+        if random.u8(..16) == 0 {
             let procedure = ["svc.echo", "svc.b", "svc.nothing", "svc"][random.usize(..10) / 3];
             let (options, payload) = (Dict::from_vec(options), self.payload(random));
             return Call { request, options, procedure: procedure.into(), payload }.into();
