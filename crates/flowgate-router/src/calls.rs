@@ -30,8 +30,8 @@ use timeouts::Timeout;
 /// [issued](Self::was_issued).
 ///
 /// Invariants: every pending call is in the table of its caller, and, unless it is served, in that
-/// of its callee or in the queue of its registration, and nothing else is; both sessions are open. The deadlines are
-/// those of pending calls that have one.
+/// of its callee or in the queue of its registration, and nothing else is; both sessions are open.
+/// The deadlines are those of pending calls that have one.
 pub(crate) struct Calls {
     pending: Vec<Option<PendingCall>>,
     deadlines: Deadlines<Timeout>,
