@@ -35,13 +35,20 @@ impl Model {
         let (_, subscription) = self.subscription(asked)?;
         let (records, most) = subscription.history.as_ref().ok_or(HISTORY_UNAVAILABLE)?;
         let kept: Vec<&Kept> = records.iter().skip(records.len().saturating_sub(*most)).collect();
-        let seen = self.seen(from, &kept, asked)?.into_iter().map(|kept| {
+        let seen = self.seen(from, &kept, asked)?;
+        let has_found = !seen.is_empty();
+        let seen = seen.into_iter().map(|kept| {
             let who = said::publisher(kept.publisher.as_deref(), kept.trustlevel);
             let (id, at) = (subscription.id, kept.at.to_rfc3339());
             Value::from(said::recorded(id, &at, &kept.topic, &who, &kept.payload))
         });
         let is_limit_reached = Value::from(records.len() > *most);
-        Ok(Payload::from_vecs(seen.collect(), vec![(said::LIMIT_REACHED.into(), is_limit_reached)]))
+        let kwargs = vec![(said::LIMIT_REACHED.into(), is_limit_reached)];
+        let found = Payload::from_vecs(seen.collect(), kwargs);
+        for (keyword, _) in asked.kwargs.iter().filter(|_| has_found) {
+            self.see(&format!("events found by {keyword}"));
+        }
+        Ok(found)
     }
 
     /// The events that a session asks for and may see.
