@@ -178,8 +178,7 @@ fn ids(ids: impl Iterator<Item = u64>) -> Value<'static> {
 }
 
 fn by_policy(all: &(impl Iterator<Item = (MatchPolicy, u64)> + Clone)) -> Value<'static> {
-    let policies = [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard];
-    Value::dict(policies.map(|policy| {
+    Value::dict(MatchPolicy::ALL.map(|policy| {
         let of_policy = all.clone().filter(|(other, _)| *other == policy);
         (policy.name(), ids(of_policy.map(|(_, id)| id)))
     }))
