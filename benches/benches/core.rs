@@ -12,7 +12,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use flowgate_benches::{
     messages::{PROCEDURE, TOPIC, call_frames, publish, text},
     realm::Bench,
-    uris::{POLICIES, pattern, table, uri},
+    uris::{pattern, table, uri},
 };
 use flowgate_router::SessionKey;
 use flowgate_wire::{Format, MatchPolicy};
@@ -34,9 +34,13 @@ fn entry_counts() -> impl Iterator<Item = usize> {
 
 /// One look-up that finds one entry: the same always, and another each time.
 fn match_uri(criterion: &mut Criterion) {
-    let [exact, prefix, wildcard] = POLICIES.map(|policy| [policy]);
-    let kinds: [(&str, &[MatchPolicy]); 4] =
-        [("exact", &exact), ("prefix", &prefix), ("wildcard", &wildcard), ("mixed", &POLICIES)];
+    let [exact, prefix, wildcard] = MatchPolicy::ALL.map(|policy| [policy]);
+    let kinds: [(&str, &[MatchPolicy]); 4] = [
+        ("exact", &exact),
+        ("prefix", &prefix),
+        ("wildcard", &wildcard),
+        ("mixed", &MatchPolicy::ALL),
+    ];
     for (kind, policies) in kinds {
         // The smallest table has an entry of each policy, so that all indexes are walked.
         for entry_count in entry_counts().map(|count| count.max(policies.len())) {
@@ -69,9 +73,9 @@ fn hit(criterion: &mut Criterion) {
     const OTHER: SessionKey = SessionKey(1);
     let format = Format::Json;
     // Every policy is there, and the entry that is hit has each in turn.
-    for entry_count in entry_counts().map(|count| count.max(POLICIES.len())) {
+    for entry_count in entry_counts().map(|count| count.max(MatchPolicy::ALL.len())) {
         let mut bench = Bench::new(vec![format; 2]);
-        for (index, policy) in (0..entry_count).zip(POLICIES.into_iter().cycle()) {
+        for (index, policy) in (0..entry_count).zip(MatchPolicy::ALL.into_iter().cycle()) {
             bench.subscribe(OTHER, policy, &pattern(index, policy));
         }
         let frame = publish(format, &uri(entry_count / 2), &text(16));
@@ -83,7 +87,7 @@ fn hit(criterion: &mut Criterion) {
             });
         });
         let mut bench = Bench::new(vec![format; 2]);
-        for (index, policy) in (0..entry_count).zip(POLICIES.into_iter().cycle()) {
+        for (index, policy) in (0..entry_count).zip(MatchPolicy::ALL.into_iter().cycle()) {
             bench.register(OTHER, policy, &pattern(index, policy));
         }
         let mut number = 0;

@@ -3,10 +3,6 @@
 use flowgate_router::UriTable;
 use flowgate_wire::MatchPolicy;
 
-/// All policies, in the order in which a mixed table goes through them.
-pub const POLICIES: [MatchPolicy; 3] =
-    [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard];
-
 /// The URI that entry `index` of a table matches, and no other entry.
 #[must_use]
 pub fn uri(index: usize) -> String {

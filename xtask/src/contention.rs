@@ -8,8 +8,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::compare::router::{Configuration, Programs, Router, Urls, free_address};
-use crate::{callgrind, compare, document, machine, workspace};
+use crate::compare::router::{Configuration, Programs, Router, Urls};
+use crate::{callgrind, compare, document, machine, process, workspace};
 
 const WORKERS_COUNTS: [usize; 4] = [1, 2, 4, 8];
 const REALMS_COUNTS: [usize; 2] = [1, 4];
@@ -138,7 +138,7 @@ impl Bench {
         wrap: impl Fn(Command) -> Command,
     ) -> Result<Ended> {
         let Programs { binaries, logs } = &self.programs;
-        let address = free_address()?;
+        let [address] = process::free_addresses()?;
         let realms: Vec<String> = (1..=realms_count).map(|n| format!("realm{n}")).collect();
         let setup = Configuration { realms: realms.clone(), workers_count, ..Default::default() };
         let mut node = setup.node(address);

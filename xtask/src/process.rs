@@ -1,6 +1,7 @@
 //! Running other programs: with their output in a file and a limit on their time.
 
 use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -30,6 +31,17 @@ pub(crate) fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
     let file = File::create(log).with_context(|| log.display().to_string())?;
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))
+}
+
+/// Addresses for programs to listen on, which nobody uses at this moment.
+pub(crate) fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
+    let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
+    // All are held at once, so that they differ.
+    let listeners = addresses.iter().map(TcpListener::bind).collect::<std::io::Result<Vec<_>>>()?;
+    for (address, listener) in addresses.iter_mut().zip(listeners.iter()) {
+        *address = listener.local_addr()?;
+    }
+    Ok(addresses)
 }
 
 /// Runs a program to its end, or kills it after `limit`.

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn entries_match_their_own_uri_only() {
-        for policy in [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard] {
+        for policy in MatchPolicy::ALL {
             for role in [Role::Subscriber, Role::Callee] {
                 let pattern = entry(role, policy, 12);
                 assert!(policy.matches(&pattern, &uri(role, 12)), "{pattern}");

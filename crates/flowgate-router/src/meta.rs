@@ -10,7 +10,9 @@ mod subscription;
 mod testament;
 
 use flowgate_event::{CallOutcome, Called, Event, EventKind, Observer};
-use flowgate_wire::{Call, Dict, Entry, MessageType, Payload, Result as ResultMessage, Value};
+use flowgate_wire::{
+    Call, Dict, Entry, MatchPolicy, MessageType, Payload, Result as ResultMessage, Value,
+};
 
 use crate::{
     MetaApi, SessionKey, Traffic,
@@ -134,4 +136,13 @@ impl State {
         self.broker.publish(turn, &self.sessions, &publication);
         turn.end_own(own);
     }
+}
+
+/// Identifiers as `wamp.registration.list` and `wamp.subscription.list` give them: a list for each
+/// match policy.
+fn lists_by_policy<I: Iterator<Item = u64>>(ids: impl Fn(MatchPolicy) -> I) -> Value<'static> {
+    Value::dict(
+        MatchPolicy::ALL
+            .map(|policy| (policy.name(), Value::List(ids(policy).map(Value::from).collect()))),
+    )
 }

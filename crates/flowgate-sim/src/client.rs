@@ -17,7 +17,6 @@ use flowgate_wire::{
 use crate::{
     material,
     said::{is_true, text},
-    world::settings::HISTORIES,
 };
 
 /// Publications that a client remembers, to ask a history about.
@@ -124,6 +123,9 @@ impl Client {
 
     /// The next message it sends.
     pub(crate) fn act(&mut self, random: &mut Rng) -> Message<'static> {
+        if self.publications.len() > 1 && random.u8(..8) == 0 {
+            return self.ask_for_events(random);
+        }
         let choice = match self.mood {
             // Without callees there is nothing to call.
             Mood::Calls if self.registrations.len() < 2 && random.bool() => 380,
@@ -200,8 +202,7 @@ impl Client {
                 }
                 let publisher = event.details.get("publisher").and_then(|value| value.as_u64());
                 self.peers.extend(publisher);
-                // Of what may be in a history.
-                if event.subscription.get() <= HISTORIES.len() as u64 {
+                if !is_meta {
                     self.publications.push_back(event.publication);
                     if self.publications.len() > PUBLICATION_COUNT {
                         self.publications.pop_front();

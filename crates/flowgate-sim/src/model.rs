@@ -7,7 +7,9 @@
 
 mod answers;
 mod asked;
+mod events;
 mod hearing;
+mod histories;
 mod invocations;
 mod lifecycle;
 mod pubsub;
@@ -17,6 +19,7 @@ mod served;
 mod session;
 mod state;
 mod waiting;
+mod wishes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -60,7 +63,7 @@ pub(crate) struct Model {
     sessions: BTreeMap<SessionKey, Seat>,
     subscriptions: BTreeMap<Name, Subscription>,
     /// In the order of their age.
-    retained: Vec<pubsub::Kept>,
+    retained: Vec<events::Kept>,
     registrations: BTreeMap<Name, Registration>,
     /// In the order in which they were made.
     calls: Vec<Pending>,

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// What must happen often in the seeds of this test.
-const OFTEN: [&str; 102] = [
+const OFTEN: [&str; 110] = [
     "ABORT sent",
     "ABORT: wamp.close.system_shutdown",
     "ABORT: wamp.error.no_such_role",
@@ -61,7 +61,7 @@ const OFTEN: [&str; 102] = [
     "REGISTERED sent",
     "RESULT sent",
     "RESULT that is not the last",
-    "RESULT to a dead connection",
+    "RESULT undeliverable",
     "RESULT with events",
     "SUBSCRIBED sent",
     "UNREGISTERED revoked",
@@ -75,6 +75,8 @@ const OFTEN: [&str; 102] = [
     "ask",
     "close connection",
     "close session",
+    "events found by limit",
+    "events found by reverse",
     "join",
     "leave: goodbye",
     "leave: slow_consumer",
@@ -94,9 +96,13 @@ const OFTEN: [&str; 102] = [
     "undeliverable",
     "violation",
     "waited",
+    "wamp.registration.count_callees answered",
+    "wamp.registration.get answered",
     "wamp.registration.list answered",
+    "wamp.registration.list_callees answered",
     "wamp.registration.lookup answered",
     "wamp.registration.match answered",
+    "wamp.registration.remove_callee answered",
     "wamp.session.add_testament answered",
     "wamp.session.count answered",
     "wamp.session.flush_testaments answered",
@@ -104,12 +110,14 @@ const OFTEN: [&str; 102] = [
     "wamp.session.kill_by_authid answered",
     "wamp.session.list answered",
     "wamp.subscription.get_events answered",
+    "wamp.subscription.list answered",
+    "wamp.subscription.list_subscribers answered",
     "wamp.subscription.lookup answered",
     "wamp.subscription.match answered",
 ];
 
 /// What must happen at all.
-const SELDOM: [&str; 22] = [
+const SELDOM: [&str; 25] = [
     "ERROR to CALL: wamp.error.history_unavailable",
     "ERROR to CALL: wamp.error.option_disallowed.disclose_me",
     "ERROR to CALL: wamp.error.testament_error",
@@ -118,19 +126,22 @@ const SELDOM: [&str; 22] = [
     "ERROR undeliverable",
     "HELLO received",
     "INTERRUPT to a dead connection",
-    "RESULT undeliverable",
+    "RESULT to a dead connection",
     "UNSUBSCRIBED revoked",
-    "wamp.registration.count_callees answered",
-    "wamp.registration.get answered",
-    "wamp.registration.list_callees answered",
-    "wamp.registration.remove_callee answered",
+    "events found by after_publication",
+    "events found by after_time",
+    "events found by before_publication",
+    "events found by before_time",
+    "events found by from_publication",
+    "events found by from_time",
+    "events found by topic",
+    "events found by until_publication",
+    "events found by until_time",
     "wamp.session.kill answered",
     "wamp.session.kill_all answered",
     "wamp.session.kill_by_authrole answered",
     "wamp.subscription.count_subscribers answered",
     "wamp.subscription.get answered",
-    "wamp.subscription.list answered",
-    "wamp.subscription.list_subscribers answered",
     "wamp.subscription.remove_subscriber answered",
 ];
 

@@ -34,6 +34,9 @@ pub enum MatchPolicy {
 }
 
 impl MatchPolicy {
+    /// All policies.
+    pub const ALL: [Self; 3] = [Self::Exact, Self::Prefix, Self::Wildcard];
+
     /// The word of the `match` option.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -47,7 +50,7 @@ impl MatchPolicy {
     /// The policy that a `match` option names.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Exact, Self::Prefix, Self::Wildcard].into_iter().find(|policy| policy.name() == name)
+        Self::ALL.into_iter().find(|policy| policy.name() == name)
     }
 
     /// Whether `pattern` under this policy matches `uri`. Cost: the length of the pattern.

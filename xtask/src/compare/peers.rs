@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::cases::Load;
-use super::router::{Format, Router, Urls, free_address, realm, transport};
+use super::router::{Format, Router, Urls, realm, transport};
 use crate::install::{self, NODE_NEEDED, PYTHON_NEEDED};
+use crate::process;
 use crate::workspace;
 
 /// What stands for the port in a command and in the addresses of what it starts.
@@ -85,7 +86,8 @@ impl Spec {
     }
 
     pub(super) fn start(self, logs: &Path) -> Result<Peer> {
-        let port = free_address()?.port().to_string();
+        let [address] = process::free_addresses()?;
+        let port = address.port().to_string();
         let with_port = |url: String| url.replace(PORT, &port);
         let urls = Urls {
             rawsocket: self.rawsocket.map(with_port),
@@ -122,7 +124,7 @@ pub(super) fn installed(directory: &Path, logs: &Path) -> Result<Vec<Peer>> {
 }
 
 fn crossbar(python: &Path, logs: &Path) -> Result<Peer> {
-    let address = free_address()?;
+    let [address] = process::free_addresses()?;
     let node = json!({
         "version": 2,
         "workers": [{
@@ -147,7 +149,7 @@ fn crossbar(python: &Path, logs: &Path) -> Result<Peer> {
 
 /// WebSocket and JSON is what it has.
 fn fox_wamp(node: &Path, packages: &Path, logs: &Path) -> Result<Peer> {
-    let address = free_address()?;
+    let [address] = process::free_addresses()?;
     let modules = packages.join("node_modules");
     let package: Value = serde_json::from_slice(&fs::read(modules.join("fox-wamp/package.json"))?)?;
     let version = package.get("version").and_then(Value::as_str).context("it has a version")?;

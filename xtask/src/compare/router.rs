@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
@@ -285,14 +285,14 @@ pub(crate) struct Programs {
 
 impl Programs {
     pub(super) fn floor(&self) -> Result<Router> {
-        let address = free_address()?;
+        let [address] = process::free_addresses()?;
         let mut command = Command::new(self.binaries.join("floor"));
         command.arg(address.to_string());
         Router::start("floor", &mut command, Urls::universal(address), &self.log("floor"))
     }
 
     pub(super) fn flowgate(&self, setup: Setup) -> Result<Router> {
-        let address = free_address()?;
+        let [address, admin] = process::free_addresses()?;
         let name = setup.name();
         let mut command = Command::new(self.binaries.join("flowgate"));
         command.arg("run");
@@ -302,7 +302,6 @@ impl Programs {
             fs::write(&file, format!("{configuration:#}\n"))?;
             command.arg("--config").arg(file);
         } else {
-            let admin = free_address()?;
             command.args(["--listen", &address.to_string(), "--admin", &admin.to_string()]);
         }
         let urls = Urls::universal(address);
@@ -316,11 +315,6 @@ impl Programs {
     fn log(&self, name: &str) -> PathBuf {
         self.logs.join(format!("{name}.log"))
     }
-}
-
-/// An address that nobody uses at this moment.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// Subscribes to statistics events over RawSocket, and reads them until the router ends.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -119,7 +119,7 @@ pub(crate) struct Router {
 impl Router {
     /// Starts the router on free ports and waits until it is ready.
     pub(crate) fn start(binary: &Path, setup: Setup, log: &Path) -> Result<Self> {
-        let [listen, admin] = free_addresses()?;
+        let [listen, admin] = process::free_addresses()?;
         let mut command = Command::new(binary);
         command.arg("run").arg("--admin").arg(admin.to_string());
         match setup {
@@ -177,14 +177,6 @@ impl Drop for Router {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Two addresses that nobody uses at this moment.
-fn free_addresses() -> Result<[SocketAddr; 2]> {
-    // Both are held at once, so that they differ.
-    let one = TcpListener::bind("127.0.0.1:0")?;
-    let other = TcpListener::bind("127.0.0.1:0")?;
-    Ok([one.local_addr()?, other.local_addr()?])
 }
 
 /// Asks the admin port whether the router is ready.

@@ -76,7 +76,7 @@ pub fn show(stats: &Stats, arguments: &[&str], verbosity: Verbosity) -> Result<S
 /// What `stats save` and `stats record` write: a line with the time, then all stats.
 #[must_use]
 pub fn report(stats: &Stats, now: Timestamp, verbosity: Verbosity) -> String {
-    let mut out = format!("*** STATS REPORT AT {} ***\n", Utc(now));
+    let mut out = format!("*** STATS REPORT AT {} ***\n", utc(now));
     stats.iter().filter(|stat| stat.verbosity <= verbosity).for_each(|stat| line(stat, &mut out));
     out
 }
@@ -187,22 +187,8 @@ impl fmt::Display for Decimals {
 }
 
 /// A moment as `2020-09-13 12:26:40`, in UTC.
-struct Utc(Timestamp);
-
-impl fmt::Display for Utc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_nanos() / 1_000_000_000;
-        let (days, second) = (seconds / 86_400, seconds % 86_400);
-        // Years that begin in March have their leap day last, so that months follow a rule.
-        let days = days + 719_468;
-        let (era, day) = (days / 146_097, days % 146_097);
-        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let day = day - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
-        let year = year + era * 400 + u64::from(month <= 2);
-        let (hour, minute) = (second / 3_600, second / 60 % 60);
-        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02}", second % 60)
-    }
+fn utc(moment: Timestamp) -> String {
+    let text = moment.to_rfc3339();
+    let to_seconds = text.split_once('.').map_or(text.as_str(), |(to_seconds, _)| to_seconds);
+    to_seconds.replace('T', " ")
 }

@@ -3,9 +3,9 @@
 //! Source: advanced profile, "Registration Meta API"; `remove_callee` is Crossbar.io's.
 
 use flowgate_event::{Event, EventKind, Observer};
-use flowgate_wire::{Dict, MatchPolicy, RegistrationId, Value};
+use flowgate_wire::{Dict, RegistrationId, Value};
 
-use super::{Answer, Arguments};
+use super::{Answer, Arguments, lists_by_policy};
 use crate::{
     SessionKey, Traffic,
     dealer::{Joined, JoinedWhat, Left, RegistrationInfo},
@@ -86,11 +86,7 @@ impl State {
     }
 
     fn registration_lists(&self) -> Value<'static> {
-        let policies = [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard];
-        Value::dict(policies.map(|policy| {
-            let ids = self.dealer.list(policy).into_iter().map(|id| Value::from(id.get()));
-            (policy.name(), Value::List(ids.collect()))
-        }))
+        lists_by_policy(|policy| self.dealer.list(policy).into_iter().map(RegistrationId::get))
     }
 
     /// The sessions that are callees of a registration, in the order in which they registered.

@@ -8,7 +8,7 @@ use flowgate_wire::{
     Dict, MatchPolicy, PublicationId, SessionId, SubscriptionId, Uri, UriCheck, Value,
 };
 
-use super::{Answer, Arguments, Results};
+use super::{Answer, Arguments, Results, lists_by_policy};
 use crate::{
     EventRecord, SessionKey, Traffic,
     broker::{Joined, Left, Released, Subscribed, SubscriptionInfo},
@@ -92,15 +92,10 @@ impl State {
 
     /// The identifiers of all subscriptions, by match policy.
     fn subscription_lists(&self) -> Value<'static> {
-        let lists =
-            [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard].map(|policy| {
-                let of_policy = self.broker.iter().filter(|info| info.policy == policy);
-                (
-                    policy.name(),
-                    Value::List(of_policy.map(|info| Value::from(info.id.get())).collect()),
-                )
-            });
-        Value::dict(lists)
+        lists_by_policy(|policy| {
+            let of_policy = self.broker.iter().filter(move |info| info.policy == policy);
+            of_policy.map(|info| info.id.get())
+        })
     }
 
     fn lookup_subscription(

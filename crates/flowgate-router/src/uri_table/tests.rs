@@ -2,8 +2,6 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-const POLICIES: [MatchPolicy; 3] = [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard];
-
 fn table(patterns: &[(MatchPolicy, &str)]) -> UriTable<()> {
     let mut table = UriTable::new(1);
     for (policy, pattern) in patterns {
@@ -90,8 +88,8 @@ fn all_matches_come_in_the_order_of_precedence() {
 #[test]
 fn a_pattern_is_unique_within_its_policy() {
     let mut table = UriTable::new(0);
-    let keys = POLICIES.map(|policy| table.insert(policy, "a.b", policy).unwrap());
-    for (policy, key) in POLICIES.into_iter().zip(keys) {
+    let keys = MatchPolicy::ALL.map(|policy| table.insert(policy, "a.b", policy).unwrap());
+    for (policy, key) in MatchPolicy::ALL.into_iter().zip(keys) {
         assert_eq!(table.insert(policy, "a.b", policy), Err(InsertError::Occupied(key)));
         assert_eq!(table.find(policy, "a.b"), Some(key));
         assert_eq!(table.find(policy, "a"), None);
@@ -164,7 +162,7 @@ fn equals_a_naive_matcher_under_random_changes() {
         let mut model = BTreeMap::new();
         let growth = random.u8(2..8);
         for step in 0..400 {
-            let policy = POLICIES[random.usize(..3)];
+            let policy = MatchPolicy::ALL[random.usize(..3)];
             let text = random_text(&mut random);
             let name = (policy, text.clone());
             if random.u8(..10) < growth {
@@ -185,7 +183,7 @@ fn equals_a_naive_matcher_under_random_changes() {
             table.matches(&uri, |key| found.push(key));
             assert_eq!(found, naive(&model, &uri), "seed {seed}, step {step}, {uri:?}, {model:?}");
             assert_eq!(table.best(&uri), found.first().copied());
-            let (policy, pattern) = (POLICIES[random.usize(..3)], random_text(&mut random));
+            let (policy, pattern) = (MatchPolicy::ALL[random.usize(..3)], random_text(&mut random));
             let name = (policy, pattern);
             assert_eq!(table.find(policy, &name.1), model.get(&name).copied());
         }
@@ -206,7 +204,7 @@ fn the_same_seed_and_operations_give_the_same_keys() {
         let mut table = UriTable::new(7);
         (0..300)
             .map(|_| {
-                let policy = POLICIES[random.usize(..3)];
+                let policy = MatchPolicy::ALL[random.usize(..3)];
                 let text = random_text(&mut random);
                 match table.insert(policy, &text, ()) {
                     Err(InsertError::Occupied(key)) => {

@@ -30,6 +30,15 @@ impl Client {
         Call { request, options, procedure: procedure.into(), payload }.into()
     }
 
+    /// Asks for events of the past by what it knows of them.
+    pub(super) fn ask_for_events(&mut self, random: &mut Rng) -> Message<'static> {
+        let request = self.request(random);
+        self.calls.push(request);
+        let payload = Payload::from_vecs(vec![Value::from(2_u64)], self.query(random));
+        let (options, procedure) = (Dict::EMPTY, "wamp.subscription.get_events".into());
+        Call { request, options, procedure, payload }.into()
+    }
+
     fn ask_about_sessions(&self, random: &mut Rng) -> (&'static str, Vec<Value<'static>>) {
         let roles = match random.u8(..8) {
             0 => vec![Value::from("all")],
@@ -72,7 +81,8 @@ impl Client {
             5 => ("count_subscribers", vec![id]),
             6..8 => ("remove_subscriber", vec![id, self.peer(random)]),
             _ => {
-                let history = if random.u8(..8) == 0 { id } else { random.u64(1..3).into() };
+                // The second one mostly, which has almost everything.
+                let history = if random.u8(..8) == 0 { id } else { random.u64(1..5).min(2).into() };
                 return ("get_events", vec![history], self.query(random));
             }
         };
@@ -82,19 +92,19 @@ impl Client {
     /// What of a history it wants to see.
     fn query(&self, random: &mut Rng) -> Vec<Entry<'static>> {
         let mut query = vec![("reverse".into(), random.bool().into())];
-        if random.u8(..3) == 0 {
+        if random.u8(..4) == 0 {
             query.push(("limit".into(), random.u64(..6).into()));
         }
-        if random.u8(..6) == 0 {
+        if random.u8(..8) == 0 {
             query.push(("topic".into(), ["com.a", "com.b", "com..a"][random.usize(..3)].into()));
         }
-        for (first, second) in [("from", "until"), ("after", "before")] {
-            if random.u8(..5) == 0 {
-                let bound = if random.bool() { first } else { second };
+        // One kind of bound at a time, or little would be found.
+        let kind = random.u8(..4);
+        for bounds in [["from", "after"], ["until", "before"]] {
+            let bound = bounds[random.usize(..2)];
+            if kind == 0 && random.bool() {
                 query.push((format!("{bound}_time").into(), material::moment(random, BEGIN)));
-            }
-            if random.u8(..3) == 0 && !self.publications.is_empty() {
-                let bound = if random.bool() { first } else { second };
+            } else if kind > 1 && random.bool() && !self.publications.is_empty() {
                 let known = self.publications[random.usize(..self.publications.len())].get();
                 let publication = if random.u8(..20) == 0 { 0 } else { known };
                 query.push((format!("{bound}_publication").into(), publication.into()));

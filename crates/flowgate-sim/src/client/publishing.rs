@@ -8,9 +8,15 @@ use flowgate_wire::{
 use super::{Client, passthru, take};
 use crate::material;
 
+/// A topic that many share by node keys.
+const SHARDED: &str = "com.ab.a";
+
 impl Client {
     pub(super) fn subscribe(&mut self, random: &mut Rng) -> Message<'static> {
-        let (policy, topic) = if random.u8(..6) == 0 {
+        let is_node = random.u8(..3) == 0;
+        let (policy, topic) = if is_node && random.bool() {
+            (MatchPolicy::Exact, SHARDED.to_owned())
+        } else if random.u8(..6) == 0 {
             let meta = [
                 "session.on_join",
                 "session.on_leave",
@@ -32,7 +38,7 @@ impl Client {
         if random.bool() {
             options.push(("get_retained".into(), Value::from(random.u8(..4) > 0)));
         }
-        if random.u8(..3) == 0 {
+        if is_node {
             options.push(("nkey".into(), material::key(random)));
         }
         let options = Dict::from_vec(options);
@@ -59,7 +65,8 @@ impl Client {
         if random.u8(..4) == 0 {
             options.push(("retain".into(), random.bool().into()));
         }
-        if random.u8(..4) == 0 {
+        let has_key = random.u8(..4) == 0;
+        if has_key {
             options.push(("rkey".into(), material::key(random)));
         }
         if random.u8(..4) == 0 {
@@ -72,7 +79,11 @@ impl Client {
         }
         options.extend(material::context(random));
         let request = self.request(random);
-        let (topic, payload) = (material::uri(random).into(), self.payload(random));
+        let topic = match has_key && random.bool() {
+            true => SHARDED.into(),
+            false => material::uri(random).into(),
+        };
+        let payload = self.payload(random);
         Publish { request, options: Dict::from_vec(options), topic, payload }.into()
     }
 }

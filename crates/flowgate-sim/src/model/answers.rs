@@ -3,7 +3,7 @@
 use flowgate_router::{Lost, SessionKey};
 use flowgate_wire::{Cancel, Error, MatchPolicy, MessageType, Yield, uris};
 
-use super::{Model, Parts, Pending, Phase, pubsub::check_booleans};
+use super::{Model, Parts, Pending, Phase, wishes::check_booleans};
 use crate::said::{self, Said, is_true};
 
 impl Model {

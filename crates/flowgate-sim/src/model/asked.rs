@@ -1,15 +1,10 @@
 //! What the model answers when it is asked about subscriptions and registrations.
 
-use flowgate_event::{GateAction, Timestamp};
 use flowgate_router::SessionKey;
-use flowgate_wire::{
-    Call, Dict, MatchPolicy, Payload, PublicationId, SessionId, Uri, UriCheck, Value, uris,
-};
+use flowgate_wire::{Call, Dict, MatchPolicy, Payload, SessionId, Value, uris};
 
-use super::{Model, Name, Phase, Registration, Subscription, pubsub::Kept, pubsub::match_policy};
-use crate::said::{self, Said};
-
-const HISTORY_UNAVAILABLE: &str = "wamp.error.history_unavailable";
+use super::{Model, Name, Phase, Registration, Subscription, wishes::match_policy};
+use crate::said::Said;
 
 /// The arguments of a call of the router's own procedures.
 pub(super) struct Asked<'m> {
@@ -41,7 +36,7 @@ impl<'m> Asked<'m> {
     }
 
     /// A keyword, parsed if it is there.
-    fn keyword<T>(
+    pub(super) fn keyword<T>(
         &self,
         name: &str,
         parse: impl Fn(&Value<'m>) -> Option<T>,
@@ -147,7 +142,10 @@ impl Model {
     }
 
     /// The subscription that is the first argument.
-    fn subscription(&self, asked: &Asked<'_>) -> Result<(&Name, &Subscription), &'static str> {
+    pub(super) fn subscription(
+        &self,
+        asked: &Asked<'_>,
+    ) -> Result<(&Name, &Subscription), &'static str> {
         let id = asked.id(0)?;
         let found = self.subscriptions.iter().find(|(_, one)| one.id == id);
         found.ok_or(uris::error::NO_SUCH_SUBSCRIPTION)
@@ -170,74 +168,6 @@ impl Model {
         self.remove(session, id);
         Ok(())
     }
-
-    fn events(
-        &mut self,
-        from: SessionKey,
-        asked: &Asked<'_>,
-    ) -> Result<Payload<'static>, &'static str> {
-        let ((policy, pattern), _) = self.subscription(asked)?;
-        let (policy, pattern) = (*policy, Uri::from(pattern.clone()));
-        self.admit(from, GateAction::Subscribe, policy, &pattern)?;
-        let (_, subscription) = self.subscription(asked)?;
-        let (records, most) = subscription.history.as_ref().ok_or(HISTORY_UNAVAILABLE)?;
-        let kept: Vec<&Kept> = records.iter().skip(records.len().saturating_sub(*most)).collect();
-
-        let time =
-            |name| asked.keyword(name, |value| value.as_str().and_then(Timestamp::from_rfc3339));
-        let place = |name| {
-            let valid = |value: &Value<'_>| {
-                value.as_u64().filter(|publication| PublicationId::new(*publication).is_ok())
-            };
-            let publication = asked.keyword(name, valid)?;
-            let is_it = |kept: &Kept, id| self.publications.get(&kept.number) == Some(&id);
-            Ok::<_, &'static str>(
-                publication.map(|id| kept.iter().position(|kept| is_it(kept, id))),
-            )
-        };
-        let limit = asked.keyword("limit", |value| value.as_u64().filter(|limit| *limit > 0))?;
-        let topic = asked.keyword("topic", |value| {
-            let topic = value.as_str()?.to_owned();
-            Uri::from(topic.clone()).is_valid(UriCheck::Loose, MatchPolicy::Exact).then_some(topic)
-        })?;
-        let is_reverse = asked.keyword("reverse", Value::as_bool)? == Some(true);
-        let (from_time, after_time) = (time("from_time")?, time("after_time")?);
-        let (before_time, until_time) = (time("before_time")?, time("until_time")?);
-        let from_place = place("from_publication")?;
-        let after_place = place("after_publication")?;
-        let before_place = place("before_publication")?;
-        let until_place = place("until_publication")?;
-
-        let fits = |(index, kept): &(usize, &&Kept)| {
-            let is_in = |place: Option<Option<usize>>, fits: &dyn Fn(usize) -> bool| match place {
-                None => true,
-                Some(place) => place.is_some_and(fits),
-            };
-            from_time.is_none_or(|from| kept.at >= from)
-                && after_time.is_none_or(|after| kept.at > after)
-                && before_time.is_none_or(|before| kept.at < before)
-                && until_time.is_none_or(|until| kept.at <= until)
-                && is_in(from_place, &|place| *index >= place)
-                && is_in(after_place, &|place| *index > place)
-                && is_in(before_place, &|place| *index < place)
-                && is_in(until_place, &|place| *index <= place)
-                && topic.as_ref().is_none_or(|topic| *topic == kept.topic)
-                && kept.lists.iter().all(|list| self.admits(list, from))
-        };
-        let id = subscription.id;
-        let mut seen: Vec<_> = kept.iter().enumerate().filter(fits).map(|(_, kept)| kept).collect();
-        if is_reverse {
-            seen.reverse();
-        }
-        seen.truncate(limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0)));
-        let seen = seen.into_iter().map(|kept| {
-            let who = said::publisher(kept.publisher.as_deref(), kept.trustlevel);
-            let at = kept.at.to_rfc3339();
-            Value::from(said::recorded(id, &at, &kept.topic, &who, &kept.payload))
-        });
-        let is_limit_reached = Value::from(records.len() > *most);
-        Ok(Payload::from_vecs(seen.collect(), vec![(said::LIMIT_REACHED.into(), is_limit_reached)]))
-    }
 }
 
 /// Identifiers in ascending order, as all lists of identifiers are compared.
@@ -248,8 +178,7 @@ fn ids(ids: impl Iterator<Item = u64>) -> Value<'static> {
 }
 
 fn by_policy(all: &(impl Iterator<Item = (MatchPolicy, u64)> + Clone)) -> Value<'static> {
-    let policies = [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard];
-    Value::dict(policies.map(|policy| {
+    Value::dict(MatchPolicy::ALL.map(|policy| {
         let of_policy = all.clone().filter(|(other, _)| *other == policy);
         (policy.name(), ids(of_policy.map(|(_, id)| id)))
     }))

@@ -7,7 +7,7 @@ use flowgate_wire::{Dict, MessageType, Register, Unregister, Value, uris};
 use super::{
     Callee, Model, Name, Pending, Registration,
     invocations::check_callee,
-    pubsub::{check_booleans, match_policy},
+    wishes::{check_booleans, match_policy},
 };
 use crate::said::{self, Said, is_true};
 

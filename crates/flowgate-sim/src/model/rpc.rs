@@ -7,8 +7,8 @@ use flowgate_router::{CallSettings, SessionKey};
 use flowgate_wire::{Call, MatchPolicy, MessageType, uris};
 
 use super::{
-    ASKED, Model, Name, Parts, Pending, Registration, invocations::check_callee,
-    pubsub::check_booleans, served,
+    ASKED, Model, Name, Parts, Pending, Registration, invocations::check_callee, served,
+    wishes::check_booleans,
 };
 use crate::said::{self, is_true};
 

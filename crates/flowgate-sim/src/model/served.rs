@@ -5,7 +5,7 @@ use std::time::Duration;
 use flowgate_router::{Announcement, Reply, ServeId, SessionKey};
 use flowgate_wire::{Call, MatchPolicy, Value, uris};
 
-use super::{Model, Parts, Pending, pubsub::Kept};
+use super::{Model, Parts, Pending, events::Kept};
 use crate::{
     said::{self, Said, is_true},
     world::settings::{SERVED, SERVED_PROCEDURES},

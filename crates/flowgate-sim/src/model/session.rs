@@ -6,7 +6,7 @@ use flowgate_event::{Account, Disclosure, GateAction, Report, Verdict};
 use flowgate_router::{MetaApi, SessionKey, TrustLevel};
 use flowgate_wire::{Call, Dict, MatchPolicy, Payload, Uri, Value, uris};
 
-use super::{Model, Phase, Seat, asked::Asked, pubsub::Wishes};
+use super::{Model, Phase, Seat, asked::Asked, wishes::Wishes};
 use crate::{
     said::{self, Said},
     world::settings::trustlevel,

@@ -9,7 +9,7 @@ use flowgate_event::Timestamp;
 use flowgate_router::{ClientFeatures, ServeId, SessionKey};
 use flowgate_wire::MatchPolicy;
 
-use super::{pubsub, session::Testament, waiting::Waiting};
+use super::{events::Kept, session::Testament, waiting::Waiting};
 
 pub(super) type Name = (MatchPolicy, String);
 
@@ -65,7 +65,7 @@ pub(super) struct Subscription {
     /// When the first of its present subscribers came.
     pub(super) created: Timestamp,
     /// All that was recorded, if it has a history, and the number of records that are kept.
-    pub(super) history: Option<(Vec<pubsub::Kept>, usize)>,
+    pub(super) history: Option<(Vec<Kept>, usize)>,
 }
 
 #[derive(Debug)]

@@ -8,7 +8,6 @@ use flowgate_wire::Value;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::store::StoreError;
-use crate::time::Utc;
 
 /// How far a trace is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +135,7 @@ impl fmt::Display for StopReason {
 
 impl Serialize for Info {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let utc = |moment: Option<Timestamp>| moment.map(|moment| Utc(moment).to_string());
+        let utc = |moment: Option<Timestamp>| moment.map(Timestamp::to_rfc3339);
         let mut map = serializer.serialize_map(Some(18))?;
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("node_id", &self.node_id)?;
@@ -166,7 +165,7 @@ impl Serialize for Period {
         map.serialize_entry("finished_ts", &self.finished.as_nanos())?;
         map.serialize_entry("finished_pc", &self.finished_pc_ns)?;
         map.serialize_entry("period", &self.period)?;
-        map.serialize_entry("period_start", &Utc(self.period_start).to_string())?;
+        map.serialize_entry("period_start", &self.period_start.to_rfc3339())?;
         map.serialize_entry("first_seq", &self.first_seq)?;
         map.serialize_entry("last_seq", &self.last_seq)?;
         map.end()

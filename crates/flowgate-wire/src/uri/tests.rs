@@ -42,7 +42,7 @@ fn a_character_is_allowed_or_not_wherever_it_stands() {
         let white = char.is_whitespace() || matches!(char, '\u{1c}'..='\u{1f}');
         let loose = !white && char != '#';
         let strict = matches!(char, 'a'..='z' | '0'..='9' | '_');
-        for policy in [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard] {
+        for policy in MatchPolicy::ALL {
             check(&char.to_string(), policy, loose, strict);
             check(&format!("{char}om.example"), policy, loose, strict);
             check(&format!("com.{char}.example"), policy, loose, strict);
