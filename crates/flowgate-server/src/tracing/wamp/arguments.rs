@@ -40,11 +40,11 @@ impl Arguments {
     }
 
     pub(super) fn number(&self, argument: &'static str) -> Result<Option<u64>, CallError> {
-        self.typed(argument, "a number from 0 on", |value| value.as_u64())
+        self.typed(argument, "a number from 0 on", Value::as_u64)
     }
 
     pub(super) fn flag(&self, argument: &'static str) -> Result<Option<bool>, CallError> {
-        self.typed(argument, "a boolean", |value| value.as_bool())
+        self.typed(argument, "a boolean", Value::as_bool)
     }
 
     pub(super) fn dict(

@@ -29,7 +29,7 @@ impl WampTracing {
         }
         let id = arguments.required_text("trace_id")?;
         if procedure == CenterProcedure::Create {
-            return self.create(caller, id, arguments);
+            return self.create(caller, &id, arguments);
         }
         let known = self.definitions.get(realm, &id);
         let known = known.filter(|definition| definition.has_reader(role)).cloned();
@@ -51,14 +51,13 @@ impl WampTracing {
             CenterProcedure::List | CenterProcedure::Create | CenterProcedure::Get => {
                 Ok(definition.to_value(&id))
             }
-            CenterProcedure::Start if is_running => Err(wrong(id)),
+            CenterProcedure::Start | CenterProcedure::Delete if is_running => Err(wrong(id)),
             CenterProcedure::Start => self.start(caller, &id, &definition).await,
             CenterProcedure::Stop if !is_running => Err(wrong(id)),
             CenterProcedure::Stop => self.stop(caller, &id, &definition).await,
-            CenterProcedure::Delete if is_running => Err(wrong(id)),
             CenterProcedure::Delete => {
                 self.definitions.remove(realm, &id);
-                self.tell_readers(CenterEvent::Deleted, realm, &id, &definition, nothing());
+                self.tell_readers(CenterEvent::Deleted, realm, &id, &definition, &nothing());
                 Ok(nothing())
             }
             CenterProcedure::Data => {
@@ -82,7 +81,7 @@ impl WampTracing {
         }
     }
 
-    fn create(&mut self, caller: &Caller, id: String, arguments: &Arguments) -> Answer {
+    fn create(&mut self, caller: &Caller, id: &str, arguments: &Arguments) -> Answer {
         let expected = "a list of pairs of node and worker";
         let wrong = CallError::Argument { argument: "traced_workers", expected };
         let places = arguments.value("traced_workers").and_then(Value::as_list).map(|places| {
@@ -100,8 +99,8 @@ impl WampTracing {
             exclude_roles: arguments.texts("exclude_reader_roles")?,
             running: None,
         };
-        self.definitions.create(&caller.realm, id.clone(), definition.clone())?;
-        self.tell_readers(CenterEvent::Created, &caller.realm, &id, &definition, nothing());
+        self.definitions.create(&caller.realm, id.to_owned(), definition.clone())?;
+        self.tell_readers(CenterEvent::Created, &caller.realm, id, &definition, &nothing());
         Ok(nothing())
     }
 
@@ -112,12 +111,10 @@ impl WampTracing {
             vec![Vec::new()]
         });
         let started = if definition.is_here() {
-            match self.tracing.get_trace(rights, id.to_owned()).await {
-                Ok(Info { status: Status::Running, .. }) => {
-                    self.tracing.stop_trace(rights, id.to_owned()).await?;
-                }
-                // There is none, or none that may be seen: then starting it says so.
-                Ok(_) | Err(_) => {}
+            // If there is none, or none that may be seen, starting it says so.
+            let there = self.tracing.get_trace(rights, id.to_owned()).await;
+            if there.is_ok_and(|info| info.status == Status::Running) {
+                self.tracing.stop_trace(rights, id.to_owned()).await?;
             }
             let id = Some(id.to_owned());
             Some(self.tracing.start_trace(rights, id, &definition.options).await)
@@ -130,8 +127,8 @@ impl WampTracing {
                 Some(Err(_)) | None => None,
             };
         }
-        let outcome = self.outcome("started", definition, started)?;
-        self.tell_readers(CenterEvent::Started, realm, id, definition, outcome.clone());
+        let outcome = self.outcome("started", definition, started.as_ref())?;
+        self.tell_readers(CenterEvent::Started, realm, id, definition, &outcome);
         Ok(outcome)
     }
 
@@ -146,8 +143,8 @@ impl WampTracing {
         {
             definition.running = None;
         }
-        let outcome = self.outcome("stopped", definition, Some(stopped))?;
-        self.tell_readers(CenterEvent::Stopped, realm, id, definition, outcome.clone());
+        let outcome = self.outcome("stopped", definition, Some(&stopped))?;
+        self.tell_readers(CenterEvent::Stopped, realm, id, definition, &outcome);
         Ok(outcome)
     }
 
@@ -156,7 +153,7 @@ impl WampTracing {
         &self,
         word: &'static str,
         definition: &Definition,
-        here: Option<Result<Info, TraceError>>,
+        here: Option<&Result<Info, TraceError>>,
     ) -> Answer {
         let (mut done, mut failed) = (Vec::new(), Vec::new());
         for (node, worker) in &definition.places {
@@ -165,7 +162,7 @@ impl WampTracing {
                 ("node_id", Value::from(node.clone())),
                 ("worker_id", Value::from(worker.clone())),
             ];
-            match here.as_ref().filter(|_| is_here) {
+            match here.filter(|_| is_here) {
                 Some(Ok(info)) => done.push(to_value(info)?),
                 Some(Err(error)) => {
                     failure.push(("node_status", "online".into()));
@@ -189,7 +186,7 @@ impl WampTracing {
         realm: &str,
         id: &str,
         definition: &Definition,
-        what: Value<'static>,
+        what: &Value<'static>,
     ) {
         self.announcer
             .announce_definition(event, realm, (id, definition), |_| vec![vec![what.clone()]]);
@@ -203,9 +200,9 @@ impl WampTracing {
             ended.push((Arc::clone(realm), definition.clone()));
         }
         for (realm, definition) in ended {
-            match self.outcome("stopped", &definition, Some(Ok(info.clone()))) {
+            match self.outcome("stopped", &definition, Some(&Ok(info.clone()))) {
                 Ok(outcome) => {
-                    self.tell_readers(CenterEvent::Stopped, &realm, id, &definition, outcome);
+                    self.tell_readers(CenterEvent::Stopped, &realm, id, &definition, &outcome);
                 }
                 Err(error) => tracing::warn!(%error, trace = id, "readers of a trace miss its end"),
             }
