@@ -453,7 +453,7 @@ impl DataRange {
     /// most `limit`, 1 to 10000, or 100.
     ///
     /// # Errors
-    /// [`RegistryError::Range`] names the argument that is out of its range.
+    /// [`RegistryError::Range`] and [`RegistryError::Reversed`] name the argument that is wrong.
     pub fn new(
         from_seq: u64,
         to_seq: Option<u64>,
@@ -461,7 +461,7 @@ impl DataRange {
     ) -> Result<Self, RegistryError> {
         let to_seq = to_seq.unwrap_or(u64::MAX);
         if to_seq < from_seq {
-            return Err(RegistryError::Range { argument: "to_seq", min: from_seq, max: u64::MAX });
+            return Err(RegistryError::Reversed { begin: "from_seq", end: "to_seq" });
         }
         let limit = limit.unwrap_or(DATA_COUNT_DEFAULT);
         match usize::try_from(limit) {

@@ -148,7 +148,7 @@ fn errors_have_the_uris_of_crossbar() {
         (
             range(5, Some(4), None),
             invalid_configuration,
-            "argument `to_seq` must be from 5 to 18446744073709551615",
+            "argument `to_seq` must not be below `from_seq`",
         ),
         (
             range(0, None, Some(0)),
@@ -507,6 +507,8 @@ fn queries_select_by_time_action_and_filter_in_pages() {
     let (from_seq, to_seq) = (5, Some(4));
     let wrong = registry.query(&id, &Query { from_seq, to_seq, ..Query::default() });
     assert!(wrong.unwrap_err().to_string().contains("`to_seq`"));
+    let wrong = registry.query(&id, &Query { from, to, ..Query::default() }).unwrap_err();
+    assert_eq!(wrong.to_string(), "argument `to` must not be below `from`");
     for limit in [0, DATA_COUNT_MAX + 1] {
         let query = Query { limit: Some(limit), ..Query::default() };
         assert!(registry.query(&id, &query).unwrap_err().to_string().contains("`limit`"));
