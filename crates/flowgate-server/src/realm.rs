@@ -319,10 +319,16 @@ impl Turn<'_> {
         // Later than all before, also if another thread has recorded within the same nanosecond.
         let at = clock.now().max(recorded.after(Duration::from_nanos(1)));
         **recorded = at;
+        // All procedures that the router serves are about traces, also those whose call was not
+        // recorded, since it has started the first trace.
+        let is_about_traces = matches!(input, Input::Served { .. });
         let answer = self.act(input, answer);
         let work = clock.now().since(at);
         let Self { ref realm, ref mut seats, now, ref mut trace, .. } = *self;
         if let Some(Trace { recording, realm: name, .. }) = trace {
+            if is_about_traces {
+                recording.discard();
+            }
             recording.flush((now, at), work, |session| seats.identify(session, realm, name));
         }
         answer

@@ -267,6 +267,12 @@ impl Recording {
         Some(Box::new(KeptStep { correlation: *correlation, uri, context: *context }))
     }
 
+    /// Forgets everything about the input.
+    pub(super) fn discard(&mut self) {
+        self.drafts.clear();
+        self.ended.clear();
+    }
+
     /// Records everything about the input, which has been handled: it was decoded at `decoded`, the
     /// realm was free for it at `at`, and worked on it for `work`.
     ///
