@@ -21,6 +21,7 @@ mod load;
 mod metrics;
 mod observe;
 mod rawsocket;
+mod replay;
 mod shutdown;
 mod slow_reader;
 mod statistics;

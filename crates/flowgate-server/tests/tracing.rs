@@ -14,11 +14,11 @@ use crate::support::{
     router::{CBOR, JSON, Router, Setup, Transport},
 };
 
-async fn post(router: &Router, path: &str, body: &Value) -> Value {
+pub(crate) async fn post(router: &Router, path: &str, body: &Value) -> Value {
     let mut stream = TcpStream::connect(router.admin_address()).await.unwrap();
     let body = body.to_string();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: flowgate\r\nConnection: close\r\nX-Flowgate-Change: 1\r\n"
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Flowgate-Change: 1\r\n"
     );
     let length = body.len();
     let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
