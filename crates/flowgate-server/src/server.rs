@@ -18,7 +18,8 @@ use crate::{
     admin::Admin,
     clock::Clock,
     config::{self, Endpoint, HttpUrl, ListenerConfig, NodeConfig},
-    gate, http,
+    gate,
+    http::{self, Hosts},
     listener::{BindError, Bound, Stop},
     metrics::{Metrics, MetricsError, Stats},
     observe::{BoundObserver, ObserveError},
@@ -160,7 +161,8 @@ impl Server {
                 let (counts, realms) = (Arc::clone(&counts), realms.clone());
                 let metrics = Arc::clone(&metrics);
                 let tracing = tracing.clone();
-                let admin = Admin { counts, realms, metrics, tracing, observing };
+                let hosts = Hosts::new(flowgate.admin_hosts.clone());
+                let admin = Admin { counts, realms, metrics, tracing, observing, hosts };
                 Ok::<_, StartError>((listener, Arc::new(admin)))
             })
             .transpose()?;
