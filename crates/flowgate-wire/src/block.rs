@@ -4,7 +4,7 @@
 
 use wide::u8x16;
 
-/// Octets of one [`specials`] or [`Kinds`] block.
+/// Octets of one [`specials`] or [`separators`] block.
 pub(crate) const BLOCK: usize = 64;
 
 /// Octets of one [`non_ascii`] block; more than a string has whose length stands in its first
@@ -21,31 +21,20 @@ pub(crate) fn specials(block: &[u8; BLOCK]) -> u64 {
     lanes.iter().rev().fold(0, |mask, lane| mask << LANE | u64::from(lane_specials(lane)))
 }
 
-/// What separates the plain strings of a JSON list, and what is in none.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Kinds {
-    pub(crate) quotes: u64,
-    pub(crate) commas: u64,
-    /// The backslashes and control characters.
-    pub(crate) stops: u64,
-}
-
-impl Kinds {
-    #[inline]
-    pub(crate) fn new(block: &[u8; BLOCK]) -> Self {
-        let (lanes, _) = block.as_chunks::<LANE>();
-        lanes.iter().rev().fold(Self::default(), |kinds, lane| {
-            let octets = u8x16::new(*lane);
-            let mask = |hits: u8x16| u64::from(hits.to_bitmask());
-            let controls = octets.min(u8x16::splat(0x1f)).simd_eq(octets);
-            let backslashes = octets.simd_eq(u8x16::splat(b'\\'));
-            Self {
-                quotes: kinds.quotes << LANE | mask(octets.simd_eq(u8x16::splat(b'"'))),
-                commas: kinds.commas << LANE | mask(octets.simd_eq(u8x16::splat(b','))),
-                stops: kinds.stops << LANE | mask(controls | backslashes),
-            }
-        })
+/// The quotes and the commas; `None` if there is a backslash or a control character.
+#[inline]
+pub(crate) fn separators(block: &[u8; BLOCK]) -> Option<(u64, u64)> {
+    let (lanes, _) = block.as_chunks::<LANE>();
+    let (mut quotes, mut commas, mut stops) = (0, 0, u8x16::ZERO);
+    for lane in lanes.iter().rev() {
+        let octets = u8x16::new(*lane);
+        let mask = |octet| u64::from(octets.simd_eq(u8x16::splat(octet)).to_bitmask());
+        quotes = quotes << LANE | mask(b'"');
+        commas = commas << LANE | mask(b',');
+        let controls = octets.min(u8x16::splat(0x1f)).simd_eq(octets);
+        stops |= controls | octets.simd_eq(u8x16::splat(b'\\'));
     }
+    (stops.to_bitmask() == 0).then_some((quotes, commas))
 }
 
 /// The quotes, backslashes and control characters of one lane, in the lower bits.
