@@ -137,8 +137,8 @@ async fn answers_and_events_of_two_routers_are_compared() {
             let wanted = i32::from(!told.is_empty());
             assert_eq!(code, Some(wanted), "{one:?} {other:?}: {out}{error}");
             assert_eq!(told.iter().find(|text| !out.contains(**text)), None, "{out}");
-            let names_both = urls.iter().any(|url| out.contains(*url));
-            assert_eq!(names_both, !told.is_empty(), "{out}");
+            let names_one = urls.iter().any(|url| out.contains(*url));
+            assert_eq!(names_one, !told.is_empty(), "{out}");
         }
     })
     .await;

@@ -3,8 +3,8 @@
 mod callee;
 mod client;
 mod mapping;
-mod place;
 mod played;
+mod router;
 mod script;
 
 use std::{
@@ -22,8 +22,8 @@ use super::{
     trace::{RecordsError, read_records},
 };
 use mapping::Mapping;
-use place::{Place, Trust, TrustError};
 use played::Comparison;
+use router::{Router, Trust, TrustError};
 use script::{Calls, Script};
 
 #[derive(Debug, clap::Args)]
@@ -114,9 +114,9 @@ pub(super) fn run(options: &Replay) -> ExitCode {
 
 impl Replay {
     /// A router, to be joined.
-    fn place(&self, url: &Target) -> Result<Place, TrustError> {
+    fn router(&self, url: &Target) -> Result<Router, TrustError> {
         let trust = self.ca.clone().map_or(Trust::System, Trust::File);
-        Place::new(url.clone(), &trust)
+        Router::new(url.clone(), &trust)
     }
 }
 
@@ -126,8 +126,8 @@ async fn as_client(options: &Replay) -> Result<ExitCode, ReplayError> {
     if script.is_empty() {
         return Err(ReplayError::Empty { path: options.file.clone() });
     }
-    let router = options.place(&options.url)?;
-    let second = options.diff.as_ref().map(|url| options.place(url)).transpose()?;
+    let router = options.router(&options.url)?;
+    let second = options.diff.as_ref().map(|url| options.router(url)).transpose()?;
     let first = client::play(&script, &router, options.speed).await?;
     let (names, one, other) = match &second {
         None => (["recorded".to_owned(), "replayed".to_owned()], script.recorded(), first),
@@ -159,7 +159,7 @@ async fn as_callee(options: &Replay) -> Result<ExitCode, ReplayError> {
         return Err(ReplayError::Empty { path: options.file.clone() });
     }
     let stopped = super::signals()?;
-    let router = options.place(&options.url)?;
+    let router = options.router(&options.url)?;
     let served = callee::serve(calls, &router, options.speed, stopped).await?;
     print(&format!("{} answered as recorded, {} unknown\n", served.known, served.unknown))?;
     Ok(ExitCode::SUCCESS)

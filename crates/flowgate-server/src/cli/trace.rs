@@ -227,7 +227,7 @@ async fn stop(admin: SocketAddr, trace: &str) -> Result<(), TraceError> {
     let path = format!("/api/traces/{}/stop", escaped(trace));
     let info: Json =
         serde_json::from_slice(ask(admin, Method::POST, &path, Bytes::new()).await?.body())?;
-    print(&format!("{}\n", described(&info)))
+    print(&format!("{}\n", described(&info, 0)))
 }
 
 /// Stops a trace that nobody else knows; one that is gone already is no problem, and what stays
@@ -241,7 +241,8 @@ async fn list(admin: SocketAddr, running: bool) -> Result<(), TraceError> {
     let path = format!("/api/traces?stopped={}", !running);
     let infos: Vec<Json> =
         serde_json::from_slice(ask(admin, Method::GET, &path, Bytes::new()).await?.body())?;
-    print(&infos.iter().map(|info| described(info) + "\n").collect::<String>())
+    let width = infos.iter().map(|info| text_of(info, "id").len()).max().unwrap_or_default();
+    print(&infos.iter().map(|info| described(info, width) + "\n").collect::<String>())
 }
 
 async fn show(admin: SocketAddr, what: &str, trace: Option<&str>) -> Result<(), TraceError> {
@@ -260,10 +261,10 @@ async fn show(admin: SocketAddr, what: &str, trace: Option<&str>) -> Result<(), 
 }
 
 /// A trace in one line: name, status, level, when it began, how many records, what is missing, and
-/// why it stopped.
-fn described(info: &Json) -> String {
+/// why it stopped. The name takes at least as much room as said.
+fn described(info: &Json, width: usize) -> String {
     let mut line = format!(
-        "{:<16} {:<8} {:<8} {} {:>9} records",
+        "{:<width$} {:<8} {:<8} {} {:>9} records",
         text_of(info, "id"),
         text_of(info, "status"),
         info.get("options").map_or("", |options| text_of(options, "trace_level")),

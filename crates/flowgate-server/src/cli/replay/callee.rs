@@ -12,8 +12,8 @@ use tokio::{task::JoinSet, time::sleep};
 use super::{
     ReplayError,
     mapping::Who,
-    place::Place,
     played::Reply,
+    router::Router,
     script::{Answered, Calls, Procedure},
 };
 
@@ -29,7 +29,7 @@ pub(super) struct Served {
 /// Registers all procedures and answers, until `stopped` is ready.
 pub(super) async fn serve(
     calls: Calls,
-    router: &Place,
+    router: &Router,
     speed: f64,
     stopped: impl Future<Output = ()>,
 ) -> Result<Served, ReplayError> {

@@ -15,8 +15,8 @@ use tokio::{
 
 use super::{
     ReplayError,
-    place::{Place as Router, detail},
-    played::{Event, Place, Played, Reply, Seat},
+    played::{Event, Played, Reply, Seat, Subscriber},
+    router::{Router, detail},
     script::{Act, Script, Step},
 };
 
@@ -30,7 +30,7 @@ const QUIET_MAX: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Events so far, by subscription.
-type Events = Arc<Mutex<BTreeMap<Place, Vec<Event>>>>;
+type Events = Arc<Mutex<BTreeMap<Subscriber, Vec<Event>>>>;
 
 /// Players at their seats.
 struct Stage<'a> {
@@ -116,15 +116,15 @@ impl Stage<'_> {
     }
 
     fn listen(&mut self, step: &Step, mut subscription: Subscription) {
-        let place = (step.player, step.uri.clone());
+        let subscriber = (step.player, step.uri.clone());
         let events = Arc::clone(&self.events);
         self.listeners.spawn(async move {
             while let Some(event) = subscription.next().await {
                 let topic = event.detail("topic").and_then(Value::as_str);
-                let topic = topic.unwrap_or(&place.1).to_owned();
+                let topic = topic.unwrap_or(&subscriber.1).to_owned();
                 let event = Event { topic, arguments: event.arguments };
                 let mut events = events.lock().unwrap_or_else(PoisonError::into_inner);
-                events.entry(place.clone()).or_default().push(event);
+                events.entry(subscriber.clone()).or_default().push(event);
             }
         });
     }

@@ -1,6 +1,9 @@
 //! What came of a script, and how two of them differ.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+};
 
 use flowgate_client::Arguments;
 use flowgate_wire::{Entry, SessionId, Value};
@@ -38,8 +41,8 @@ pub(super) struct Seat {
     pub(super) authid: Option<String>,
 }
 
-/// A subscription: the place of its player, and the topic or pattern.
-pub(super) type Place = (usize, String);
+/// The place of a player, and the topic or pattern that it has subscribed to.
+pub(super) type Subscriber = (usize, String);
 
 /// What has come of a script.
 #[derive(Debug, Default)]
@@ -49,7 +52,7 @@ pub(super) struct Played {
     /// Who the players were, in their order.
     pub(super) seats: Vec<Seat>,
     /// What they got, in the order in which they got it; `None` if nobody has listened.
-    pub(super) events: Option<BTreeMap<Place, Vec<Event>>>,
+    pub(super) events: Option<BTreeMap<Subscriber, Vec<Event>>>,
 }
 
 /// What has come of a script twice, and what the two are called.
@@ -80,11 +83,11 @@ impl Comparison<'_> {
         }
         if let (Some(events), Some(others)) = (&one.events, &other.events) {
             let all: BTreeMap<_, _> = events.iter().chain(others).collect();
-            for place in all.into_keys() {
+            for subscriber in all.into_keys() {
                 let of = |events: &BTreeMap<_, Vec<Event>>| {
-                    events.get(place).cloned().unwrap_or_default()
+                    events.get(subscriber).cloned().unwrap_or_default()
                 };
-                differences.extend(self.event_differences(place, &of(events), &of(others)));
+                differences.extend(self.event_differences(subscriber, &of(events), &of(others)));
             }
         }
         differences
@@ -92,16 +95,18 @@ impl Comparison<'_> {
 
     fn event_differences(
         &self,
-        (player, topic): &Place,
+        (player, topic): &Subscriber,
         one: &[Event],
         other: &[Event],
     ) -> Vec<String> {
-        let mut left: Vec<&Event> = other.iter().collect();
+        let mut left: VecDeque<&Event> = other.iter().collect();
         let mut only: Vec<(&str, &Event)> = Vec::new();
         for event in one {
             // Mostly the first.
             match left.iter().position(|candidate| self.is_same_event(event, candidate)) {
-                Some(place) => drop(left.remove(place)),
+                Some(place) => {
+                    left.remove(place);
+                }
                 None => only.push((self.one.0, event)),
             }
         }

@@ -16,6 +16,9 @@ use flowgate_wire::Value;
 
 use super::{ReplayError, mapping::Who};
 
+/// Events and invocations that may wait in a session: more than routers send at once.
+const QUEUE_COUNT: usize = 65_536;
+
 /// Whose certificates are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trust {
@@ -41,12 +44,12 @@ pub(super) enum TrustError {
 
 /// A router, and how to connect to it.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct Router {
     pub(super) url: Target,
     options: ConnectOptions,
 }
 
-impl Place {
+impl Router {
     pub(super) fn new(url: Target, trust: &Trust) -> Result<Self, TrustError> {
         let mut options = ConnectOptions::default();
         if url.is_tls() {
@@ -65,7 +68,11 @@ impl Place {
         let details = wanted.into_iter().filter_map(|(key, value)| {
             value.as_ref().map(|value| (key.into(), Value::from(value.clone())))
         });
-        let options = JoinOptions { details: details.collect(), ..JoinOptions::default() };
+        let options = JoinOptions {
+            details: details.collect(),
+            queue_count: QUEUE_COUNT,
+            ..JoinOptions::default()
+        };
         let session = Session::join(connection, who.realm.clone(), options)
             .await
             .map_err(|source| ReplayError::Session { url: url(), source })?;
