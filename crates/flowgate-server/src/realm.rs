@@ -280,11 +280,17 @@ impl Turn<'_> {
 
     /// What is left of the answer, once the call has its final reply.
     ///
-    /// The input is large, and nobody else is to have a copy of it; so what is done while messages
-    /// are traced, and what seldom follows, is apart.
-    #[inline]
+    /// The input is large: nobody but the core is given it, not by reference either, so that it is
+    /// not copied on its way. What is done while messages are traced, and what seldom follows, is
+    /// apart.
     fn deliver(&mut self, input: Input<'_>, answer: Answer) -> Answer {
-        let traced = if self.trace.is_some() { self.begin_traced(&input) } else { None };
+        let traced = if self.trace.is_some() {
+            let leaving =
+                if let Input::Leave { session, .. } = input { Some(session) } else { None };
+            self.begin_traced(leaving)
+        } else {
+            None
+        };
         let Self { ref seats, ref mut scratch, now, place, services, ref mut trace, .. } = *self;
         let recording = trace.as_mut().map(|trace| &mut *trace.recording);
         let mut delivery = Delivery { seats, scratch, now, place, services, answer, recording };
@@ -301,8 +307,8 @@ impl Turn<'_> {
 
     /// An input is about to be handled that is traced; says when that is.
     #[cold]
-    fn begin_traced(&mut self, input: &Input<'_>) -> Option<Timestamp> {
-        if let Input::Leave { session, .. } = *input {
+    fn begin_traced(&mut self, leaving: Option<SessionKey>) -> Option<Timestamp> {
+        if let Some(session) = leaving {
             // Afterwards nobody knows who it was.
             self.identify(session);
         }
