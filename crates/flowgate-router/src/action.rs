@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use flowgate_event::Verdict;
-use flowgate_event::{Correlation, GateRequest, Step, Timestamp};
+use flowgate_event::{CallOutcome, Correlation, GateRequest, Step, Timestamp};
 use flowgate_wire::{Message, MessageType, Payload, RegistrationId, RequestId, SessionId};
 
 use crate::calls::CallKey;
@@ -181,9 +181,9 @@ pub trait Outbox {
     /// Takes the next action.
     fn push(&mut self, action: Action<'_>);
 
-    /// Takes the final reply of a call that had been accepted; for who does not measure calls, a
-    /// message like any other.
-    fn reply(&mut self, to: SessionKey, message: Message<'_>, call: AnsweredCall) {
+    /// Takes the final reply of a call that had been accepted, and which that was unless it was
+    /// [served](Action::Serve); for who does not measure calls, a message like any other.
+    fn reply(&mut self, to: SessionKey, message: Message<'_>, call: Option<AnsweredCall>) {
         let _ = call;
         self.push(Action::Send { to, message });
     }
@@ -216,8 +216,11 @@ pub trait Outbox {
         let _ = unsent;
     }
 
-    /// An action has ended.
-    fn ended(&mut self, correlation: Correlation) {
-        let _ = correlation;
+    /// An action has ended; if it was a call that had been accepted, in this way.
+    ///
+    /// The last message alone does not tell: several ends have one error URI, which a callee can use
+    /// too.
+    fn ended(&mut self, correlation: Correlation, outcome: Option<CallOutcome>) {
+        let _ = (correlation, outcome);
     }
 }

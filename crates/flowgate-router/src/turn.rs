@@ -51,15 +51,14 @@ impl<'t, O: Observer> Turn<'t, O> {
         self.out.push(Action::FanOut { to, message: message.into(), traffic });
     }
 
-    /// Sends the final reply of a call; of one that the router itself has answered without saying
-    /// what it was.
+    /// Sends the final reply of a call that had been accepted, and says which that was unless it was
+    /// served.
     pub(crate) fn reply<'m>(
         &mut self,
         to: SessionKey,
         message: impl Into<Message<'m>>,
         call: Option<AnsweredCall>,
     ) {
-        let Some(call) = call else { return self.send(to, message) };
         if self.trail.is_on() {
             self.place();
         }

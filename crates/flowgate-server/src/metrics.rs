@@ -16,6 +16,7 @@ mod recording;
 mod runtime;
 mod sampling;
 mod stats;
+mod traces;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -33,6 +34,7 @@ use tokio::sync::Notify;
 use crate::{
     clock::Clock,
     frame::{Framing, Wire},
+    tracing::TraceCounts,
 };
 
 use families::Families;
@@ -56,6 +58,7 @@ pub(crate) struct Metrics {
     recorder: Mutex<Option<Recorder>>,
     /// The recorder has changed.
     rescheduled: Notify,
+    traces: Arc<TraceCounts>,
     _collectors: Vec<Registration>,
 }
 
@@ -160,6 +163,8 @@ impl Metrics {
         #[cfg(target_os = "linux")]
         collectors.extend(process::register(&registry)?);
         collectors.extend(runtime::register(&registry)?);
+        let traces = Arc::default();
+        collectors.extend(traces::register(&registry, &traces)?);
         Ok(Arc::new(Self {
             registry,
             families: Arc::new(families),
@@ -167,8 +172,14 @@ impl Metrics {
             series_counts,
             recorder: Mutex::default(),
             rescheduled: Notify::new(),
+            traces,
             _collectors: collectors,
         }))
+    }
+
+    /// What tracing is to count on.
+    pub(crate) fn traces(&self) -> &Arc<TraceCounts> {
+        &self.traces
     }
 
     /// The place of a realm; [`RealmIndex::NONE`] if it is none of the configuration's.

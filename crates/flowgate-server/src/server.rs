@@ -116,7 +116,8 @@ impl Server {
         let counts = Arc::new(Counts::default());
         let flowgate = Arc::new(config.flowgate);
         let metrics = new_metrics(clock, &config.realms, &config.listeners)?;
-        let (tracing, tracing_thread) = Tracing::start(flowgate.tracing.clone(), clock)?;
+        let (tracing, tracing_thread) =
+            Tracing::start(flowgate.tracing.clone(), clock, Arc::clone(metrics.traces()))?;
         let (lines, calls) = service_lines();
         let mut stores = Vec::new();
         let realms: Realms = config

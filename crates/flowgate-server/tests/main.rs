@@ -28,6 +28,7 @@ mod statistics;
 mod steady;
 mod support;
 mod timeouts;
+mod trace_disk;
 mod traces;
 mod tracing;
 mod undeliverable;

@@ -66,7 +66,7 @@ impl Calls {
         let Some(PendingCall { caller, request, target, began, tag, .. }) = self.remove(key) else {
             return;
         };
-        let is_dropped = matches!(outcome, Outcome::Dropped);
+        let ended = turn.trail.is_on().then(|| outcome.kind());
         let cause = turn.trail.enter(tag);
         let (called, answered) = match &target {
             Target::Registered { registration, .. } => {
@@ -100,10 +100,11 @@ impl Calls {
             Outcome::Dropped => {}
         }
         let tag = turn.trail.enter(cause);
-        if turn.trail.is_on()
+        if let Some(outcome) = ended
             && let Some(tag) = tag
         {
-            turn.end_call(&tag, is_dropped.then_some((caller, request)));
+            let unsent = (outcome == CallOutcome::CallerGone).then_some((caller, request));
+            turn.end_call(&tag, outcome, unsent);
         }
     }
 

@@ -570,3 +570,26 @@ fn readers_without_the_right_get_no_payload() {
     assert!(serde_json::to_value(&record).unwrap().get("msg").is_none());
     assert_eq!(record.realm(), "realm1");
 }
+
+#[test]
+fn totals_outlive_the_traces_but_not_what_these_take() {
+    let mut registry = registry(Some(Disk::new(usize::MAX)));
+    assert_eq!(registry.totals(), Totals::default());
+    let first = options(&json!({"persist": true, "max_rate": 3, "retention": 10})).unwrap();
+    let id = registry.create(None, first.clone()).unwrap();
+    registry.start(&id, START).unwrap();
+    feed(&mut registry, &call(1, 5));
+    registry.stop(&id, at(SECOND)).unwrap();
+    let totals = registry.totals();
+    assert_eq!((totals.records_count, totals.limited_count), (3, 1));
+    assert!(totals.memory_bytes > 0 && totals.file_bytes > 0, "{totals:?}");
+    // Another takes its name, and is forgotten in turn.
+    registry.create(Some(&id), first).unwrap();
+    registry.start(&id, at(SECOND)).unwrap();
+    feed(&mut registry, &call(2, 2 * SECOND)[..2]);
+    registry.stop(&id, at(3 * SECOND)).unwrap();
+    assert_eq!(registry.totals().records_count, 5);
+    registry.tick(at(13 * SECOND));
+    let left = Totals { records_count: 5, limited_count: 1, ..Totals::default() };
+    assert_eq!(registry.totals(), left);
+}
