@@ -103,9 +103,15 @@ impl Labels {
     }
 
     /// Asks for the memory of the text, which is about to be read.
-    pub(crate) fn fetch(&self) {
+    pub(crate) fn fetch_text(&self) {
         let text = self.text.as_bytes();
         black_box((text.first().copied(), text.last().copied()));
+    }
+
+    /// Asks for the memory of the values.
+    pub(crate) fn fetch_values(&self) {
+        let values = self.values.as_bytes();
+        black_box((values.first().copied(), values.last().copied(), self.ends.first().copied()));
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn write_family(view: &View, dialect: Dialect, out: &mut String) {
         View::Counter(view) => {
             write_head(identity, "counter", "_total", dialect, out);
             let name = line_start(identity, "_total");
-            for (entry, total) in view.totals() {
+            for (entry, total) in view.totals(Labels::fetch_text) {
                 out.extend([name.as_str(), entry.series.labels.text()]);
                 write_recorded(out, total, unit);
                 if dialect == Dialect::OpenMetrics {
@@ -48,7 +48,7 @@ pub(super) fn write_family(view: &View, dialect: Dialect, out: &mut String) {
         View::Gauge(view) => {
             write_head(identity, "gauge", "", dialect, out);
             let name = line_start(identity, "");
-            for (entry, total) in view.totals() {
+            for (entry, total) in view.totals(Labels::fetch_text) {
                 out.extend([name.as_str(), entry.series.labels.text()]);
                 write_recorded_signed(out, total, unit);
                 out.push('\n');
@@ -57,7 +57,7 @@ pub(super) fn write_family(view: &View, dialect: Dialect, out: &mut String) {
         View::Percentage(view) => {
             write_head(identity, "gauge", "", dialect, out);
             let name = line_start(identity, "");
-            for (entry, (part, whole)) in view.totals() {
+            for (entry, (part, whole)) in view.totals(Labels::fetch_text) {
                 out.extend([name.as_str(), entry.series.labels.text()]);
                 write_float(out, ratio(part, whole));
                 out.push('\n');
