@@ -128,19 +128,7 @@ struct Bench {
 
 impl Bench {
     fn new(formats: [Format; 3]) -> Self {
-        let disclosed = Disclose { caller: Disclosure::Always, publisher: Disclosure::Always };
-        let config = RealmConfig {
-            name: "realm1".to_owned(),
-            uri_check: UriCheck::Strict,
-            meta_api: MetaApi::Enabled,
-            served: Vec::new(),
-            request_ids: RequestIds::Tolerant,
-            calls: CallSettings::default(),
-            roles: vec![role("user", Disclose::default()), role("open", disclosed)],
-            agent: "test".to_owned(),
-            events: EventsConfig::default(),
-        };
-        let mut bench = Self { realm: Realm::new(config, 1, ()), out: Frames::new(formats) };
+        let mut bench = Self { realm: realm(), out: Frames::new(formats) };
         for (key, (name, authrole)) in (0..).zip(SESSIONS.into_iter().zip(["user", "user", "open"]))
         {
             bench.handle(Input::Join(join(SessionKey(key), name, authrole)));
@@ -165,6 +153,23 @@ impl Bench {
     }
 }
 
+/// A realm with nobody in it.
+pub(crate) fn realm() -> Realm {
+    let disclosed = Disclose { caller: Disclosure::Always, publisher: Disclosure::Always };
+    let config = RealmConfig {
+        name: "realm1".to_owned(),
+        uri_check: UriCheck::Strict,
+        meta_api: MetaApi::Enabled,
+        served: Vec::new(),
+        request_ids: RequestIds::Tolerant,
+        calls: CallSettings::default(),
+        roles: vec![role("user", Disclose::default()), role("open", disclosed)],
+        agent: "test".to_owned(),
+        events: EventsConfig::default(),
+    };
+    Realm::new(config, 1, ())
+}
+
 /// A role that may do everything, by a wildcard rule where its URIs begin with `com.` and have
 /// three components, and by the rule for everything where they do not.
 fn role(name: &str, disclose: Disclose) -> Role {
@@ -182,7 +187,8 @@ fn role(name: &str, disclose: Disclose) -> Role {
     Role { name: name.to_owned(), gate: Box::new(Permissions::new(rules)), trustlevel: None }
 }
 
-fn join(session: SessionKey, name: &str, authrole: &str) -> Join {
+/// A session that joins as a role of [`realm`].
+pub(crate) fn join(session: SessionKey, name: &str, authrole: &str) -> Join {
     Join {
         session,
         authid: Some(name.to_owned()),

@@ -4,7 +4,7 @@
 
 use wide::u8x16;
 
-/// Octets of one [`specials`] block.
+/// Octets of one [`specials`] or [`separators`] block.
 pub(crate) const BLOCK: usize = 64;
 
 /// Octets of one [`non_ascii`] block; more than a string has whose length stands in its first
@@ -21,7 +21,23 @@ pub(crate) fn specials(block: &[u8; BLOCK]) -> u64 {
     lanes.iter().rev().fold(0, |mask, lane| mask << LANE | u64::from(lane_specials(lane)))
 }
 
-/// The same in one lane, in the lower bits.
+/// The quotes and the commas; `None` if there is a backslash or a control character.
+#[inline]
+pub(crate) fn separators(block: &[u8; BLOCK]) -> Option<(u64, u64)> {
+    let (lanes, _) = block.as_chunks::<LANE>();
+    let (mut quotes, mut commas, mut stops) = (0, 0, u8x16::ZERO);
+    for lane in lanes.iter().rev() {
+        let octets = u8x16::new(*lane);
+        let mask = |octet| u64::from(octets.simd_eq(u8x16::splat(octet)).to_bitmask());
+        quotes = quotes << LANE | mask(b'"');
+        commas = commas << LANE | mask(b',');
+        let controls = octets.min(u8x16::splat(0x1f)).simd_eq(octets);
+        stops |= controls | octets.simd_eq(u8x16::splat(b'\\'));
+    }
+    (stops.to_bitmask() == 0).then_some((quotes, commas))
+}
+
+/// The quotes, backslashes and control characters of one lane, in the lower bits.
 #[inline]
 pub(crate) fn lane_specials(lane: &[u8; LANE]) -> u32 {
     let octets = u8x16::new(*lane);

@@ -1,6 +1,7 @@
 //! Finding the end of JSON strings and numbers.
 
 mod cursor;
+mod list;
 
 use crate::block::{LANE, lane_specials};
 use crate::{DecodeError, Format};

@@ -1,6 +1,6 @@
 //! Strings that follow each other, as in the payload of a message.
 
-use super::{escaped_string_end, find_special, find_special_long};
+use super::{escaped_string_end, find_special, find_special_long, list::pass_blocks};
 use crate::DecodeError;
 use crate::block::{BLOCK, specials};
 use crate::budget::Budget;
@@ -81,14 +81,23 @@ impl Strings {
     ) -> Result<usize, DecodeError> {
         let mut left = *budget;
         let mut end = self.find(bytes, pos);
+        let mut strings: u32 = 0;
         while bytes.get(end..).is_some_and(|rest| rest.starts_with(b"\",\"")) {
             left.take_value(end + 2)?;
-            end = self.find(bytes, end + 3);
+            let mut pos = end + 3;
+            strings = strings.wrapping_add(1);
+            if strings == FEW {
+                pos = pass_blocks(bytes, pos, &mut left);
+            }
+            end = self.find(bytes, pos);
         }
         *budget = left;
         after_quote(bytes, end)
     }
 }
+
+/// After how many strings with nothing but a comma between them more of the kind are likely.
+const FEW: u32 = 4;
 
 /// The offset after the closing quote of a string; its first special octet stands at `end`.
 #[inline]
