@@ -117,6 +117,8 @@ pub enum Event<'a> {
     },
     /// A client's publication was refused.
     PublishRefused {
+        /// The topic as the publisher has said it.
+        topic: &'a str,
         /// The error that the publisher got, or would have got had it asked for an answer.
         error: &'a str,
     },
@@ -138,7 +140,8 @@ pub enum Called<'a> {
 pub enum CallOutcome {
     /// With a result.
     Ok,
-    /// With an error of the callee, or of the router's procedure.
+    /// With an error of the callee or of the router's procedure, or with an answer that its caller
+    /// could not take.
     Error,
     /// The caller canceled it.
     Canceled,

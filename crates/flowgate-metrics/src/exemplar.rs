@@ -1,6 +1,6 @@
 //! Examples of what was counted, which lead from a metric to a trace.
 
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Mutex, OnceLock, PoisonError, TryLockError};
 
 use flowgate_event::Timestamp;
 
@@ -84,23 +84,29 @@ impl Exemplar {
     }
 }
 
-/// Room for the latest exemplar of a count or a bucket.
+/// Room for the latest exemplar of a count or a bucket; most never have one.
 #[derive(Debug, Default)]
-pub(crate) struct ExemplarSlot(Mutex<Option<(u64, Exemplar)>>);
+pub(crate) struct ExemplarSlot(OnceLock<Box<Mutex<(u64, Exemplar)>>>);
 
 impl ExemplarSlot {
     /// Puts an exemplar with its recorded value; never waits.
     pub(crate) fn put(&self, recorded: u64, exemplar: Exemplar) {
-        let mut slot = match self.0.try_lock() {
+        let Some(slot) = self.0.get() else {
+            // Whoever else is first has an exemplar as good as this one.
+            let _ = self.0.set(Box::new(Mutex::new((recorded, exemplar))));
+            return;
+        };
+        let mut slot = match slot.try_lock() {
             Ok(slot) => slot,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // A reader or another writer is here: its exemplar is as good as this one.
             Err(TryLockError::WouldBlock) => return,
         };
-        *slot = Some((recorded, exemplar));
+        *slot = (recorded, exemplar);
     }
 
     pub(crate) fn latest(&self) -> Option<(u64, Exemplar)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let slot = self.0.get()?;
+        Some(slot.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }

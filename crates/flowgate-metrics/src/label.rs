@@ -1,7 +1,7 @@
 //! Labels: what tells the series of a family apart.
 
-use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher};
+use std::hint::black_box;
 
 /// What series that were folded, and whoever finds a family full, are counted under.
 pub const OTHER: &str = "_other";
@@ -48,10 +48,14 @@ impl From<&'static str> for Label {
 /// The labels of one series.
 #[derive(Debug, Clone)]
 pub(crate) struct Labels {
-    values: Box<[Box<str>]>,
-    /// `name="value"` with commas between, escaped as both text formats want it; labels without a
-    /// value are left out, which means the same.
+    /// `{name="value",…} `, escaped as both text formats want it, as it stands between the name and
+    /// the value of a sample: a space alone, if there is nothing to say. Labels without a value are
+    /// left out, which means the same.
     text: Box<str>,
+    /// The values, one after the other.
+    values: Box<str>,
+    /// Where each of the values ends.
+    ends: Box<[usize]>,
     pub(crate) hash: u64,
 }
 
@@ -59,32 +63,60 @@ impl Labels {
     pub(crate) fn new(names: &[Label], values: &[&str]) -> Self {
         let mut text = String::new();
         for (name, value) in names.iter().zip(values).filter(|(_, value)| !value.is_empty()) {
-            let comma = if text.is_empty() { "" } else { "," };
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{comma}{}=\"", name.name);
+            text.push_str(if text.is_empty() { OPEN } else { "," });
+            text.push_str(name.name);
+            text.push_str("=\"");
             escape(&mut text, value);
             text.push('"');
         }
+        text.push_str(if text.is_empty() { " " } else { CLOSE });
+        let end_of = |end: &mut usize, value: &&str| {
+            *end += value.len();
+            Some(*end)
+        };
         Self {
-            values: values.iter().map(|value| Box::from(*value)).collect(),
             text: text.into(),
+            values: values.concat().into(),
+            ends: values.iter().scan(0, end_of).collect(),
             hash: hash(values),
         }
     }
 
     pub(crate) fn matches(&self, values: &[&str]) -> bool {
-        self.values.len() == values.len()
-            && self.values.iter().map(|v| &**v).eq(values.iter().copied())
+        self.values().eq(values.iter().copied())
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
-        self.values.iter().map(|value| &**value)
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(start, end)| self.values.get(*start..*end).unwrap_or_default())
     }
 
+    /// What stands between the name and the value of a sample.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
+
+    /// The same without braces and space, for samples with one more label.
+    pub(crate) fn pairs(&self) -> &str {
+        let inner = self.text.strip_prefix(OPEN).and_then(|text| text.strip_suffix(CLOSE));
+        inner.unwrap_or_default()
+    }
+
+    /// Asks for the memory of the text, which is about to be read.
+    pub(crate) fn fetch_text(&self) {
+        let text = self.text.as_bytes();
+        black_box((text.first().copied(), text.last().copied()));
+    }
+
+    /// Asks for the memory of the values.
+    pub(crate) fn fetch_values(&self) {
+        let values = self.values.as_bytes();
+        black_box((values.first().copied(), values.last().copied(), self.ends.first().copied()));
+    }
 }
+
+const OPEN: &str = "{";
+const CLOSE: &str = "} ";
 
 /// Escapes a label's value or the label part of an exemplar.
 pub(crate) fn escape(text: &mut String, value: &str) {

@@ -71,11 +71,14 @@ impl<C: Core> From<Arc<FamilyCore<C>>> for SeriesView<C> {
 impl<C: Core> SeriesView<C> {
     /// What each series is worth, with the entry itself.
     ///
-    /// Reads a block of them before the first is used: with nothing between two reads, a processor
-    /// waits for the memory of many series at once, which is most of what a long page costs.
-    pub(crate) fn totals(&self) -> impl Iterator<Item = (&Entry<C>, C::Total)> {
-        self.entries.chunks(BLOCK_LENGTH).flat_map(|block| {
+    /// Reads a block of them, and has `fetch` touch what will be needed of their labels, before the
+    /// first is used: with nothing between two reads, a processor waits for the memory of many
+    /// series at once, which is most of what a long page costs.
+    pub(crate) fn totals(&self, fetch: fn(&Labels)) -> impl Iterator<Item = (&Entry<C>, C::Total)> {
+        self.entries.chunks(BLOCK_LENGTH).flat_map(move |block| {
+            block.iter().for_each(|entry| entry.series.fetch());
             let read = |entry: &Entry<C>| {
+                fetch(&entry.series.labels);
                 let mut total = C::zero(&self.family.spec);
                 entry.read(&mut total);
                 total

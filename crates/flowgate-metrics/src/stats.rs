@@ -101,7 +101,7 @@ impl Stats {
         value: impl Fn(Unit, C::Total) -> Value,
     ) {
         let (identity, names) = (&view.family.identity, &view.family.labels);
-        for (entry, total) in view.totals() {
+        for (entry, total) in view.totals(Labels::fetch_values) {
             let value = value(identity.unit(), total);
             self.add_one(identity, names, &entry.series.labels, value);
         }

@@ -135,6 +135,15 @@ pub struct AnsweredCall {
     pub began: Timestamp,
 }
 
+/// What became of the final reply of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is on its way, or nobody is there who could get it.
+    Whole,
+    /// Its receiver's transport does not take it: the caller gets an ERROR in its place.
+    TooLarge,
+}
+
 /// A client's message that is handled, for those who trace.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'a> {
@@ -181,11 +190,15 @@ pub trait Outbox {
     /// Takes the next action.
     fn push(&mut self, action: Action<'_>);
 
-    /// Takes the final reply of a call that had been accepted, and which that was unless it was
-    /// [served](Action::Serve); for who does not measure calls, a message like any other.
-    fn reply(&mut self, to: SessionKey, message: Message<'_>, call: Option<AnsweredCall>) {
+    /// Takes the final reply of a call; for who does not measure calls, a message like any other.
+    ///
+    /// `call` says more of a call that was accepted for a registered procedure.
+    /// Whoever returns [`Taken::TooLarge`] says
+    /// [undeliverable](crate::Input::Undeliverable) too, as for every message.
+    fn reply(&mut self, to: SessionKey, message: Message<'_>, call: Option<AnsweredCall>) -> Taken {
         let _ = call;
         self.push(Action::Send { to, message });
+        Taken::Whole
     }
 
     /// Whether messages are traced; asked once for each input, and if not, nothing below is called.

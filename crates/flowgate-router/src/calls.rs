@@ -18,7 +18,7 @@ use crate::{
     tracing::{Over, Part, Tag},
     turn::Turn,
 };
-pub(crate) use ending::Outcome;
+pub(crate) use ending::{Outcome, observe_ended, observe_replied};
 use queues::Queues;
 use timeouts::Timeout;
 

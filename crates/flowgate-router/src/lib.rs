@@ -44,8 +44,8 @@ mod waiting;
 mod welcome;
 
 pub use action::{
-    Action, AnsweredCall, AskId, Close, Outbox, Received, ServeId, ServedCall, SessionKey, Traffic,
-    Unsent,
+    Action, AnsweredCall, AskId, Close, Outbox, Received, ServeId, ServedCall, SessionKey, Taken,
+    Traffic, Unsent,
 };
 pub use auth::{Allow, Disclose, Permissions, Rule};
 pub use config::{

@@ -9,7 +9,7 @@ mod session;
 mod subscription;
 mod testament;
 
-use flowgate_event::{CallOutcome, Called, Event, EventKind, Observer};
+use flowgate_event::{CallOutcome, Called, Observer};
 use flowgate_wire::{
     Call, Dict, Entry, MatchPolicy, MessageType, Payload, Result as ResultMessage, Value,
 };
@@ -17,6 +17,7 @@ use flowgate_wire::{
 use crate::{
     MetaApi, SessionKey, Traffic,
     broker::{Extras, Publication},
+    calls::{observe_ended, observe_replied},
     realm::State,
     request_error::RequestError,
     turn::Turn,
@@ -89,22 +90,21 @@ impl State {
             }
         };
         let request = message.request;
-        let failure = answer.as_ref().err();
-        let (outcome, error) = match failure {
-            None => (CallOutcome::Ok, None),
-            Some(error) => (CallOutcome::Error, Some(error.uri())),
-        };
-        if !matches!(failure, Some(RequestError::Asked)) {
-            let called = Called::Router(uri);
-            turn.observe(EventKind::CallEnded, || Event::CallEnded { called, outcome, error });
-        }
+        let called = Called::Router(uri);
         match answer {
             Ok(Results { args, kwargs }) => {
                 let payload = Payload::from_values(&args, &kwargs);
-                turn.send(from, ResultMessage { request, details: Dict::EMPTY, payload });
+                let result = ResultMessage { request, details: Dict::EMPTY, payload };
+                let taken = turn.reply(from, result, None);
+                observe_replied(turn, called, CallOutcome::Ok, None, taken);
             }
+            // Not over: it is handled again when the authorizer has answered.
+            Err(RequestError::Asked) => {}
             // Here and not by the caller, since it may speak of the arguments, which end here.
-            Err(error) => turn.refuse(from, MessageType::Call, request, &error),
+            Err(error) => {
+                observe_ended(turn, called, CallOutcome::Error, Some(error.uri()));
+                turn.refuse(from, MessageType::Call, request, &error);
+            }
         }
         Ok(())
     }

@@ -195,11 +195,11 @@ impl State {
         match (acknowledge, outcome) {
             (_, Ok(())) => {}
             (Acknowledge::Wanted, Err(error)) => {
-                observe_refused(turn, &error);
+                observe_refused(turn, message.topic.as_str(), &error);
                 turn.refuse(from, MessageType::Publish, message.request, &error);
             }
             (Acknowledge::Unwanted, Err(error)) => {
-                observe_refused(turn, &error);
+                observe_refused(turn, message.topic.as_str(), &error);
                 note_refused(turn, &error);
                 self.observe_dropped(turn, from, &error);
             }
@@ -252,12 +252,17 @@ impl State {
         let (action, topic) = (GateAction::Publish, message.topic.as_str());
         let disclosure = match self.judge(session, action, topic, MatchPolicy::Exact) {
             Verdict::Admit(disclosure) => disclosure,
-            Verdict::Deny => return deny(turn, session.id, action, topic),
+            Verdict::Deny => {
+                observe_refused(turn, topic, &RequestError::NotAuthorized { action, uri: topic });
+                return deny(turn, session.id, action, topic);
+            }
             // Nobody is there who could wait for the answer, so the one from before counts.
             Verdict::Ask { .. } => admitted,
         };
         if !options.disclose_me.is_allowed(disclosure) {
-            return drop_publication(turn, session.id, &RequestError::DiscloseMeDisallowed(topic));
+            let error = RequestError::DiscloseMeDisallowed(topic);
+            observe_refused(turn, topic, &error);
+            return drop_publication(turn, session.id, &error);
         }
         let id = self.ids.publication();
         self.deliver(turn, Publisher::Left(session), message, &options, disclosure, id);
@@ -333,9 +338,10 @@ fn observe_released<O: Observer>(turn: &mut Turn<'_, O>, released: &Released) {
 }
 
 /// Tells the observer of a publication that is refused; not of one that waits for an authorizer.
-fn observe_refused<O: Observer>(turn: &mut Turn<'_, O>, error: &RequestError<'_>) {
+fn observe_refused<O: Observer>(turn: &mut Turn<'_, O>, topic: &str, error: &RequestError<'_>) {
     if !matches!(error, RequestError::Asked) {
-        turn.observe(EventKind::PublishRefused, || Event::PublishRefused { error: error.uri() });
+        let error = error.uri();
+        turn.observe(EventKind::PublishRefused, || Event::PublishRefused { topic, error });
     }
 }
 

@@ -136,7 +136,7 @@ impl RequestError<'_> {
             Self::NoSuchProcedure(_) | Self::NoAvailableCallee => CallOutcome::NoCallee,
             Self::NotAuthorized { .. } | Self::AuthorizationFailed { .. } => CallOutcome::Denied,
             Self::CalleeLeft => CallOutcome::CalleeGone,
-            Self::InvalidErrorUri(_) => CallOutcome::Error,
+            Self::InvalidErrorUri(_) | Self::AnswerTooLarge => CallOutcome::Error,
             Self::InvalidUri(_)
             | Self::UriTooLong(_)
             | Self::ReservedUri(_)
@@ -161,8 +161,7 @@ impl RequestError<'_> {
             | Self::NoSuchSession(_)
             | Self::TableFull(_)
             | Self::ShuttingDown
-            | Self::InvocationTooLarge
-            | Self::AnswerTooLarge => CallOutcome::Refused,
+            | Self::InvocationTooLarge => CallOutcome::Refused,
         }
     }
 

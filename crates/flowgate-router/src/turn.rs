@@ -6,7 +6,7 @@ use flowgate_wire::{
 };
 
 use crate::{
-    Action, AnsweredCall, Close, Outbox, SessionKey, Traffic,
+    Action, AnsweredCall, Close, Outbox, SessionKey, Taken, Traffic,
     details::Details,
     request_error::RequestError,
     tracing::Trail,
@@ -51,18 +51,18 @@ impl<'t, O: Observer> Turn<'t, O> {
         self.out.push(Action::FanOut { to, message: message.into(), traffic });
     }
 
-    /// Sends the final reply of a call that had been accepted, and says which that was unless it was
-    /// served.
+    /// Sends the final reply of a call; of one that the router itself answers without saying what
+    /// it was.
     pub(crate) fn reply<'m>(
         &mut self,
         to: SessionKey,
         message: impl Into<Message<'m>>,
         call: Option<AnsweredCall>,
-    ) {
+    ) -> Taken {
         if self.trail.is_on() {
             self.place();
         }
-        self.out.reply(to, message.into(), call);
+        self.out.reply(to, message.into(), call)
     }
 
     pub(crate) fn close(&mut self, session: SessionKey, how: Close) {

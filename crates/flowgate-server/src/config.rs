@@ -35,9 +35,9 @@ pub use listener::{
 };
 pub use model::{
     AdminTracing, Allow, Disclose, FlowgateConfig, HistoryRule, HttpUrl, InvalidHttpUrl, Keepalive,
-    LogConfig, LogFormat, LogLevel, NodeConfig, ObserverConfig, OtlpConfig, PermissionRule,
-    Permissions, RealmConfig, RequestIds, RoleConfig, StoreConfig, StoreKind, TraceGrant,
-    TracedRealms, TracingConfig,
+    LogConfig, LogFormat, LogLevel, MetricsConfig, NodeConfig, ObserverConfig, OtlpConfig,
+    PermissionRule, Permissions, RealmConfig, RequestIds, RoleConfig, StoreConfig, StoreKind,
+    TopicPattern, TraceGrant, TracedRealms, TracingConfig,
 };
 pub use summary::Summary;
 

@@ -16,6 +16,8 @@ mod recording;
 mod runtime;
 mod sampling;
 mod stats;
+mod topics;
+mod traced;
 mod traces;
 
 use std::{
@@ -28,11 +30,13 @@ use flowgate_meter::RatedMessageSize;
 use flowgate_metrics::{
     BucketsError, Held, NameError, RegisterError, Registration, Registry, RegistryConfig,
 };
+use flowgate_router::AnsweredCall;
 use flowgate_wire::{MatchPolicy, RegistrationId};
 use tokio::sync::Notify;
 
 use crate::{
     clock::Clock,
+    config::TopicPattern,
     frame::{Framing, Wire},
     tracing::TraceCounts,
 };
@@ -46,6 +50,8 @@ pub use query::QueryError;
 use recording::Recorder;
 pub use recording::{RecordFormat, RecordOptions};
 pub use stats::{ShowError, Stats, StatsError};
+pub(crate) use traced::Traced;
+use traced::TracedReplies;
 
 /// All metrics of a router.
 #[derive(Debug)]
@@ -59,6 +65,7 @@ pub(crate) struct Metrics {
     /// The recorder has changed.
     rescheduled: Notify,
     traces: Arc<TraceCounts>,
+    traced: TracedReplies,
     _collectors: Vec<Registration>,
 }
 
@@ -142,7 +149,8 @@ impl Fault {
 }
 
 impl Metrics {
-    /// The metrics of a router with these realms and listeners.
+    /// The metrics of a router with these realms and listeners; publications are told apart by
+    /// `topics`.
     ///
     /// # Errors
     /// The catalogue is wrong.
@@ -150,13 +158,14 @@ impl Metrics {
         clock: Clock,
         realms: Vec<(String, RatedMessageSize)>,
         listeners: Vec<String>,
+        topics: Vec<TopicPattern>,
     ) -> Result<Arc<Self>, MetricsError> {
         let registry = Registry::with_config(RegistryConfig {
             prefix: families::PREFIX.to_owned(),
             started_at: Some(clock.now()),
             ..RegistryConfig::default()
         })?;
-        let families = Families::register(&registry, realms, listeners)?;
+        let families = Families::register(&registry, realms, listeners, topics)?;
         let series_counts = Arc::default();
         let mut collectors = vec![families::collect_series(&registry, &series_counts)?];
         collectors.push(families::build_info(&registry)?);
@@ -173,6 +182,7 @@ impl Metrics {
             recorder: Mutex::default(),
             rescheduled: Notify::new(),
             traces,
+            traced: TracedReplies::default(),
             _collectors: collectors,
         }))
     }
@@ -186,6 +196,18 @@ impl Metrics {
     pub(crate) fn realm(&self, name: &str) -> RealmIndex {
         let place = self.families.realms.iter().position(|realm| realm.name == name);
         RealmIndex(place.and_then(|place| u32::try_from(place).ok()).unwrap_or(0))
+    }
+
+    /// The reply of a recorded call is queued next.
+    #[cold]
+    pub(crate) fn traced_reply(&self, realm: RealmIndex, call: AnsweredCall, traced: Traced) {
+        self.traced.expect(realm, call, traced);
+    }
+
+    /// What leads to the records of a call whose reply has been written, if there are any.
+    #[inline]
+    pub(crate) fn traced(&self, realm: RealmIndex, call: AnsweredCall) -> Option<Traced> {
+        self.traced.take(realm, call)
     }
 
     /// One more session, for as long as the guard lives.

@@ -62,10 +62,12 @@ impl Observer for MetricsObserver {
             Event::CallEnded { called, outcome, error } => {
                 metrics.count(|local| local.call_ended(*realm, called, outcome, error));
             }
-            Event::Published { event_count, .. } => {
-                metrics.count(|local| local.published(*realm, event_count));
+            Event::Published { topic, event_count } => {
+                metrics.count(|local| local.published(*realm, topic, event_count));
             }
-            Event::PublishRefused { .. } => metrics.count(|local| local.publish_refused(*realm)),
+            Event::PublishRefused { topic, .. } => {
+                metrics.count(|local| local.publish_refused(*realm, topic));
+            }
             Event::RegistrationCreated { registration, uri, policy, invoke } => {
                 let held = metrics.registration(*realm, registration, uri, (policy, invoke));
                 registrations.insert(registration, held);

@@ -115,7 +115,8 @@ impl Server {
         let clock = Clock::start();
         let counts = Arc::new(Counts::default());
         let flowgate = Arc::new(config.flowgate);
-        let metrics = new_metrics(clock, &config.realms, &config.listeners)?;
+        let topics = flowgate.metrics.topics.clone();
+        let metrics = new_metrics(clock, &config.realms, &config.listeners, topics)?;
         let (tracing, tracing_thread) =
             Tracing::start(flowgate.tracing.clone(), clock, Arc::clone(metrics.traces()))?;
         let (lines, calls) = service_lines();
@@ -308,12 +309,13 @@ fn new_metrics(
     clock: Clock,
     realms: &[config::RealmConfig],
     listeners: &[ListenerConfig],
+    topics: Vec<config::TopicPattern>,
 ) -> Result<Arc<Metrics>, MetricsError> {
     let rated = |realm: &config::RealmConfig| {
         (realm.name.clone(), realm.stats.unwrap_or_default().rated_message_size)
     };
     let listeners = listeners.iter().map(|listener| listener.id.clone());
-    Metrics::new(clock, realms.iter().map(rated).collect(), listeners.collect())
+    Metrics::new(clock, realms.iter().map(rated).collect(), listeners.collect(), topics)
 }
 
 /// A realm, and the thread that writes its histories if it has them in a file.

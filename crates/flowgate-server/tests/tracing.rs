@@ -335,3 +335,50 @@ async fn what_traces_do_is_in_the_metrics() {
     assert_eq!(value("flowgate_trace_spans_total{result=\"dropped\"} "), 0.0);
     router.shut_down().finished().await;
 }
+
+/// A scrape in OpenMetrics.
+async fn openmetrics(router: &Router) -> String {
+    let mut stream = TcpStream::connect(router.admin_address()).await.unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                   Accept: application/openmetrics-text;version=1.0.0\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// A bucket of a traced call leads to its records, and that of an untraced one to nothing.
+#[tokio::test]
+async fn the_duration_of_a_traced_call_has_an_exemplar_that_leads_to_its_records() {
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (options, given) in [
+        (json!({}), None),
+        (json!({"_traceparent": format!("00-{trace_id}-00f067aa0ba902b7-01")}), Some(trace_id)),
+    ] {
+        let router = Router::start(&Setup::default());
+        let mut client = Client::join(&router, (Transport::RawSocket, JSON)).await;
+        client.register("com.echo").await;
+        let mut call = async |options: &Value| {
+            let request = client.request();
+            client.say(&json!([48, request, options, "com.echo"])).await;
+            let invocation = client.hear().await;
+            client.say(&json!([70, invocation[1], {}])).await;
+            assert_eq!(client.hear().await[0], 50);
+        };
+        call(&options).await;
+        assert!(!openmetrics(&router).await.contains(" # {"), "nothing was traced");
+        start(&router, &json!({})).await;
+        call(&options).await;
+        let records = stop(&router).await;
+        call(&options).await;
+        let called = records.iter().find(|record| record["msg_type"] == "Call").unwrap();
+        let correlation = called["correlation"].as_str().unwrap();
+        let trace_id = given.map_or_else(|| correlation.replace('-', ""), str::to_owned);
+        let page = openmetrics(&router).await;
+        let labels = format!(" # {{trace_id=\"{trace_id}\",correlation=\"{correlation}\"}} ");
+        let lines: Vec<&str> = page.lines().filter(|line| line.contains(" # {")).collect();
+        let [line] = lines[..] else { panic!("not one exemplar: {lines:?}") };
+        assert!(line.starts_with("flowgate_rpc_duration_seconds_bucket{"), "{line}");
+        assert!(line.contains("procedure=\"com.echo\"") && line.contains(&labels), "{line}");
+    }
+}

@@ -1,35 +1,25 @@
 //! Messages that are longer than their receiver takes.
 
-use flowgate_client::ConnectOptions;
-use flowgate_wire::rawsocket::MaxLength;
 use serde_json::json;
 
 use crate::support::{
     client::Client,
     meta::{Monitor, check_account},
-    router::{CBOR, JSON, Router, Setup, Transport},
+    router::{JSON, Router, Setup, Transport},
     within,
 };
 
 const PAYLOAD_SIZE_EXCEEDED: &str = "wamp.error.payload_size_exceeded";
-
-/// A client that says that it takes messages of at most 2048 octets: enough for WELCOME, which names
-/// all features.
-async fn small(router: &Router) -> Client {
-    let max_length = MaxLength::rounding_up(2048).expect("a length that RawSocket has");
-    let options = ConnectOptions { max_length, ..ConnectOptions::with_serializer(CBOR) };
-    let mut client = Client::new(router.connect_with(Transport::RawSocket, &options).await);
-    client.join_realm("realm1").await;
-    client
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_or_result_that_does_not_fit_fails_and_the_sessions_go_on() {
     within(async {
         let router = Router::start(&Setup::default());
         let mut monitor = Monitor::join(&router, (Transport::RawSocket, JSON)).await;
-        let (mut small, mut large) =
-            (small(&router).await, Client::join(&router, (Transport::WebSocket, JSON)).await);
+        let (mut small, mut large) = (
+            Client::join_small(&router).await,
+            Client::join(&router, (Transport::WebSocket, JSON)).await,
+        );
         small.register("com.small").await;
         large.register("com.large").await;
         small.subscribe("com.topic").await;

@@ -56,7 +56,7 @@ fn write_family(view: &View, out: &mut Message) {
     out.varint(3, kind);
     match view {
         View::Counter(view) => {
-            for (entry, total) in view.totals() {
+            for (entry, total) in view.totals(Labels::fetch_values) {
                 let exemplar = entry.series.core.exemplar.latest();
                 let created_ns = entry.series.created_ns;
                 let counter = |counter: &mut Message| {
@@ -70,14 +70,14 @@ fn write_family(view: &View, out: &mut Message) {
             }
         }
         View::Gauge(view) => {
-            for (entry, total) in view.totals() {
+            for (entry, total) in view.totals(Labels::fetch_values) {
                 #[expect(clippy::cast_precision_loss, reason = "a float is what the format has")]
                 let value = unit.scale(total as f64);
                 out.gauge(&view.family.labels, &entry.series.labels, value);
             }
         }
         View::Percentage(view) => {
-            for (entry, (part, whole)) in view.totals() {
+            for (entry, (part, whole)) in view.totals(Labels::fetch_values) {
                 out.gauge(&view.family.labels, &entry.series.labels, ratio(part, whole));
             }
         }

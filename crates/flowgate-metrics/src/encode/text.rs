@@ -8,6 +8,7 @@ use crate::descriptor::{Identity, Unit};
 use crate::exemplar::Exemplar;
 use crate::histogram::HistogramCore;
 use crate::histogram::distribution::Distribution;
+use crate::label::Labels;
 use crate::scrape::{Scrape, View};
 use crate::series::Core;
 
@@ -35,8 +36,8 @@ pub(super) fn write_family(view: &View, dialect: Dialect, out: &mut String) {
         View::Counter(view) => {
             write_head(identity, "counter", "_total", dialect, out);
             let name = line_start(identity, "_total");
-            for (entry, total) in view.totals() {
-                write_start(&name, entry.series.labels.text(), out);
+            for (entry, total) in view.totals(Labels::fetch_text) {
+                out.extend([name.as_str(), entry.series.labels.text()]);
                 write_recorded(out, total, unit);
                 if dialect == Dialect::OpenMetrics {
                     write_exemplar(entry.series.core.exemplar.latest(), unit, out);
@@ -47,8 +48,8 @@ pub(super) fn write_family(view: &View, dialect: Dialect, out: &mut String) {
         View::Gauge(view) => {
             write_head(identity, "gauge", "", dialect, out);
             let name = line_start(identity, "");
-            for (entry, total) in view.totals() {
-                write_start(&name, entry.series.labels.text(), out);
+            for (entry, total) in view.totals(Labels::fetch_text) {
+                out.extend([name.as_str(), entry.series.labels.text()]);
                 write_recorded_signed(out, total, unit);
                 out.push('\n');
             }
@@ -56,8 +57,8 @@ pub(super) fn write_family(view: &View, dialect: Dialect, out: &mut String) {
         View::Percentage(view) => {
             write_head(identity, "gauge", "", dialect, out);
             let name = line_start(identity, "");
-            for (entry, (part, whole)) in view.totals() {
-                write_start(&name, entry.series.labels.text(), out);
+            for (entry, (part, whole)) in view.totals(Labels::fetch_text) {
+                out.extend([name.as_str(), entry.series.labels.text()]);
                 write_float(out, ratio(part, whole));
                 out.push('\n');
             }
@@ -69,7 +70,7 @@ pub(super) fn write_family(view: &View, dialect: Dialect, out: &mut String) {
             for entry in view.entries.iter() {
                 total.clear();
                 entry.read(&mut total);
-                let labels = entry.series.labels.text();
+                let labels = &entry.series.labels;
                 write_histogram(&names, labels, &total, out, |classic, out| {
                     if dialect == Dialect::OpenMetrics {
                         write_exemplar(entry.series.core.exemplar(classic), unit, out);
@@ -87,7 +88,7 @@ pub(super) fn write_family(view: &View, dialect: Dialect, out: &mut String) {
             write_head(identity, kind, suffix, dialect, out);
             let name = line_start(identity, suffix);
             for (labels, value) in samples {
-                write_start(&name, labels.text(), out);
+                out.extend([name.as_str(), labels.text()]);
                 write_float(out, *value);
                 out.push('\n');
             }
@@ -138,17 +139,6 @@ fn line_start(identity: &Identity, suffix: &str) -> String {
     [&identity.family, suffix].concat()
 }
 
-/// Everything of a line before its value.
-fn write_start(name: &str, labels: &str, out: &mut String) {
-    out.push_str(name);
-    if !labels.is_empty() {
-        out.push('{');
-        out.push_str(labels);
-        out.push('}');
-    }
-    out.push(' ');
-}
-
 /// What the lines of a histogram have in common.
 struct HistogramNames {
     /// `name_bucket{`
@@ -176,17 +166,17 @@ impl HistogramNames {
 
 fn write_histogram(
     names: &HistogramNames,
-    labels: &str,
+    labels: &Labels,
     total: &Distribution,
     out: &mut String,
     exemplar: impl Fn(usize, &mut String),
 ) {
-    let mut cumulative = 0_u64;
+    let (mut cumulative, pairs) = (0_u64, labels.pairs());
     for (index, (count, bound)) in total.classic.iter().zip(&names.bounds).enumerate() {
         cumulative = cumulative.wrapping_add(*count);
         out.push_str(&names.bucket);
-        out.push_str(labels);
-        if !labels.is_empty() {
+        out.push_str(pairs);
+        if !pairs.is_empty() {
             out.push(',');
         }
         out.push_str(bound);
@@ -194,10 +184,10 @@ fn write_histogram(
         exemplar(index, out);
         out.push('\n');
     }
-    write_start(&names.sum, labels, out);
+    out.extend([names.sum.as_str(), labels.text()]);
     write_recorded(out, total.sum, total.layout.unit);
     out.push('\n');
-    write_start(&names.count, labels, out);
+    out.extend([names.count.as_str(), labels.text()]);
     write_recorded(out, cumulative, Unit::None);
     out.push('\n');
 }

@@ -11,7 +11,7 @@ use super::{
     Assigned, CallKey, CallPhase, Calls, Interruptible, Parts, PendingCall, SessionCalls, Target,
 };
 use crate::{
-    AnsweredCall, SessionKey,
+    AnsweredCall, SessionKey, Taken,
     details::Details,
     ids::HashMap,
     options::{CancelMode, Progress},
@@ -35,24 +35,32 @@ pub(crate) enum Outcome<'a> {
     Dropped,
 }
 
-impl Outcome<'_> {
-    fn kind(&self) -> CallOutcome {
-        match self {
-            Self::Result(..) => CallOutcome::Ok,
-            Self::Error { .. } => CallOutcome::Error,
-            Self::Refused(error) => error.call_outcome(),
-            Self::Dropped => CallOutcome::CallerGone,
-        }
-    }
+/// Tells the observer how a call has ended.
+pub(crate) fn observe_ended<O: Observer>(
+    turn: &mut Turn<'_, O>,
+    called: Called<'_>,
+    outcome: CallOutcome,
+    error: Option<&str>,
+) {
+    turn.observe(EventKind::CallEnded, || Event::CallEnded { called, outcome, error });
+}
 
-    /// The error that the caller gets.
-    fn error(&self) -> Option<&str> {
-        match self {
-            Self::Error { error, .. } => Some(error.as_str()),
-            Self::Refused(error) => Some(error.uri()),
-            Self::Result(..) | Self::Dropped => None,
-        }
-    }
+/// Tells the observer how a call has ended whose reply had this outcome, and returns how it has:
+/// what the caller does not take is an error to it.
+pub(crate) fn observe_replied<O: Observer>(
+    turn: &mut Turn<'_, O>,
+    called: Called<'_>,
+    outcome: CallOutcome,
+    error: Option<&str>,
+    taken: Taken,
+) -> CallOutcome {
+    let too_large = RequestError::AnswerTooLarge;
+    let (outcome, error) = match taken {
+        Taken::Whole => (outcome, error),
+        Taken::TooLarge => (too_large.call_outcome(), Some(too_large.uri())),
+    };
+    observe_ended(turn, called, outcome, error);
+    outcome
 }
 
 impl Calls {
@@ -66,7 +74,6 @@ impl Calls {
         let Some(PendingCall { caller, request, target, began, tag, .. }) = self.remove(key) else {
             return;
         };
-        let ended = turn.trail.is_on().then(|| outcome.kind());
         let cause = turn.trail.enter(tag);
         let (called, answered) = match &target {
             Target::Registered { registration, .. } => {
@@ -75,32 +82,38 @@ impl Calls {
             }
             Target::Served { procedure, .. } => (Called::Router(procedure), None),
         };
-        turn.observe(EventKind::CallEnded, || Event::CallEnded {
-            called,
-            outcome: outcome.kind(),
-            error: outcome.error(),
-        });
-        match outcome {
+        let outcome = match outcome {
             Outcome::Result(payload, None) => {
                 let result = ResultMessage { request, details: Dict::EMPTY, payload };
-                turn.reply(caller, result, answered);
+                let taken = turn.reply(caller, result, answered);
+                observe_replied(turn, called, CallOutcome::Ok, None, taken)
             }
             Outcome::Result(payload, Some(passthru)) => {
                 let mut details = Details::<4>::new();
                 passthru.push_to(&mut details);
                 let details = details.as_dict();
-                turn.reply(caller, ResultMessage { request, details, payload }, answered);
+                let result = ResultMessage { request, details, payload };
+                let taken = turn.reply(caller, result, answered);
+                observe_replied(turn, called, CallOutcome::Ok, None, taken)
             }
             Outcome::Error { details, error, payload } => {
-                let request_type = MessageType::Call;
+                let (request_type, uri) = (MessageType::Call, error.clone());
                 let error = Error { request_type, request, details, error, payload };
-                turn.reply(caller, error, answered);
+                let taken = turn.reply(caller, error, answered);
+                observe_replied(turn, called, CallOutcome::Error, Some(uri.as_str()), taken)
             }
-            Outcome::Refused(error) => turn.refuse_call(caller, request, &error, answered),
-            Outcome::Dropped => {}
-        }
+            Outcome::Refused(error) => {
+                observe_ended(turn, called, error.call_outcome(), Some(error.uri()));
+                turn.refuse_call(caller, request, &error, answered);
+                error.call_outcome()
+            }
+            Outcome::Dropped => {
+                observe_ended(turn, called, CallOutcome::CallerGone, None);
+                CallOutcome::CallerGone
+            }
+        };
         let tag = turn.trail.enter(cause);
-        if let Some(outcome) = ended
+        if turn.trail.is_on()
             && let Some(tag) = tag
         {
             let unsent = (outcome == CallOutcome::CallerGone).then_some((caller, request));

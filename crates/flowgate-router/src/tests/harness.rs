@@ -235,7 +235,9 @@ impl Observer for Log {
                 format!("! call of {called} ended {}{error}", outcome.name())
             }
             Event::Published { topic, event_count } => format!("! published {topic} {event_count}"),
-            Event::PublishRefused { error } => format!("! publication refused: {error}"),
+            Event::PublishRefused { topic, error } => {
+                format!("! publication to {topic} refused: {error}")
+            }
             event => panic!("unknown event {event:?}"),
         });
     }

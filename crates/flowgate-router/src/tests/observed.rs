@@ -139,7 +139,7 @@ fn publications_are_told_with_how_many_get_them() {
         a> [16,4,{"acknowledge":true},"com.secret"]
         a< [8,16,4,*
         ! denied *
-        ! publication refused: wamp.error.not_authorized
+        ! publication to com.secret refused: wamp.error.not_authorized
         b> [34,4,3]
         b< [35,4]
         ! subscription 3 gone

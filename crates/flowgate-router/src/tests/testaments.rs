@@ -8,7 +8,9 @@ use std::{
     },
 };
 
-use flowgate_event::{Disclosure, Gate, GateRequest, LeaveReason, Timestamp, Verdict};
+use flowgate_event::{
+    Disclosure, Event, Gate, GateRequest, LeaveReason, Observer, Timestamp, Verdict,
+};
 use flowgate_wire::{Format, Limits, Message};
 
 use super::{
@@ -189,14 +191,26 @@ impl Outbox for EventCount {
     }
 }
 
+/// Counts publications by their outcome: published and refused.
+#[derive(Debug, Default, PartialEq)]
+struct Outcomes(usize, usize);
+
+impl Observer for Outcomes {
+    fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
+        self.0 += usize::from(matches!(event, Event::Published { .. }));
+        self.1 += usize::from(matches!(event, Event::PublishRefused { topic: "com.t", .. }));
+    }
+}
+
 #[test]
-fn a_testament_that_is_denied_when_its_session_ends_is_not_published() {
+fn a_testament_that_is_denied_when_its_session_ends_is_refused() {
     for is_revoked in [false, true] {
         let revoked = Arc::new(AtomicBool::new(false));
         let gate = Box::new(Revocable(Arc::clone(&revoked)));
         let roles = vec![Role { name: "anonymous".to_owned(), gate, trustlevel: None }];
         let config = RealmConfig { roles, ..config(&Setup::default()) };
-        let (mut realm, mut events) = (Realm::new(config, 1, ()), EventCount::default());
+        let (mut outcomes, mut events) = (Outcomes::default(), EventCount::default());
+        let mut realm = Realm::new(config, 1, &mut outcomes);
         let (watcher, ending) = (SessionKey(0), SessionKey(1));
         let mut handle = |input| realm.handle(Timestamp::EPOCH, input, &mut events);
         handle(Input::Join(join(watcher, None)));
@@ -211,6 +225,7 @@ fn a_testament_that_is_denied_when_its_session_ends_is_not_published() {
         revoked.store(is_revoked, Ordering::Relaxed);
         let reason = LeaveReason::TransportLost;
         handle(Input::Leave { session: ending, reason, report: None });
-        assert_eq!(events.0, usize::from(!is_revoked));
+        let expected = Outcomes(usize::from(!is_revoked), usize::from(is_revoked));
+        assert_eq!((events.0, outcomes), (expected.0, expected));
     }
 }

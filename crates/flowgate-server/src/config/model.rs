@@ -157,6 +157,8 @@ pub struct FlowgateConfig {
     pub admin_hosts: Vec<HostName>,
     /// The line-protocol observer; `None` if it is off.
     pub observer: Option<ObserverConfig>,
+    /// What is told apart in the metrics.
+    pub metrics: MetricsConfig,
     /// Message tracing.
     pub tracing: TracingConfig,
     /// How and what is logged.
@@ -196,6 +198,31 @@ pub struct ObserverConfig {
     pub sources: Vec<String>,
     /// How often they are asked.
     pub every: Duration,
+}
+
+/// What is told apart in the metrics; by default nothing that clients choose but procedures.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MetricsConfig {
+    /// Topics and patterns that publications and events are counted by, each by the first that
+    /// matches; if there are none, the metrics have no topics.
+    pub topics: Vec<TopicPattern>,
+}
+
+/// A topic or pattern; each with another `uri`, which is not empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicPattern {
+    /// The topic or pattern.
+    pub uri: String,
+    /// How it matches.
+    pub match_policy: MatchPolicy,
+}
+
+impl TopicPattern {
+    /// Whether a topic is one of these.
+    #[must_use]
+    pub fn matches(&self, topic: &str) -> bool {
+        self.match_policy.matches(&self.uri, topic)
+    }
 }
 
 /// Who may trace, and where traces are kept.
@@ -395,6 +422,7 @@ impl Default for FlowgateConfig {
             admin: Some(Self::DEFAULT_ADMIN),
             admin_hosts: Vec::new(),
             observer: None,
+            metrics: MetricsConfig::default(),
             tracing: TracingConfig::default(),
             log: LogConfig::default(),
             send_queue_bytes: Self::DEFAULT_SEND_QUEUE_BYTES,

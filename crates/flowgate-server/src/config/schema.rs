@@ -138,6 +138,8 @@ pub(super) const SECTIONS: &[&Section] = &[
     &FLOWGATE,
     &ADMIN,
     &OBSERVER,
+    &METRICS,
+    &METRICS_TOPIC,
     &TRACING,
     &TRACE_GRANT,
     &OTLP,

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use flowgate_event::{LeaveReason, Report, Timestamp};
 use flowgate_meter::{Due, SessionMeter};
 use flowgate_metrics::Held;
-use flowgate_router::{Close, SessionKey};
+use flowgate_router::{AnsweredCall, Close, SessionKey};
 use flowgate_wire::{Message, MessageType};
 use rustls::ServerConnection;
 use tokio::sync::Notify;
@@ -30,7 +30,7 @@ use tokio::sync::Notify;
 use super::socket::WriteHalf;
 use crate::{
     frame::Wire,
-    metrics::{Direction, ListenerMetrics, RealmIndex},
+    metrics::{Direction, ListenerMetrics, RealmIndex, Traced},
     realm::RealmCell,
 };
 
@@ -202,6 +202,11 @@ impl Outlet {
             SharedFrame::Share(octets) => queue.share((*octets).clone()),
         }
         self.commit(&mut queue, message_type, message_bytes, kind, timing)
+    }
+
+    /// The reply that is queued next is that of a recorded call.
+    pub(crate) fn expect_traced(&self, place: RealmIndex, call: AnsweredCall, traced: Traced) {
+        self.metrics.all().traced_reply(place, call, traced);
     }
 
     /// Counts a message that the client does not get since its connection is over.
@@ -454,7 +459,8 @@ impl Outlet {
                     Timing::Event(_, since) => local.event_written(place, written.since(since)),
                     Timing::Invocation(request) => metering.invocations.written(request, written),
                     Timing::Reply(call, callee) => {
-                        local.call_answered(place, call, callee, written);
+                        let traced = self.metrics.all().traced(place, call);
+                        local.call_answered(place, call, callee, written, traced);
                     }
                 }
             }

@@ -23,7 +23,7 @@ use flowgate_wire::RegistrationId;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::{RealmIndex, families::Families, local::Local, lock};
+use super::{RealmIndex, Traced, families::Families, local::Local, lock, topics::Publications};
 
 /// Names of registrations that are gone are kept for as many, for calls that they outlived.
 const GONE_COUNT: usize = 4096;
@@ -84,9 +84,7 @@ pub(super) struct RealmCalls {
     families: Arc<Families>,
     inflight: LocalGauge,
     router: LocalHistogram,
-    published: LocalCounter,
-    refused: LocalCounter,
-    events: LocalCounter,
+    publications: Publications,
     fan_out: LocalHistogram,
     dispatch: LocalHistogram,
     calls: RefCell<LocalFamily<Counter, 3>>,
@@ -140,20 +138,24 @@ impl Local {
     }
 
     /// The final reply of a call has been handed to the socket; `callee` is how long the callee
-    /// that has answered it took, if one has.
+    /// that has answered it took, if one has, and `traced` leads to its records, if there are any.
     pub(crate) fn call_answered(
         &self,
         realm: RealmIndex,
         call: AnsweredCall,
         callee: Option<Duration>,
         written: Timestamp,
+        traced: Option<Traced>,
     ) {
         let Some(calls) = self.calls(realm) else { return };
         // In nanoseconds, and of 584 years at most.
         let duration = written.as_nanos().saturating_sub(call.began.as_nanos());
         let callee = callee.map(|callee| u64::try_from(callee.as_nanos()).unwrap_or(u64::MAX));
         calls.with_procedure(self, call.registration, |procedure| {
-            procedure.duration.record(duration);
+            match traced.and_then(|traced| traced.exemplar(written)) {
+                None => procedure.duration.record(duration),
+                Some(exemplar) => procedure.duration.record_with(duration, exemplar),
+            }
             if let Some(callee) = callee {
                 procedure.callee.record(callee);
             }
@@ -164,17 +166,18 @@ impl Local {
     }
 
     /// A publication was handed to its receivers.
-    pub(crate) fn published(&self, realm: RealmIndex, event_count: usize) {
+    pub(crate) fn published(&self, realm: RealmIndex, topic: &str, event_count: usize) {
         let Some(calls) = self.calls(realm) else { return };
-        calls.published.inc();
-        calls.events.add(event_count as u64);
+        let counts = calls.publications.of(self, realm, topic);
+        counts.accepted.inc();
+        counts.events.add(event_count as u64);
         calls.fan_out.record(event_count as u64);
     }
 
     /// A publication was refused.
-    pub(crate) fn publish_refused(&self, realm: RealmIndex) {
+    pub(crate) fn publish_refused(&self, realm: RealmIndex, topic: &str) {
         if let Some(calls) = self.calls(realm) {
-            calls.refused.inc();
+            calls.publications.of(self, realm, topic).refused.inc();
         }
     }
 
@@ -195,9 +198,7 @@ impl RealmCalls {
             realm,
             inflight: local.handle(&families.rpc_inflight, [name]),
             router: local.handle(&families.rpc_router, [name]),
-            published: local.handle(&families.publications, [name, "ok"]),
-            refused: local.handle(&families.publications, [name, "refused"]),
-            events: local.handle(&families.events, [name]),
+            publications: Publications::new(local, realm),
             fan_out: local.handle(&families.publish_fanout, [name]),
             dispatch: local.handle(&families.event_dispatch, [name]),
             calls: RefCell::new(families.rpc_calls.local(shard)),

@@ -13,6 +13,7 @@ use flowgate_metrics::{
 };
 
 use super::{ListenerIndex, MetricsError, RealmIndex, calls::Procedures, lock};
+use crate::config::TopicPattern;
 
 /// What all names but the standard ones start with.
 pub(super) const PREFIX: &str = "flowgate";
@@ -29,6 +30,8 @@ const TYPE: Label = Label::closed("type");
 const OUTCOME: Label = Label::closed("outcome");
 const MATCH: Label = Label::closed("match");
 const AUTHMETHOD: Label = Label::closed("authmethod");
+/// A pattern of the configuration, never what a client publishes to; not there without patterns.
+const TOPIC: Label = Label::closed("topic");
 /// A registered procedure or pattern, never what a client calls in vain.
 const PROCEDURE: Label = Label::open("procedure");
 
@@ -40,6 +43,8 @@ pub(super) struct Families {
     /// By [`ListenerIndex`].
     pub(super) listeners: Vec<String>,
     pub(super) procedures: Procedures,
+    /// What the `topic` label says, by the first that matches.
+    pub(super) topics: Vec<TopicPattern>,
     pub(super) connections: Family<Gauge, 3>,
     pub(super) connections_opened: Family<Counter, 1>,
     pub(super) connections_closed: Family<Counter, 2>,
@@ -69,13 +74,14 @@ pub(super) struct Families {
     pub(super) rpc_inflight: Family<Gauge, 1>,
     pub(super) rpc_errors: Family<Counter, 3>,
     pub(super) registrations: Family<Gauge, 3>,
-    pub(super) publications: Family<Counter, 2>,
-    pub(super) events: Family<Counter, 1>,
+    pub(super) publications: Family<Counter, 3>,
+    pub(super) events: Family<Counter, 2>,
     pub(super) publish_fanout: Family<Histogram, 1>,
     pub(super) event_dispatch: Family<Histogram, 1>,
     pub(super) events_dropped: Family<Counter, 2>,
     pub(super) subscriptions: Family<Gauge, 2>,
     pub(super) scrape: Histogram,
+    pub(super) runtime_stall: Histogram,
 }
 
 /// A realm as metrics see it.
@@ -91,6 +97,7 @@ impl Families {
         registry: &Registry,
         realms: Vec<(String, RatedMessageSize)>,
         listeners: Vec<String>,
+        topics: Vec<TopicPattern>,
     ) -> Result<Self, MetricsError> {
         let none = (NO_REALM.to_owned(), RatedMessageSize::DEFAULT);
         let realms = std::iter::once(none).chain(realms);
@@ -100,6 +107,7 @@ impl Families {
             realms: realms.collect(),
             listeners,
             procedures: Procedures::default(),
+            topics,
             connections: registry.gauges(
                 transport("connections", "Connections", "Open connections that carry messages.")
                     .unit(Unit::Counted("connections")),
@@ -338,7 +346,7 @@ impl Families {
                 pubsub("publications", "Publications", "Publications of clients, by outcome.")
                     .unit(Unit::Counted("publications"))
                     .measured(),
-                [REALM, OUTCOME],
+                [REALM, TOPIC, OUTCOME],
             )?,
             events: registry.counters(
                 pubsub(
@@ -348,7 +356,7 @@ impl Families {
                 )
                 .unit(Unit::Counted("events"))
                 .measured(),
-                [REALM],
+                [REALM, TOPIC],
             )?,
             publish_fanout: registry.histograms(
                 pubsub("publish_fanout", "FanOut", "How many EVENTs came of a publication.")
@@ -385,6 +393,13 @@ impl Families {
             scrape: registry.histogram(
                 Descriptor::new("scrape", "Time to write a page of metrics, before compression.")
                     .stat("self", "ScrapeTime")
+                    .unit(Unit::Seconds)
+                    .verbosity(Verbosity::Debug),
+                Buckets::latency(),
+            )?,
+            runtime_stall: registry.histogram(
+                Descriptor::new("runtime_stall", "How late a timer ran that is due all the time.")
+                    .stat("runtime", "Stall")
                     .unit(Unit::Seconds)
                     .verbosity(Verbosity::Debug),
                 Buckets::latency(),

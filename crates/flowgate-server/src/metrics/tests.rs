@@ -13,8 +13,33 @@ fn row(listed: &Listed) -> String {
 }
 
 #[tokio::test]
+async fn a_runtime_that_is_blocked_is_late_for_as_long() {
+    const BLOCKED: Duration = Duration::from_millis(500);
+    let metrics = Metrics::new(Clock::start(), Vec::new(), Vec::new(), Vec::new()).unwrap();
+    let stall = &metrics.families.runtime_stall;
+    let block = async {
+        // The task that measures has planned its next timer by the time that it is polled again.
+        tokio::task::yield_now().await;
+        let started = metrics.clock.now();
+        while metrics.clock.now().since(started) < BLOCKED {
+            std::hint::spin_loop();
+        }
+        while stall.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = metrics.watch_stalls() => {}
+        () = block => {}
+    }
+    let late = Duration::from_nanos(stall.sum());
+    assert!(late >= BLOCKED / 2, "{late:?} late after {BLOCKED:?} without a look at timers");
+}
+
+#[tokio::test]
 async fn the_documentation_lists_every_family_as_it_is_registered() {
-    let metrics = Metrics::new(Clock::start(), Vec::new(), Vec::new()).unwrap();
+    let metrics = Metrics::new(Clock::start(), Vec::new(), Vec::new(), Vec::new()).unwrap();
     let registered: BTreeSet<String> = metrics.registry.catalogue().iter().map(row).collect();
     let documentation = include_str!("../../../../docs/metrics.md");
     let rows = documentation.lines().filter(|line| line.starts_with("| `") && line.contains(". |"));

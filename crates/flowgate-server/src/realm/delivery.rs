@@ -5,7 +5,7 @@ use std::{mem, sync::Arc, time::Duration};
 use bytes::Bytes;
 use flowgate_event::{CallOutcome, Correlation, LeaveReason, Step, Timestamp};
 use flowgate_router::{
-    Action, AnsweredCall, Input, Lost, Outbox, Received, SessionKey, Traffic, Unsent,
+    Action, AnsweredCall, Input, Lost, Outbox, Received, SessionKey, Taken, Traffic, Unsent,
 };
 use flowgate_trace::Undelivered;
 use flowgate_wire::{Message, MessageType};
@@ -105,15 +105,22 @@ impl Outbox for Delivery<'_> {
         }
     }
 
-    fn reply(&mut self, to: SessionKey, message: Message<'_>, call: Option<AnsweredCall>) {
-        let Some(call) = call else { return self.send(to, &message, Timing::None) };
+    fn reply(&mut self, to: SessionKey, message: Message<'_>, call: Option<AnsweredCall>) -> Taken {
+        let Some(call) = call else {
+            return self.send_as(to, &message, Kind::Ordinary, Timing::None);
+        };
         // The first final reply is that of the call that is answered; it may free the callee for
         // others, which end after it.
         let callee = match mem::replace(&mut self.answer, Answer::None) {
             Answer::None => None,
             Answer::Given(callee) => callee,
         };
-        self.send(to, &message, Timing::Reply(call, callee));
+        if let Some(traced) = self.recording.as_deref().and_then(Recording::traced)
+            && let Some(outlet) = self.seats.get(to)
+        {
+            outlet.expect_traced(self.place, call, traced);
+        }
+        self.send_as(to, &message, Kind::Ordinary, Timing::Reply(call, callee))
     }
 
     #[inline]
@@ -165,13 +172,20 @@ impl Delivery<'_> {
     }
 
     #[inline]
-    fn send_as(&mut self, to: SessionKey, message: &Message<'_>, kind: Kind, timing: Timing) {
-        let Some(outlet) = self.seats.get(to) else { return };
+    fn send_as(
+        &mut self,
+        to: SessionKey,
+        message: &Message<'_>,
+        kind: Kind,
+        timing: Timing,
+    ) -> Taken {
+        let Some(outlet) = self.seats.get(to) else { return Taken::Whole };
         let (enqueued, bytes) = outlet.enqueue(message, kind, timing);
         if let Some(recording) = self.recording.as_deref_mut() {
             record_only(recording, (to, outlet), message, (enqueued, bytes));
         }
         self.after(to, outlet, message, enqueued);
+        if enqueued == Enqueued::TooLarge { Taken::TooLarge } else { Taken::Whole }
     }
 
     fn fan_out(&mut self, to: &[SessionKey], message: &Message<'_>, traffic: Traffic) {
@@ -180,7 +194,8 @@ impl Delivery<'_> {
             Traffic::Statistics => (Kind::Statistics, Timing::None),
         };
         if let [only] = to {
-            return self.send_as(*only, message, kind, timing);
+            self.send_as(*only, message, kind, timing);
+            return;
         }
         let mut outgoing = self.recording.as_deref_mut().map(|of| of.outgoing(message));
         let message_type = message.message_type();

@@ -14,7 +14,7 @@ use flowgate_trace::{
 };
 use flowgate_wire::{Dict, Format, Message, MessageType, RequestId};
 
-use crate::tracing::is_about_traces;
+use crate::{metrics::Traced, tracing::is_about_traces};
 
 /// What a thread has recorded of the input that is handled; empty between inputs.
 #[derive(Debug)]
@@ -201,6 +201,13 @@ impl Recording {
 
     pub(super) fn place(&mut self, step: Step<'_>) {
         self.place = Some(self.placed(step));
+    }
+
+    /// What leads to the records of the message that is sent next, if its action is recorded.
+    pub(super) fn traced(&self) -> Option<Traced> {
+        let &Placed { correlation, context, .. } = self.place.as_ref()?;
+        let trace = context.map_or_else(|| correlation.into(), |context| context.trace);
+        self.switch.wants(correlation).then_some(Traced { correlation, trace })
     }
 
     pub(super) fn ended(&mut self, correlation: Correlation, outcome: Option<CallOutcome>) {

@@ -260,3 +260,116 @@ async fn every_event_is_written_or_dropped() {
     })
     .await;
 }
+
+/// Whatever the caller gets is what is counted: of an answer that is too large for it, the error.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_its_caller_cannot_take_is_an_error() {
+    const ERROR: &str = "error=\"wamp.error.payload_size_exceeded\"";
+    within(async {
+        let router = Router::start(&Setup::default());
+        let mut callee = Client::join(&router, (Transport::RawSocket, JSON)).await;
+        for procedure in ["com.answer", "com.fail"] {
+            callee.register(procedure).await;
+        }
+        // So many that the list of their identifiers is longer than 2048 octets.
+        for number in 0..900 {
+            callee.register(&format!("com.number{number}")).await;
+        }
+        let mut small = Client::join_small(&router).await;
+        // Of a callee's answers, RESULT and ERROR, and of one of the router's.
+        for (procedure, size) in
+            [("com.answer", 10), ("com.answer", 2100), ("com.fail", 10), ("com.fail", 2100)]
+        {
+            let request = small.request();
+            small.say(&json!([48, request, {}, procedure])).await;
+            let invocation = callee.hear().await;
+            let payload = json!(["x".repeat(size)]);
+            callee
+                .say(&if procedure == "com.fail" {
+                    json!([8, 68, invocation[1], {}, "com.own", payload])
+                } else {
+                    json!([70, invocation[1], {}, payload])
+                })
+                .await;
+            let is_result = procedure == "com.answer" && size == 10;
+            assert_eq!(small.hear().await[0], json!(if is_result { 50 } else { 8 }));
+        }
+        for (procedure, reply) in [("wamp.registration.list", 8), ("wamp.session.count", 50)] {
+            let request = small.request();
+            small.say(&json!([48, request, {}, procedure])).await;
+            assert_eq!(small.hear().await[0], reply);
+        }
+
+        let page = Page::fetch(&router).await;
+        let calls = |procedure: &str, outcome: &str| {
+            let labels = [format!("procedure=\"{procedure}\""), format!("outcome=\"{outcome}\"")];
+            page.sum("flowgate_rpc_calls_total", &labels.each_ref().map(String::as_str))
+        };
+        let errors = |procedure: &str, error: &str| {
+            let procedure = format!("procedure=\"{procedure}\"");
+            page.sum("flowgate_rpc_errors_total", &[&procedure, error])
+        };
+        assert_eq!((calls("com.answer", "ok"), calls("com.answer", "error")), (1, 1));
+        assert_eq!((calls("com.fail", "ok"), calls("com.fail", "error")), (0, 2));
+        assert_eq!((errors("com.answer", ERROR), errors("com.fail", ERROR)), (1, 1));
+        assert_eq!(errors("com.fail", "error=\"com.own\""), 1);
+        let list = "wamp.registration.list";
+        assert_eq!((calls(list, "ok"), calls(list, "error"), errors(list, ERROR)), (0, 1, 1));
+        assert_eq!(calls("wamp.session.count", "ok"), 1);
+        assert_eq!(page.sum("flowgate_rpc_inflight", &[]), 0);
+    })
+    .await;
+}
+
+/// Topics are told apart only if they are asked for, and their sums are the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publications_are_counted_by_the_configured_topics() {
+    let patterns = json!([
+        {"uri": "com.shop.order"},
+        {"uri": "com.shop.", "match": "prefix"},
+        {"uri": "com..price", "match": "wildcard"},
+    ]);
+    let topics =
+        ["com.shop.order", "com.shop.order", "com.shop.price", "com.fuel.price", "com.else"];
+    within(async {
+        for (metrics, expected) in [
+            (json!({}), vec![("", 5)]),
+            (
+                json!({"topics": patterns}),
+                vec![("com.shop.order", 2), ("com.shop.", 1), ("com..price", 1), ("_other", 1)],
+            ),
+        ] {
+            let router = Router::start(&Setup::with_flowgate(json!({"metrics": metrics})));
+            let mut client = Client::join(&router, (Transport::RawSocket, JSON)).await;
+            let request = client.request();
+            client.say(&json!([32, request, {"match": "prefix"}, "com."])).await;
+            assert_eq!(client.hear().await[0], 33);
+            for topic in topics {
+                let request = client.request();
+                client.say(&json!([16, request, {"exclude_me": false}, topic])).await;
+                assert_eq!(client.hear().await[0], 36);
+                // Refused, under the same topic.
+                let request = client.request();
+                let options = json!({"acknowledge": true, "exclude": "nobody"});
+                client.say(&json!([16, request, options, topic])).await;
+                assert_eq!(client.hear().await[0], 8);
+            }
+            let page = Page::fetch(&router).await;
+            for (topic, count) in &expected {
+                let topic =
+                    if topic.is_empty() { String::new() } else { format!(",topic=\"{topic}\"") };
+                let labels = format!("{{realm=\"{REALM}\"{topic}");
+                for outcome in ["ok", "refused"] {
+                    let name =
+                        format!("flowgate_publications_total{labels},outcome=\"{outcome}\"}}");
+                    assert_eq!(page.count(&name), *count, "{name}");
+                }
+                assert_eq!(page.count(&format!("flowgate_events_total{labels}}}")), *count);
+            }
+            assert_eq!(page.sum("flowgate_publications_total", &["ok"]), 5);
+            assert_eq!(page.sum("flowgate_publications_total", &["refused"]), 5);
+            assert_eq!(page.sum("flowgate_events_total", &[]), 5);
+        }
+    })
+    .await;
+}

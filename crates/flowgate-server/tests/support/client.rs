@@ -1,10 +1,10 @@
 //! A client that speaks JSON whatever the format on the wire, and keeps its own account.
 
-use flowgate_client::{Connection, ConnectionError, Frame, Received};
-use flowgate_wire::{Format, Limits, Message};
+use flowgate_client::{ConnectOptions, Connection, ConnectionError, Frame, Received};
+use flowgate_wire::{Format, Limits, Message, rawsocket::MaxLength};
 use serde_json::{Value, json};
 
-use super::router::{Link, REALM, Router};
+use super::router::{CBOR, Link, REALM, Router, Transport};
 
 /// One direction of a client's account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +81,16 @@ impl Client {
     /// A client that has joined [`REALM`].
     pub(crate) async fn join(router: &Router, link: Link) -> Self {
         let mut client = Self::connect(router, link).await;
+        client.join_realm(REALM).await;
+        client
+    }
+
+    /// A client that has joined [`REALM`] in CBOR over RawSocket, and has said that it takes messages
+    /// of at most 2048 octets: enough for WELCOME, which names all features.
+    pub(crate) async fn join_small(router: &Router) -> Self {
+        let max_length = MaxLength::rounding_up(2048).unwrap();
+        let options = ConnectOptions { max_length, ..ConnectOptions::with_serializer(CBOR) };
+        let mut client = Self::new(router.connect_with(Transport::RawSocket, &options).await);
         client.join_realm(REALM).await;
         client
     }

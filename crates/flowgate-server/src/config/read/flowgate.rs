@@ -4,14 +4,17 @@ use std::{net::SocketAddr, ops::RangeInclusive};
 
 use flowgate_router::CallSettings;
 use flowgate_trace::Sampling;
+use flowgate_wire::{MatchPolicy, Uri, UriCheck};
 
+use super::permission::POLICIES;
 use crate::config::{
     AdminTracing, FlowgateConfig, HostName, HttpUrl, InvalidHostName, Keepalive, LogConfig,
-    LogFormat, LogLevel, ObserverConfig, OtlpConfig, RealmConfig, RequestIds, TraceGrant,
-    TracedRealms, TracingConfig,
+    LogFormat, LogLevel, MetricsConfig, ObserverConfig, OtlpConfig, RealmConfig, RequestIds,
+    TopicPattern, TraceGrant, TracedRealms, TracingConfig,
     reader::{Field, Map, Reader},
     schema::{
-        ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG, OBSERVER, OTLP, TRACE_GRANT, TRACING, TRUSTLEVEL,
+        ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG, METRICS, METRICS_TOPIC, OBSERVER, OTLP,
+        TRACE_GRANT, TRACING, TRUSTLEVEL,
     },
     suggest::nearest,
     tree::Value,
@@ -38,6 +41,9 @@ const LINE_BYTES: RangeInclusive<i128> = 64 * 1024..=16 * 1024 * 1024;
 
 /// From one trace of the smallest size to more than any disk has.
 const TRACES_BYTES: RangeInclusive<i128> = 1 << 20..=1 << 50;
+
+/// A publication is compared with one after the other, and each is a series for every realm.
+const MAX_TOPICS: usize = 100;
 
 /// The word for all realms.
 const ALL: &str = "all";
@@ -68,6 +74,9 @@ pub(super) fn read_flowgate<'n>(
     }
     if let Some(section) = reader.optional_section(&map, "observer", &OBSERVER) {
         config.observer = Some(read_observer(reader, &section));
+    }
+    if let Some(section) = reader.optional_section(&map, "metrics", &METRICS) {
+        config.metrics = read_metrics(reader, &section);
     }
     if let Some(section) = reader.optional_section(&map, "tracing", &TRACING) {
         config.tracing = read_tracing(reader, &section);
@@ -228,6 +237,35 @@ fn read_trace_grant(
     };
     let role = realm.roles.get(role)?.name.clone();
     Some(TraceGrant { realm: realm.name.clone(), role, traced, payload })
+}
+
+fn read_metrics(reader: &mut Reader<'_>, section: &Map<'_>) -> MetricsConfig {
+    let mut topics: Vec<TopicPattern> = Vec::new();
+    let fields = reader.list(section, "topics");
+    if let Some(superfluous) = fields.get(MAX_TOPICS) {
+        reader.error(superfluous, format!("more than {MAX_TOPICS} topics"));
+    }
+    for field in fields.iter().take(MAX_TOPICS) {
+        let Some(topic) = read_metrics_topic(reader, field) else { continue };
+        if topics.iter().any(|known| known.uri == topic.uri) {
+            reader.error(field, format!("`{}` is there already", topic.uri));
+        }
+        topics.push(topic);
+    }
+    MetricsConfig { topics }
+}
+
+fn read_metrics_topic(reader: &mut Reader<'_>, field: &Field<'_>) -> Option<TopicPattern> {
+    let map = reader.section(field, &METRICS_TOPIC)?;
+    let match_policy = reader.optional_choice(&map, "match", POLICIES);
+    let match_policy = match_policy.unwrap_or(MatchPolicy::Exact);
+    let uri = reader.required(&map, "uri")?;
+    let text = reader.text(&uri)?;
+    if text.is_empty() || !Uri::new(text).is_valid(UriCheck::Loose, match_policy) {
+        reader.error(&uri, format!("not a valid URI for match `{}`", match_policy.name()));
+        return None;
+    }
+    Some(TopicPattern { uri: text.to_owned(), match_policy })
 }
 
 fn read_tracing(reader: &mut Reader<'_>, section: &Map<'_>) -> TracingConfig {

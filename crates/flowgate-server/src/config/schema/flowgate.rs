@@ -7,6 +7,7 @@ pub(in crate::config) const FLOWGATE: Section = Section {
     keys: &[&[
         used("admin"),
         used("observer"),
+        used("metrics"),
         used("tracing"),
         used("log"),
         used("limits"),
@@ -34,6 +35,12 @@ pub(in crate::config) const OBSERVER: Section = Section {
         used("every"),
     ]],
 };
+
+pub(in crate::config) const METRICS: Section =
+    Section { name: "flowgate metrics", keys: &[&[used("topics")]] };
+
+pub(in crate::config) const METRICS_TOPIC: Section =
+    Section { name: "flowgate metrics topic", keys: &[&[used("uri"), used("match")]] };
 
 pub(in crate::config) const TRACING: Section = Section {
     name: "flowgate tracing",

@@ -13,9 +13,10 @@ use flowgate_wire::{Format, MatchPolicy, UriCheck};
 use super::{FILE, File, accepted, warnings};
 use crate::config::{
     AdminTracing, Allow, AnonymousAuth, AuthConfig, Disclose, Endpoint, FlowgateConfig,
-    HistoryRule, HttpUrl, Keepalive, ListenerConfig, LogConfig, LogFormat, LogLevel, NodeConfig,
-    ObserverConfig, OriginPattern, OtlpConfig, PathPattern, Permissions, RequestIds, StoreConfig,
-    StoreKind, TlsConfig, TraceGrant, TracedRealms, TracingConfig, UnixEndpoint,
+    HistoryRule, HttpUrl, Keepalive, ListenerConfig, LogConfig, LogFormat, LogLevel, MetricsConfig,
+    NodeConfig, ObserverConfig, OriginPattern, OtlpConfig, PathPattern, Permissions, RequestIds,
+    StoreConfig, StoreKind, TlsConfig, TopicPattern, TraceGrant, TracedRealms, TracingConfig,
+    UnixEndpoint,
 };
 
 fn only_listener(file: &File) -> ListenerConfig {
@@ -441,6 +442,7 @@ fn flowgates_own_settings_are_read() {
     let all = "flowgate: {admin: {listen: '[::1]:9', hosts: [proxy.example]}, \
                observer: {listen: 'off', counters: '127.0.0.1:7777', timeout: 0.5, \
                max_label_values: 9, max_line_bytes: 70000, sources: ['http://a:1'], every: 2}, \
+               metrics: {topics: [{uri: com.a}, {uri: com.b., match: prefix}]}, \
                tracing: {directory: traces, max_disk: 2000000, admin: payload, allow: [ \
                {realm: realm1, role: anonymous}], \
                otlp: {url: 'http://c:4318/v1/traces', sample: 0.5}}, \
@@ -464,6 +466,11 @@ fn flowgates_own_settings_are_read() {
             sources: vec!["http://a:1".to_owned()],
             every: seconds(2),
         }),
+        metrics: MetricsConfig {
+            topics: [("com.a", MatchPolicy::Exact), ("com.b.", MatchPolicy::Prefix)]
+                .map(|(uri, match_policy)| TopicPattern { uri: uri.to_owned(), match_policy })
+                .to_vec(),
+        },
         tracing: TracingConfig {
             directory: Some(PathBuf::from("/etc/flowgate/traces")),
             max_disk_bytes: 2_000_000,

@@ -5,7 +5,8 @@ use super::*;
 fn families() -> (Registry, Families) {
     let registry = Registry::with_prefix("flowgate").unwrap();
     let realms = vec![("shop".to_owned(), Default::default())];
-    let families = Families::register(&registry, realms, vec!["front".to_owned()]).unwrap();
+    let families =
+        Families::register(&registry, realms, vec!["front".to_owned()], Vec::new()).unwrap();
     (registry, families)
 }
 
