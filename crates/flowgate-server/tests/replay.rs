@@ -1,11 +1,14 @@
 //! `flowgate replay` against routers that answer alike, or do not.
 
-use std::process::Stdio;
+use std::{path::Path, process::Stdio};
 
 use flowgate_client::{Arguments, Failure, JoinOptions, Session};
 use flowgate_wire::{Dict, Value};
 use serde_json::{Value as Json, json};
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    process::Command,
+};
 
 use crate::{
     support::{
@@ -22,6 +25,7 @@ const TOPIC: &str = "com.example.news";
 /// Sessions that were recorded.
 const CALLER: u64 = 1 << 40;
 const SUBSCRIBER: u64 = 1 << 41;
+const CALLEE: u64 = 1 << 42;
 
 /// The line of a record.
 fn record(direction: &str, name: &str, session: u64, msg: &Json, ts: u64) -> String {
@@ -44,9 +48,18 @@ fn records() -> String {
         record("rx", "Subscribe", SUBSCRIBER, &json!([32, 1, {}, TOPIC]), 1000),
         record("tx", "Subscribed", SUBSCRIBER, &json!([33, 1, 5]), 1100),
         record("rx", "Call", CALLER, &json!([48, 1, {}, PROCEDURE, [CALLER]]), 2000),
+        record("tx", "Invocation", CALLEE, &json!([68, 1, 3, {}, [CALLER]]), 2010),
+        record("rx", "Yield", CALLEE, &json!([70, 1, {}, [CALLER]]), 2090),
         record("tx", "Result", CALLER, &json!([50, 1, {}, [CALLER]]), 2100),
     ]
     .concat()
+}
+
+/// `flowgate replay`, of these records.
+fn command(file: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flowgate"));
+    command.arg("replay").arg(file).stdin(Stdio::null()).kill_on_drop(true);
+    command
 }
 
 struct Said {
@@ -59,15 +72,11 @@ struct Said {
 async fn replay(arguments: &[&str]) -> Said {
     let directory = ScratchDir::new();
     let file = directory.write("records.ndjson", &records());
-    let output = Command::new(env!("CARGO_BIN_EXE_flowgate"))
-        .arg("replay")
-        .arg(file)
+    let output = command(&file)
         .args(arguments)
         // Nobody is trusted but whom a test names.
         .env("SSL_CERT_FILE", directory.write("none.pem", ""))
         .env_remove("SSL_CERT_DIR")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
         .output()
         .await
         .unwrap();
@@ -219,6 +228,32 @@ async fn routers_are_reached_over_tls_by_whom_they_can_prove_to_be() {
             assert_eq!(code, Some(2), "{arguments:?}: {out}{error}");
             assert!(error.contains(named), "{arguments:?}: {error}");
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callee_whose_router_ends_says_so() {
+    within(async {
+        let router = Router::start(&Setup::default());
+        let directory = ScratchDir::new();
+        let file = directory.write("records.ndjson", &records());
+        let mut child = command(&file)
+            .args([router.url(Transport::RawSocket), "--as", "callee"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(said.next_line().await.unwrap().unwrap(), "1 procedures registered");
+        let caller = router.join((Transport::WebSocket, CBOR)).await;
+        let answer = caller.call(PROCEDURE, Dict::EMPTY, Value::from(CALLER)).await.unwrap();
+        assert_eq!(answer.arguments.args, [Value::from(CALLER)]);
+        router.shut_down().finished().await;
+        assert_eq!(child.wait().await.unwrap().code(), Some(1));
+        let mut error = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut error).await.unwrap();
+        assert!(error.contains("session has ended: router said goodbye"), "{error}");
     })
     .await;
 }

@@ -8,6 +8,7 @@ mod router;
 mod script;
 
 use std::{
+    error::Error,
     io::{self, Write as _},
     path::PathBuf,
     process::ExitCode,
@@ -73,10 +74,10 @@ enum ReplayError {
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// No router.
-    #[error("cannot connect to {url}: {source}")]
+    #[error("cannot connect to {url}: {}", with_causes(.source))]
     Connect { url: String, source: ConnectError },
     /// A router that does not let a session in, or refuses what it needs.
-    #[error("{url}: {source}")]
+    #[error("{url}: {}", with_causes(.source))]
     Session { url: String, source: ClientError },
     /// Where the output goes to.
     #[error("cannot write: {0}")]
@@ -163,6 +164,16 @@ async fn as_callee(options: &Replay) -> Result<ExitCode, ReplayError> {
     let served = callee::serve(calls, &router, options.speed, stopped).await?;
     print(&format!("{} answered as recorded, {} unknown\n", served.known, served.unknown))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What has gone wrong, and why, as far as that is known.
+fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn speed(text: &str) -> Result<f64, String> {
