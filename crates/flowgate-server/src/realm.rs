@@ -280,9 +280,7 @@ impl Turn<'_> {
 
     /// What is left of the answer, once the call has its final reply.
     ///
-    /// The input is large: nobody but the core is given it, not by reference either, so that it is
-    /// not copied on its way. What is done while messages are traced, and what seldom follows, is
-    /// apart.
+    /// What is done while messages are traced, and what seldom follows, is apart.
     fn deliver(&mut self, input: Input<'_>, answer: Answer) -> Answer {
         let traced = if self.trace.is_some() {
             let leaving =
