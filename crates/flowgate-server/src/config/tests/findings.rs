@@ -173,6 +173,23 @@ fn findings_of_flowgates_own_settings() {
         &["2:19: flowgate.admin: expected a map, found an integer"],
     );
     check(
+        &File {
+            node: "flowgate: {metrics: {topics: [{uri: com.a}, {uri: com.a, match: prefix}, {uri: ''}, {match: exact}]}}",
+            ..FILE
+        },
+        &[
+            "2:45: flowgate.metrics.topics[1]: `com.a` is there already",
+            "2:80: flowgate.metrics.topics[2].uri: not a valid URI for match `exact`",
+            "2:85: flowgate.metrics.topics[3]: the key `uri` is missing",
+        ],
+    );
+    let many: Vec<String> = (0..=100).map(|number| format!("{{uri: t{number}}}")).collect();
+    let many = format!("flowgate: {{metrics: {{topics: [{}]}}}}", many.join(", ")).leak();
+    check(
+        &File { node: many, ..FILE },
+        &["2:1221: flowgate.metrics.topics[100]: more than 100 topics"],
+    );
+    check(
         &File { node: "flowgate: {log: {format: xml, level: verbose}}", ..FILE },
         &[
             "2:26: flowgate.log.format: must be one of human, json",
