@@ -80,7 +80,21 @@ impl LocalHistogram {
     /// Records a value; nanoseconds if the unit is seconds.
     #[inline]
     pub fn record(&self, value: u64) {
-        let place = self.series.core.layout.place(value);
+        let layout = &self.series.core.layout;
+        if layout.is_native {
+            return self.record_native(value);
+        }
+        self.record_at(layout.classic_place(value), value);
+    }
+
+    /// Apart, so that it does not burden those who count every message, in classic buckets alone.
+    #[inline(never)]
+    fn record_native(&self, value: u64) {
+        self.record_at(self.series.core.layout.native_place(value), value);
+    }
+
+    #[inline]
+    fn record_at(&self, place: Place, value: u64) {
         self.cell.cell().record(place, value, Number::add_owned, Number::add_owned_last);
     }
 
@@ -168,7 +182,7 @@ impl Core for HistogramCore {
 
     fn activity(&self) -> u64 {
         // Every value counts in one of the classic buckets; the last of them has no bound.
-        let buckets = self.cells.iter().flat_map(|cell| &cell.classic).flat_map(|line| &line.0);
+        let buckets = self.cells.iter().flat_map(HistogramCell::classic);
         buckets.fold(0, |sum, bucket| sum.wrapping_add(bucket.load()))
     }
 }
@@ -176,8 +190,10 @@ impl Core for HistogramCore {
 /// The counts of one thread, or the shared ones.
 #[derive(Debug)]
 struct HistogramCell {
-    /// One count for each bound and one beyond, on cache lines of their own.
-    classic: Box<[Line]>,
+    /// One count for each bound and one beyond, as far as there is room.
+    first: [Number; FIRST_COUNT],
+    /// The others, on cache lines of their own.
+    more: Box<[Line]>,
     /// Eight powers of two each, made when the first value falls into them.
     native: Box<[OnceLock<Box<Chunk>>]>,
     zero: Number,
@@ -190,6 +206,10 @@ struct HistogramCell {
 struct Line([Number; LINE_LENGTH]);
 
 const LINE_LENGTH: usize = 8;
+
+/// Classic buckets that are found without a further pointer: three cache lines, which is enough for
+/// all layouts of [`Buckets`] that have a name.
+const FIRST_COUNT: usize = 24;
 
 #[derive(Debug)]
 #[repr(align(64))]
@@ -206,10 +226,11 @@ pub(crate) struct Place {
 
 impl HistogramCell {
     fn new(layout: &Layout) -> Self {
-        let line_count = (layout.bounds.len() + 1).div_ceil(LINE_LENGTH);
+        let more_count = (layout.bounds.len() + 1).saturating_sub(FIRST_COUNT);
         let chunk_count = if layout.is_native { CHUNK_COUNT } else { 0 };
         Self {
-            classic: (0..line_count).map(|_| Line::default()).collect(),
+            first: Default::default(),
+            more: (0..more_count.div_ceil(LINE_LENGTH)).map(|_| Line::default()).collect(),
             native: (0..chunk_count).map(|_| OnceLock::new()).collect(),
             zero: Number::default(),
             sum: Number::default(),
@@ -231,18 +252,29 @@ impl HistogramCell {
             }
             None => add(&self.zero, 1),
         }
-        if let Some(line) = self.classic.get(place.classic / LINE_LENGTH)
-            && let Some(number) = line.0.get(place.classic % LINE_LENGTH)
-        {
-            add_last(number, 1);
+        match self.first.get(place.classic) {
+            Some(number) => add_last(number, 1),
+            None => {
+                if let Some(number) = self.more(place.classic - FIRST_COUNT) {
+                    add_last(number, 1);
+                }
+            }
         }
+    }
+
+    fn more(&self, index: usize) -> Option<&Number> {
+        self.more.get(index / LINE_LENGTH)?.0.get(index % LINE_LENGTH)
+    }
+
+    /// The counts of the classic buckets, in order, and zeros to the end of the room.
+    fn classic(&self) -> impl Iterator<Item = &Number> {
+        self.first.iter().chain(self.more.iter().flat_map(|line| &line.0))
     }
 
     /// Adds all counts: the classic buckets first, so that no value is missing in the native ones
     /// that is there in the classic ones.
     fn read(&self, total: &mut Distribution) {
-        let classic = self.classic.iter().flat_map(|line| &line.0);
-        for (sum, number) in total.classic.iter_mut().zip(classic) {
+        for (sum, number) in total.classic.iter_mut().zip(self.classic()) {
             *sum = sum.wrapping_add(number.load_then());
         }
         for (sums, chunk) in total.native.chunks_mut(CHUNK_LENGTH).zip(&self.native) {

@@ -115,37 +115,53 @@ pub struct Layout {
     pub(crate) bounds: Box<[u64]>,
     pub(crate) is_native: bool,
     pub(crate) unit: Unit,
-    /// For each native bucket, how many classic bounds lie below all of its values.
+    /// For each native bucket, or each length in bits if there are none, how many classic bounds
+    /// lie below all of its values.
     below: Box<[u8]>,
 }
 
 impl Layout {
     pub(crate) fn new(buckets: Buckets, unit: Unit) -> Arc<Self> {
         let bounds = buckets.bounds.into_boxed_slice();
-        let indexes: Vec<usize> = bounds.iter().map(|bound| native_index(*bound, unit)).collect();
-        let below = (0..CHUNK_COUNT * CHUNK_LENGTH).map(|index| {
+        let is_native = buckets.is_native;
+        let index = |bound: &u64| if is_native { native_index(*bound, unit) } else { bits(*bound) };
+        let indexes: Vec<usize> = bounds.iter().map(index).collect();
+        let index_count = if is_native { CHUNK_COUNT * CHUNK_LENGTH } else { LENGTH_COUNT };
+        let below = (0..index_count).map(|index| {
             let count = indexes.iter().filter(|bound| **bound < index).count();
             // There are fewer than 255 bounds.
             u8::try_from(count).unwrap_or(u8::MAX)
         });
-        Arc::new(Self { below: below.collect(), bounds, is_native: buckets.is_native, unit })
+        Arc::new(Self { below: below.collect(), bounds, is_native, unit })
     }
 
     /// Where a value belongs: the first bucket whose bound is not below it.
     #[inline]
     pub(crate) fn place(&self, value: u64) -> Place {
-        if !self.is_native {
-            // Most values are small: a walk is shorter than the way to the index.
-            let classic = self.bounds.iter().take_while(|bound| **bound < value).count();
-            return Place { classic, native: None };
-        }
+        if self.is_native { self.native_place(value) } else { self.classic_place(value) }
+    }
+
+    /// The same, if there are native buckets.
+    #[inline]
+    pub(super) fn native_place(&self, value: u64) -> Place {
         let index = native_index(value, self.unit);
+        Place { classic: self.classic(index, value), native: (value != 0).then_some(index) }
+    }
+
+    /// The same, if there are none.
+    #[inline]
+    pub(super) fn classic_place(&self, value: u64) -> Place {
+        Place { classic: self.classic(bits(value), value), native: None }
+    }
+
+    #[inline]
+    fn classic(&self, index: usize, value: u64) -> usize {
         // The index ascends with the value, so that bounds with a lower one are below.
         let mut classic = usize::from(self.below.get(index).copied().unwrap_or_default());
         while self.bounds.get(classic).is_some_and(|bound| *bound < value) {
             classic += 1;
         }
-        Place { classic, native: (value != 0).then_some(index) }
+        classic
     }
 
     /// The upper bound of a native bucket, in units.
@@ -158,6 +174,15 @@ impl Layout {
     pub(crate) fn schema_index(&self, index: usize) -> i32 {
         i32::try_from(index).unwrap_or(i32::MAX).saturating_add(first_index(self.unit))
     }
+}
+
+/// Lengths that a value can have in bits, from that of zero on.
+const LENGTH_COUNT: usize = 65;
+
+/// The length of a value in bits; ascends with the value.
+#[inline]
+const fn bits(value: u64) -> usize {
+    (u64::BITS - value.leading_zeros()) as usize
 }
 
 /// The schema's number of the bucket that comes first: that of the value 1, and one below it.

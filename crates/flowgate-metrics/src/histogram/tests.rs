@@ -26,10 +26,13 @@ proptest! {
     ) {
         bounds.sort_unstable();
         bounds.dedup();
-        let layout = Layout::new(Buckets::new(bounds.clone()).unwrap(), unit);
+        let buckets = Buckets::new(bounds.clone()).unwrap();
+        let classic_only = Layout::new(buckets.clone().classic_only(), unit);
+        let layout = Layout::new(buckets, unit);
         for value in bounds.iter().flat_map(|bound| [*bound, bound.saturating_add(1)]).chain([value]) {
             let naive = bounds.iter().filter(|bound| **bound < value).count();
             prop_assert_eq!(layout.place(value).classic, naive);
+            prop_assert_eq!(classic_only.place(value), Place { classic: naive, native: None });
         }
     }
 
