@@ -55,8 +55,17 @@ impl<'a> Dict<'a> {
     }
 
     /// The value under `key`; of several the last one.
+    #[inline]
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value<'_>> {
+        match self.0 {
+            // What most messages have.
+            DictRepr::Raw { format, bytes } if is_shortest_empty(format, bytes) => None,
+            DictRepr::Raw { .. } | DictRepr::Entries(_) => self.find(key),
+        }
+    }
+
+    fn find(&self, key: &str) -> Option<Value<'_>> {
         self.entries().filter(|(name, _)| name == key).last().map(|(_, value)| value)
     }
 
