@@ -41,6 +41,8 @@ pub(crate) struct Calls {
     free: Vec<CallKey>,
     /// How many calls the shell was given to serve.
     served_count: u64,
+    /// How many of them are pending.
+    serving_count: usize,
     sessions: Vec<SessionCalls>,
     /// Calls of a session that is being detached.
     scratch: Vec<(RequestId, CallKey)>,
@@ -194,6 +196,7 @@ impl Calls {
             released: Vec::new(),
             free: Vec::new(),
             served_count: 0,
+            serving_count: 0,
             sessions: Vec::new(),
             scratch: Vec::new(),
             seed,
@@ -274,6 +277,7 @@ impl Calls {
         timeout: Option<Duration>,
     ) -> ServeId {
         self.served_count += 1;
+        self.serving_count += 1;
         let serial = self.served_count;
         let call = NewCall {
             caller,
@@ -434,9 +438,14 @@ impl Calls {
             Target::Registered { registration, with: None } => {
                 self.queues.remove(registration, key);
             }
-            Target::Served { .. } => {}
+            Target::Served { .. } => self.serving_count -= 1,
         }
         Some(call)
+    }
+
+    /// How many calls of registrations are pending.
+    pub(crate) fn accepted_count(&self) -> usize {
+        self.pending.len() - self.free.len() - self.serving_count
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -491,6 +500,9 @@ impl Calls {
         let given: usize = self.sessions.iter().map(|session| session.as_callee.len()).sum();
         if made != count || given != assigned_count {
             return Err(format!("calls: {count} pending, {made} made, {given} given"));
+        }
+        if served_count != self.serving_count || self.accepted_count() != count - served_count {
+            return Err(format!("calls: {served_count} of {count} pending are served"));
         }
         if assigned_count + served_count + self.queues.len() != count || !self.released.is_empty() {
             return Err("calls: calls wait that are gone, or the dealer was not told".to_owned());

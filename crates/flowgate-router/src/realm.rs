@@ -109,6 +109,12 @@ impl<O> Realm<O> {
         self.state.sessions.get(session).map(Session::identity)
     }
 
+    /// How many calls of registrations have been accepted and have not ended. Cost: O(1).
+    #[must_use]
+    pub fn call_count(&self) -> usize {
+        self.state.calls.accepted_count()
+    }
+
     /// What has become of the trace contexts that clients sent.
     #[must_use]
     pub fn context_counts(&self) -> ContextCounts {

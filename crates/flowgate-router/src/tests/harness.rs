@@ -193,10 +193,22 @@ struct Log {
     wants_sessions: bool,
     /// Calls, publications, registrations and subscriptions.
     wants_work: bool,
+    /// Calls that have started and not ended.
+    in_flight_count: usize,
 }
 
 impl Observer for Log {
     fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
+        if let Event::CallStarted { .. } = event {
+            self.in_flight_count += 1;
+        } else if let Event::CallEnded { called: Called::Registered(_), .. } = event {
+            self.in_flight_count -= 1;
+        }
+        if let Event::CallStarted { .. } | Event::CallEnded { .. } = event
+            && !self.wants_work
+        {
+            return;
+        }
         self.lines.push(match event {
             Event::SessionJoined { session, authid, authrole, authmethod } => {
                 format!("! joined {session} {authid} {authrole} {authmethod}")
@@ -249,11 +261,11 @@ impl Observer for Log {
             | EventKind::RegistrationDeleted
             | EventKind::SubscriptionCreated
             | EventKind::SubscriptionDeleted
-            | EventKind::CallStarted
-            | EventKind::CallEnded
             | EventKind::Published
             | EventKind::PublishRefused => self.wants_work,
-            EventKind::Violation
+            EventKind::CallStarted
+            | EventKind::CallEnded
+            | EventKind::Violation
             | EventKind::Denied
             | EventKind::Dropped
             | EventKind::Undeliverable => true,
@@ -287,6 +299,8 @@ impl World {
             self.transcript.lines.push(line);
         }
         self.realm.check_invariants().expect("all indexes agree");
+        let in_flight_count = self.realm.observer_mut().in_flight_count;
+        assert_eq!(self.realm.call_count(), in_flight_count, "calls in flight");
     }
 
     /// Lets time pass, and tells the realm when a moment has come that it waits for.
