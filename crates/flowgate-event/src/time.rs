@@ -36,6 +36,12 @@ impl Timestamp {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// The same in nanoseconds, for who counts them.
+    #[must_use]
+    pub const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// The moment `duration` later; saturates at the end of time (the year 2554).
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

@@ -40,8 +40,7 @@ use timers::Timers;
 use websocket::{WebSocketReader, close_frame};
 
 pub(crate) use outlet::{
-    Began, Ending, Enqueued, Flushed, Invocations, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame,
-    Timing, lock,
+    Began, Ending, Enqueued, Flushed, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing, lock,
 };
 pub(crate) use socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 
@@ -313,10 +312,9 @@ impl Link {
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Read::End),
                 Poll::Ready(Ok(())) => {
                     let metrics = &self.service.metrics;
-                    let bytes = buffer.filled().len();
-                    metrics.all().count(|local| {
-                        metrics.wire_bytes(local, Direction::Received, bytes);
-                    });
+                    if let Some(local) = scratch.local(metrics.all()) {
+                        metrics.wire_bytes(local, Direction::Received, buffer.filled().len());
+                    }
                     self.receive(buffer.filled_mut(), scratch);
                     Poll::Ready(Read::Octets)
                 }
@@ -328,10 +326,9 @@ impl Link {
 
     /// Writes what waits in this connection's outlet.
     fn flush(&self) {
-        let now = self.service.clock.now();
         Scratch::with(|scratch| {
             scratch.dirty.push(Arc::clone(&self.outlet));
-            deliver(now, scratch);
+            deliver(scratch);
         });
     }
 

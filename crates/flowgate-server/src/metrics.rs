@@ -41,8 +41,9 @@ use crate::{
     tracing::TraceCounts,
 };
 
+pub(crate) use calls::CallsInFlight;
 use families::Families;
-pub(crate) use local::{Direction, Local};
+pub(crate) use local::{COUNTS, Direction, Local};
 pub(crate) use page::{
     detailed_page, metrics_page, record_page, report_page, show_page, stats_page,
 };
@@ -165,9 +166,10 @@ impl Metrics {
             started_at: Some(clock.now()),
             ..RegistryConfig::default()
         })?;
-        let families = Families::register(&registry, realms, listeners, topics)?;
+        let families = Arc::new(Families::register(&registry, realms, listeners, topics)?);
         let series_counts = Arc::default();
         let mut collectors = vec![families::collect_series(&registry, &series_counts)?];
+        collectors.push(families::collect_calls_in_flight(&registry, &families)?);
         collectors.push(families::build_info(&registry)?);
         #[cfg(target_os = "linux")]
         collectors.extend(process::register(&registry)?);
@@ -176,7 +178,7 @@ impl Metrics {
         collectors.extend(traces::register(&registry, &traces)?);
         Ok(Arc::new(Self {
             registry,
-            families: Arc::new(families),
+            families,
             clock,
             series_counts,
             recorder: Mutex::default(),
@@ -196,6 +198,11 @@ impl Metrics {
     pub(crate) fn realm(&self, name: &str) -> RealmIndex {
         let place = self.families.realms.iter().position(|realm| realm.name == name);
         RealmIndex(place.and_then(|place| u32::try_from(place).ok()).unwrap_or(0))
+    }
+
+    /// Where a realm says how many calls it has.
+    pub(crate) fn calls_in_flight(&self, realm: RealmIndex) -> CallsInFlight {
+        self.families.realm(realm).map(|realm| realm.calls_in_flight.clone()).unwrap_or_default()
     }
 
     /// The reply of a recorded call is queued next.

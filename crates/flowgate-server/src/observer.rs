@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use flowgate_event::{Event, LeaveReason, Observer, Timestamp};
+use flowgate_event::{Event, EventKind, LeaveReason, Observer, Timestamp};
 use flowgate_metrics::Held;
 use flowgate_wire::{RegistrationId, SubscriptionId};
 
-use crate::metrics::{Metrics, RealmIndex};
+use crate::metrics::{COUNTS, CallsInFlight, Metrics, RealmIndex};
 
 /// Watches one realm.
 #[derive(Debug)]
@@ -32,12 +32,28 @@ impl RealmObserver {
     pub(crate) fn place(&self) -> RealmIndex {
         self.metrics.realm
     }
+
+    /// Where the realm says how many calls it has.
+    pub(crate) fn calls_in_flight(&self) -> CallsInFlight {
+        self.metrics.metrics.calls_in_flight(self.metrics.realm)
+    }
 }
 
 impl Observer for RealmObserver {
     fn observe(&mut self, now: Timestamp, event: &Event<'_>) {
+        // The only one that comes with every call is not logged.
+        if let &Event::CallEnded { called, outcome, error } = event {
+            let MetricsObserver { metrics, realm, .. } = &self.metrics;
+            return metrics.local().call_ended(*realm, called, outcome, error);
+        }
         self.log.observe(now, event);
         self.metrics.observe(now, event);
+    }
+
+    /// How many calls there are is known without counting them.
+    #[inline]
+    fn wants(&self, kind: EventKind) -> bool {
+        kind != EventKind::CallStarted && (COUNTS || kind != EventKind::CallEnded)
     }
 }
 
@@ -58,10 +74,6 @@ impl Observer for MetricsObserver {
     fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
         let Self { metrics, realm, registrations, subscriptions } = self;
         match *event {
-            Event::CallStarted { .. } => metrics.count(|local| local.call_started(*realm)),
-            Event::CallEnded { called, outcome, error } => {
-                metrics.count(|local| local.call_ended(*realm, called, outcome, error));
-            }
             Event::Published { topic, event_count } => {
                 metrics.count(|local| local.published(*realm, topic, event_count));
             }

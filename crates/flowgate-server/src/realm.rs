@@ -18,6 +18,7 @@ pub(crate) use served::{ServiceCall, ServiceLine, ServiceLines, service_lines};
 use std::{
     fmt,
     future::pending,
+    mem,
     sync::{Arc, Mutex, MutexGuard, TryLockError},
     time::Duration,
 };
@@ -26,7 +27,7 @@ use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_meter::StatsConfig;
 use flowgate_router::{Input, Join, Realm, Reply, SessionKey};
 use flowgate_trace::Identity;
-use flowgate_wire::{Format, Message, Payload, RequestId, Value, uris};
+use flowgate_wire::{Format, Payload, Value, uris};
 use tokio::{
     sync::{Notify, watch},
     time::sleep_until,
@@ -34,9 +35,9 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    link::{Began, Flushed, Invocations, Outlet, lock},
+    link::{Began, Flushed, Outlet, lock},
     listener::Stop,
-    metrics::RealmIndex,
+    metrics::{COUNTS, CallsInFlight, RealmIndex},
     observer::RealmObserver,
     scratch::Scratch,
     tracing::Tracing,
@@ -49,6 +50,7 @@ pub(crate) struct RealmCell {
     stats: Option<StatsConfig>,
     /// Its place in the metrics.
     place: RealmIndex,
+    calls_in_flight: CallsInFlight,
     /// Where the calls go that no client answers.
     services: Option<ServiceLine>,
     clock: Clock,
@@ -94,6 +96,8 @@ pub(crate) struct Turn<'a> {
     place: RealmIndex,
     services: Option<&'a ServiceLine>,
     trace: Option<Trace<'a>>,
+    /// Whether a callee answers a call with what is handled next.
+    answer: Answer,
 }
 
 /// What a turn has while messages are traced.
@@ -116,14 +120,15 @@ impl RealmCell {
         name: String,
         stats: Option<StatsConfig>,
         realm: Realm<RealmObserver>,
-        place: RealmIndex,
+        (place, calls_in_flight): (RealmIndex, CallsInFlight),
         (clock, tracing): (Clock, Tracing),
         services: Option<ServiceLine>,
     ) -> Self {
         let (seats, taken) = (Seats::default(), Taken::default());
         let inner =
             Mutex::new(Inner { realm, seats, taken, armed: None, recorded: Timestamp::EPOCH });
-        Self { name, stats, place, services, clock, tracing, inner, earlier: Notify::new() }
+        let earlier = Notify::new();
+        Self { name, stats, place, calls_in_flight, services, clock, tracing, inner, earlier }
     }
 
     /// The realm's name.
@@ -154,10 +159,14 @@ impl RealmCell {
         let is_traced = self.tracing.switch().is_on();
         let trace = if is_traced { self.trace(recorded, scratch) } else { None };
         let (place, services) = (self.place, self.services.as_ref());
-        let mut turn = Turn { realm, seats, scratch, now, place, services, trace };
+        let answer = Answer::None;
+        let mut turn = Turn { realm, seats, scratch, now, place, services, trace, answer };
         let result = batch(&mut turn);
         if let Some(trace) = turn.trace {
             turn.scratch.recording = Some(trace.recording);
+        }
+        if COUNTS {
+            self.calls_in_flight.set(realm.call_count());
         }
         let next = realm.next_deadline();
         if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {
@@ -253,35 +262,26 @@ impl Turn<'_> {
         }
     }
 
-    /// Hands one input to the core and appends what comes of it to the outlets.
-    pub(crate) fn handle(&mut self, input: Input<'_>) {
-        self.deliver(input, Answer::None);
-    }
-
-    /// Hands a callee's last message about an invocation to the core, which measures the call.
-    pub(crate) fn handle_answer(
-        &mut self,
-        session: SessionKey,
-        message: Message<'_>,
-        invocation: RequestId,
-        invocations: &mut Invocations,
-    ) {
-        let began = invocations.take(invocation);
-        let callee = match began {
-            Began::At(began) => Some(self.now.since(began)),
-            Began::JustNow => Some(Duration::ZERO),
+    /// Says that a callee gives the answer to a call with what is handled next, and when it was
+    /// given the call; [`has_replied`](Self::has_replied) has to follow.
+    pub(crate) fn expect_reply(&mut self, began: Began) {
+        let callee_ns = match began {
+            Began::At(began) => Some(self.now.nanos_since(began)),
+            Began::JustNow => Some(0),
             Began::Unknown => None,
         };
-        let answer = self.deliver(Input::Message { session, message }, Answer::Given(callee));
-        if answer == Answer::None && began == Began::JustNow {
-            invocations.overtake(invocation);
-        }
+        self.answer = Answer::Given { callee_ns };
     }
 
-    /// What is left of the answer, once the call has its final reply.
+    /// Whether the caller has got its reply by what was handled.
+    pub(crate) fn has_replied(&mut self) -> bool {
+        mem::replace(&mut self.answer, Answer::None) == Answer::None
+    }
+
+    /// Hands one input to the core and appends what comes of it to the outlets.
     ///
     /// What is done while messages are traced, and what seldom follows, is apart.
-    fn deliver(&mut self, input: Input<'_>, answer: Answer) -> Answer {
+    pub(crate) fn handle(&mut self, input: Input<'_>) {
         let traced = if self.trace.is_some() {
             let leaving =
                 if let Input::Leave { session, .. } = input { Some(session) } else { None };
@@ -292,18 +292,19 @@ impl Turn<'_> {
         } else {
             None
         };
-        let Self { ref seats, ref mut scratch, now, place, services, ref mut trace, .. } = *self;
+        let Self {
+            ref seats, ref mut scratch, now, place, services, ref mut trace, answer, ..
+        } = *self;
         let recording = trace.as_mut().map(|trace| &mut *trace.recording);
         let mut delivery = Delivery { seats, scratch, now, place, services, answer, recording };
         self.realm.handle(now, input, &mut delivery);
         if delivery.has_more() {
             settle(self.realm, now, &mut delivery);
         }
-        let answer = delivery.answer;
+        self.answer = delivery.answer;
         if let Some((at, is_about_traces)) = traced {
             self.end_traced(at, is_about_traces);
         }
-        answer
     }
 
     /// An input is about to be handled that is traced; says when that is.
@@ -412,7 +413,7 @@ pub(crate) async fn tick(realm: Arc<RealmCell>, clock: Clock, mut stop: watch::R
         let next = Scratch::with(|scratch| {
             let now = clock.now();
             let next = realm.tick(now, scratch);
-            deliver(now, scratch);
+            deliver(scratch);
             next
         });
         let deadline = async {
@@ -434,12 +435,12 @@ pub(crate) async fn tick(realm: Arc<RealmCell>, clock: Clock, mut stop: watch::R
 /// Writes what a batch has queued, each destination once, and publishes what their meters report.
 ///
 /// Terminates: deliveries of reports never make a meter due.
-pub(crate) fn deliver(now: Timestamp, scratch: &mut Scratch) {
+pub(crate) fn deliver(scratch: &mut Scratch) {
     while let Some(outlet) = scratch.dirty.pop() {
-        if outlet.flush(now) == Flushed::Reports {
+        if outlet.flush(scratch) == Flushed::Reports {
             let realm = outlet.metering().as_ref().map(|metering| Arc::clone(&metering.realm));
             if let Some(realm) = realm {
-                realm.publish_reports(&outlet, now, scratch);
+                realm.publish_reports(&outlet, outlet.now(), scratch);
             }
         }
     }

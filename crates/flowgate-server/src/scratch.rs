@@ -1,12 +1,13 @@
 //! Memory that a thread uses while it handles a batch, so that no connection holds any of it.
 
-use std::{cell::Cell, collections::VecDeque, sync::Arc};
+use std::{cell::Cell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use flowgate_router::ServeId;
 
 use crate::{
     frame::Wire,
     link::Outlet,
+    metrics::{COUNTS, Local, Metrics},
     realm::{FanOutFrame, Recording, Undeliverable},
     tracing::Tracing,
 };
@@ -32,6 +33,8 @@ pub(crate) struct Scratch {
     pub(crate) frames: [FanOutFrame; Wire::COUNT],
     /// What messages are recorded with; made when the thread needs it first.
     pub(crate) recording: Option<Box<Recording>>,
+    /// What the thread counts with, as it was asked for last.
+    local: Option<Rc<Local>>,
 }
 
 thread_local! {
@@ -45,6 +48,23 @@ impl Scratch {
         let result = work(&mut scratch);
         SCRATCH.set(Some(scratch));
         result
+    }
+
+    /// The thread's handles of these metrics; `None` if nothing is counted for every message.
+    #[inline]
+    pub(crate) fn local(&mut self, metrics: &Metrics) -> Option<&Rc<Local>> {
+        if !COUNTS {
+            return None;
+        }
+        if !self.local.as_ref().is_some_and(|local| local.is_of(metrics)) {
+            self.meet(metrics);
+        }
+        self.local.as_ref()
+    }
+
+    #[cold]
+    fn meet(&mut self, metrics: &Metrics) {
+        self.local = Some(metrics.local());
     }
 
     /// What messages are recorded with, to be given back. `None` if the thread of the traces has no
@@ -65,6 +85,7 @@ impl Scratch {
             unserved: VecDeque::new(),
             frames: Default::default(),
             recording: None,
+            local: None,
         }
     }
 }

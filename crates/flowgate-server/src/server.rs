@@ -273,7 +273,7 @@ impl Server {
             let now = self.clock.now();
             Scratch::with(|scratch| {
                 realm.shutdown(now, scratch);
-                deliver(now, scratch);
+                deliver(scratch);
             });
         }
     }
@@ -354,7 +354,7 @@ fn new_realm(
     // Unpredictable enough for identifiers, which are no secrets: the operating system's entropy
     // by way of the generator's own seeding, mixed with the time of the start.
     let seed = fastrand::u64(..) ^ now.as_nanos();
-    let place = observer.place();
+    let place = (observer.place(), observer.calls_in_flight());
     let core = Realm::new(config, seed, observer);
     let services = has_tracing.then(|| lines.of_realm(&realm.name));
     let cell = RealmCell::new(realm.name, realm.stats, core, place, (clock, tracing), services);

@@ -45,14 +45,14 @@ impl Link {
             }
         }
         scratch.plain = plain;
-        deliver(self.service.clock.now(), scratch);
+        deliver(scratch);
     }
 
     /// Goes on with what was received before it could be handled.
     pub(super) fn resume(&mut self) {
         Scratch::with(|scratch| {
             self.consume(&mut [], scratch);
-            deliver(self.service.clock.now(), scratch);
+            deliver(scratch);
         });
     }
 

@@ -30,8 +30,9 @@ use tokio::sync::Notify;
 use super::socket::WriteHalf;
 use crate::{
     frame::Wire,
-    metrics::{Direction, ListenerMetrics, RealmIndex, Traced},
+    metrics::{Direction, ListenerMetrics, Local, Metrics, RealmIndex, Traced},
     realm::RealmCell,
+    scratch::Scratch,
 };
 
 pub(crate) use invocations::{Began, Invocations};
@@ -306,6 +307,11 @@ impl Outlet {
         self.welcomed.load(Ordering::Relaxed)
     }
 
+    /// The current moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.metrics.now()
+    }
+
     /// The session's meter.
     pub(crate) fn metering(&self) -> MutexGuard<'_, Option<Metering>> {
         lock(&self.metering)
@@ -369,7 +375,8 @@ impl Outlet {
     /// Writes as much as the socket takes, without waiting.
     ///
     /// If another thread is writing to the same socket already, it takes over what is queued.
-    pub(crate) fn flush(&self, now: Timestamp) -> Flushed {
+    pub(crate) fn flush(&self, scratch: &mut Scratch) -> Flushed {
+        let local = scratch.local(self.metrics.all()).map(|local| &**local);
         let mut flushed = Flushed::Done;
         loop {
             let mut sender = match self.sender.try_lock() {
@@ -378,7 +385,7 @@ impl Outlet {
                 // The holder looks at the queue again after it has let go.
                 Err(TryLockError::WouldBlock) => return flushed,
             };
-            if self.drain(&mut sender, now) == Flushed::Reports {
+            if self.drain(&mut sender, local) == Flushed::Reports {
                 flushed = Flushed::Reports;
             }
             drop(sender);
@@ -388,7 +395,7 @@ impl Outlet {
         }
     }
 
-    fn drain(&self, sender: &mut Sender, now: Timestamp) -> Flushed {
+    fn drain(&self, sender: &mut Sender, local: Option<&Local>) -> Flushed {
         let mut flushed = Flushed::Done;
         loop {
             {
@@ -408,10 +415,10 @@ impl Outlet {
             }
             match sender.write(&self.socket) {
                 Ok(written) => {
-                    if let Some(stall) = sender.unstall(now) {
-                        self.metrics.unstalled(stall);
+                    if let Some(since) = sender.unstall() {
+                        self.metrics.unstalled(self.now().since(since));
                     }
-                    if self.account(sender, written, now) == Flushed::Reports {
+                    if self.account(sender, local, written) == Flushed::Reports {
                         flushed = Flushed::Reports;
                     }
                     // Whoever sees the outlet drained must find everything metered.
@@ -426,7 +433,7 @@ impl Outlet {
                     let queued_bytes = queue.position.saturating_sub(sender.position());
                     drop(queue);
                     self.metrics.stalled(queued_bytes);
-                    sender.stall(now);
+                    sender.stall(self.now());
                     self.woken.notify_one();
                     return flushed;
                 }
@@ -441,46 +448,80 @@ impl Outlet {
     }
 
     /// Meters the messages whose last octet has been handed to the socket.
-    fn account(&self, sender: &mut Sender, written_bytes: usize, now: Timestamp) -> Flushed {
-        let local = self.metrics.all().local();
-        self.metrics.wire_bytes(&local, Direction::Sent, written_bytes);
+    // Apart: inside of the loops around it, what it keeps at hand would go over the stack.
+    #[inline(never)]
+    fn account(&self, sender: &mut Sender, local: Option<&Local>, written_bytes: usize) -> Flushed {
+        if let Some(local) = local {
+            self.metrics.wire_bytes(local, Direction::Sent, written_bytes);
+        }
         let serializer = self.wire.serializer;
+        let sent_in =
+            |place| local.and_then(|local| local.messages(place, Direction::Sent, serializer));
         let mut metering = self.metering();
-        let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
+        let Some(metering) = metering.as_mut() else {
+            let sent = sent_in(RealmIndex::NONE);
+            while let Some(mark) = sender.next_sent() {
+                if let Some(sent) = sent {
+                    sent.count(mark.message, mark.bytes);
+                }
+            }
+            return Flushed::Done;
+        };
+        let sent = sent_in(metering.place);
+        // One moment for all that one write has taken, read if it matters.
         let mut written = None;
         while let Some(mark) = sender.next_sent() {
-            local.message(place, Direction::Sent, mark.message, serializer, mark.bytes);
-            let Some(metering) = metering.as_mut() else { continue };
-            if mark.timing != Timing::None {
-                // One moment for all that one write has taken.
-                let written = *written.get_or_insert_with(|| self.metrics.now());
-                match mark.timing {
-                    Timing::None => {}
-                    Timing::Event(_, since) => local.event_written(place, written.since(since)),
-                    Timing::Invocation(request) => metering.invocations.written(request, written),
-                    Timing::Reply(call, callee) => {
-                        let traced = self.metrics.all().traced(place, call);
-                        local.call_answered(place, call, callee, written, traced);
-                    }
-                }
+            if let Some(sent) = sent {
+                sent.count(mark.message, mark.bytes);
+            }
+            if let Some(local) = local
+                && !matches!(mark.timing, Timing::None)
+            {
+                let written = *written.get_or_insert_with(|| self.now());
+                metering.measure(self.metrics.all(), local, &mark, written);
             }
             let traffic = match mark.kind {
                 Kind::Statistics => flowgate_meter::Traffic::StatsEvent,
                 Kind::Ordinary | Kind::Welcome => flowgate_meter::Traffic::Ordinary,
             };
             let due = metering.meter.sent(mark.bytes, traffic);
-            if mark.kind == Kind::Welcome {
-                self.welcomed.store(true, Ordering::Relaxed);
-                metering.reports.extend(metering.meter.joined(now));
-                self.woken.notify_one();
-            }
-            if due == Due::Now {
-                metering.reports.extend(metering.meter.close(now));
+            if mark.kind == Kind::Welcome || due == Due::Now {
+                let written = *written.get_or_insert_with(|| self.now());
+                self.close_window(metering, mark.kind, due, written);
             }
         }
-        match metering.as_ref() {
-            Some(metering) if !metering.reports.is_empty() => Flushed::Reports,
-            Some(_) | None => Flushed::Done,
+        if metering.reports.is_empty() { Flushed::Done } else { Flushed::Reports }
+    }
+
+    /// Closes the window that a message has made due, or opens the first.
+    #[cold]
+    fn close_window(&self, metering: &mut Metering, kind: Kind, due: Due, written: Timestamp) {
+        if kind == Kind::Welcome {
+            self.welcomed.store(true, Ordering::Relaxed);
+            metering.reports.extend(metering.meter.joined(written));
+            self.woken.notify_one();
+        }
+        if due == Due::Now {
+            metering.reports.extend(metering.meter.close(written));
+        }
+    }
+}
+
+impl Metering {
+    /// Measures what has ended with a message that has been handed to the socket.
+    // Apart, as what calls it is: what they keep at hand would not fit, and go over the stack.
+    #[inline(never)]
+    fn measure(&mut self, metrics: &Metrics, local: &Local, mark: &Mark, written: Timestamp) {
+        match mark.timing {
+            Timing::None => {}
+            Timing::Event(_, since) => {
+                local.event_written(self.place, written.nanos_since(since));
+            }
+            Timing::Invocation(request) => self.invocations.written(request, written),
+            Timing::Reply { call, callee_ns } => {
+                let traced = metrics.traced(self.place, call);
+                local.call_answered(self.place, call, callee_ns, written, traced);
+            }
         }
     }
 }

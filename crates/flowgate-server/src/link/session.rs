@@ -12,11 +12,11 @@ use flowgate_wire::{
 use super::{
     Enqueued, Kind, Link, Phase,
     inbound::BATCH,
-    outlet::{Invocations, Metering, Timing},
+    outlet::{Began, Invocations, Metering, Timing},
     recording::First,
 };
 use crate::{
-    metrics::{Direction, Fault, RealmIndex},
+    metrics::{COUNTS, Direction, Fault, RealmIndex},
     realm::{Turn, deliver},
     scratch::Scratch,
 };
@@ -72,13 +72,11 @@ impl Link {
                 let metrics = self.service.metrics.all();
                 let place = metrics.realm(&accepted.realm);
                 let serializer = self.outlet.wire.serializer;
-                metrics.local().message(
-                    place,
-                    Direction::Received,
-                    MessageType::Hello,
-                    serializer,
-                    octets.len(),
-                );
+                if let Some(local) = scratch.local(metrics)
+                    && let Some(received) = local.messages(place, Direction::Received, serializer)
+                {
+                    received.count(MessageType::Hello, octets.len());
+                }
                 let authmethod = accepted.authmethod;
                 let held = metrics.session(place, authmethod);
                 let outlet = &self.outlet;
@@ -113,7 +111,7 @@ impl Link {
                 // WELCOME goes out later than HELLO came in: the window between has a length.
                 let welcomed = self.service.clock.now();
                 self.service.metrics.all().admitted(place, authmethod, welcomed.since(now));
-                deliver(welcomed, scratch);
+                deliver(scratch);
             }
             HandshakeStep::Refuse(refusal) => self.refuse(refusal, &first, scratch),
             HandshakeStep::Close => {
@@ -142,18 +140,27 @@ impl Link {
         self.outlet.close(Close::Connection);
     }
 
-    /// Hands a batch of messages to the realm, which it locks once.
+    /// Hands a batch of messages to the realm, which it locks once; how many it has handled.
     fn route(&mut self, batch: &[&[u8]], scratch: &mut Scratch) -> usize {
+        // Most batches are of one message, and to prepare room for sixteen costs more than to decode
+        // a small one.
+        match batch {
+            [_] => self.route_batch::<1>(batch, scratch),
+            _ => self.route_batch::<BATCH>(batch, scratch),
+        }
+    }
+
+    /// Does so with at most `ROOM` messages.
+    fn route_batch<const ROOM: usize>(&mut self, batch: &[&[u8]], scratch: &mut Scratch) -> usize {
         let Phase::Joined { realm, session } = &self.phase else { return batch.len() };
         let format = self.outlet.wire.serializer.format;
-        let mut decoded: [Option<Result<Message<'_>, DecodeError>>; BATCH] =
-            [const { None }; BATCH];
+        let mut decoded: [Option<Result<Message<'_>, DecodeError>>; ROOM] = [const { None }; ROOM];
         for (slot, octets) in decoded.iter_mut().zip(batch) {
             *slot = Some(Message::decode(format, octets, &self.limits));
         }
         let now = self.service.clock.now();
         let (session, outlet) = (*session, &self.outlet);
-        let local = self.service.metrics.all().local();
+        let local = scratch.local(self.service.metrics.all()).cloned();
         let serializer = outlet.wire.serializer;
         let mut handled = 0;
         let mut last_words = None;
@@ -161,7 +168,10 @@ impl Link {
         realm.turn(now, scratch, |turn| {
             let mut metering = outlet.metering();
             let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
-            // Taken from where they are: most batches are of one message, and the array is of sixteen.
+            let received = local.as_deref();
+            let received =
+                received.and_then(|local| local.messages(place, Direction::Received, serializer));
+            // Taken from where they are: the array may be of sixteen.
             for (octets, slot) in batch.iter().zip(&mut decoded) {
                 let Some(message) = slot.take() else { return };
                 handled += 1;
@@ -173,8 +183,9 @@ impl Link {
                         return;
                     }
                 };
-                let message_type = message.message_type();
-                local.message(place, Direction::Received, message_type, serializer, octets.len());
+                if let Some(received) = received {
+                    received.count(message.message_type(), octets.len());
+                }
                 let due = metering.as_mut().map(|metering| metering.meter.received(octets.len()));
                 if let Message::Goodbye(_) = message {
                     last_words = Some(LeaveReason::Goodbye);
@@ -182,12 +193,18 @@ impl Link {
                     last_words = Some(LeaveReason::Aborted);
                 }
                 turn.note_octets(format, octets);
-                match (answered_invocation(&message), metering.as_mut()) {
-                    (Some(request), Some(metering)) => {
-                        let invocations = &mut metering.invocations;
-                        turn.handle_answer(session, message, request, invocations);
-                    }
-                    (None, _) | (_, None) => turn.handle(Input::Message { session, message }),
+                let answered = answered_invocation(&message);
+                let mut began = Began::Unknown;
+                if let (Some(request), Some(metering)) = (answered, metering.as_mut()) {
+                    began = metering.invocations.take(request);
+                    turn.expect_reply(began);
+                }
+                turn.handle(Input::Message { session, message });
+                if let (Some(request), Some(metering)) = (answered, metering.as_mut())
+                    && turn.has_replied()
+                    && began == Began::JustNow
+                {
+                    metering.invocations.overtake(request);
                 }
                 if due == Some(Due::Now)
                     && let Some(metering) = metering.as_mut()
@@ -224,7 +241,7 @@ impl Link {
             let now = self.service.clock.now();
             Scratch::with(|scratch| {
                 realm.turn(now, scratch, |turn| turn.leave(&self.outlet, reason));
-                deliver(now, scratch);
+                deliver(scratch);
             });
         }
     }
@@ -244,7 +261,7 @@ impl Link {
         if due {
             Scratch::with(|scratch| {
                 realm.publish_reports(&self.outlet, now, scratch);
-                deliver(now, scratch);
+                deliver(scratch);
             });
         }
     }
@@ -259,8 +276,11 @@ impl Link {
 }
 
 /// The invocation that a callee says its last about.
+#[inline]
 fn answered_invocation(message: &Message<'_>) -> Option<RequestId> {
-    if let Message::Yield(message) = message {
+    if !COUNTS {
+        None
+    } else if let Message::Yield(message) = message {
         let is_final = message.options.get("progress") != Some(Value::Bool(true));
         Some(message.request).filter(|_| is_final)
     } else if let Message::Error(message) = message {

@@ -11,13 +11,12 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use flowgate_event::{CallOutcome, Called, Timestamp};
-use flowgate_metrics::{Counter, LocalCounter, LocalFamily, LocalGauge, LocalHistogram, OTHER};
+use flowgate_metrics::{Counter, LocalCounter, LocalFamily, LocalHistogram, OTHER};
 use flowgate_router::AnsweredCall;
 use flowgate_wire::RegistrationId;
 use foldhash::fast::FixedState;
@@ -28,7 +27,7 @@ use super::{RealmIndex, Traced, families::Families, local::Local, lock, topics::
 /// Names of registrations that are gone are kept for as many, for calls that they outlived.
 const GONE_COUNT: usize = 4096;
 
-/// Procedures that a thread has handles for at a time.
+/// Procedures of one realm that a thread has handles for at a time.
 const HANDLE_COUNT: usize = 4096;
 
 /// Identifiers are the router's own, so nobody can choose them to collide.
@@ -77,25 +76,43 @@ impl Procedures {
     }
 }
 
+/// How many calls a realm has: set by whoever has its lock, and read without.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallsInFlight(Arc<AtomicUsize>);
+
+impl CallsInFlight {
+    /// What the realm's table says.
+    #[inline]
+    pub(crate) fn set(&self, count: usize) {
+        self.0.store(count, Ordering::Relaxed);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "there are fewer calls than 2^53")]
+    pub(super) fn get(&self) -> f64 {
+        self.0.load(Ordering::Relaxed) as f64
+    }
+}
+
 /// One thread's handles for one realm.
 #[derive(Debug)]
 pub(super) struct RealmCalls {
     realm: RealmIndex,
     families: Arc<Families>,
-    inflight: LocalGauge,
     router: LocalHistogram,
     publications: Publications,
     fan_out: LocalHistogram,
     dispatch: LocalHistogram,
     calls: RefCell<LocalFamily<Counter, 3>>,
     errors: RefCell<LocalFamily<Counter, 3>>,
-    procedures: RefCell<Table<RegistrationId, Rc<Procedure>>>,
+    /// By [`slot`]: registrations count up, so that those there are seldom share one.
+    procedures: RefCell<Vec<Option<Rc<Procedure>>>>,
     edition: Cell<u32>,
 }
 
 /// One thread's handles for one procedure.
 #[derive(Debug)]
 struct Procedure {
+    registration: RegistrationId,
     name: Arc<str>,
     ok: LocalCounter,
     duration: LocalHistogram,
@@ -103,14 +120,6 @@ struct Procedure {
 }
 
 impl Local {
-    /// A call was accepted.
-    #[inline]
-    pub(crate) fn call_started(&self, realm: RealmIndex) {
-        if let Some(calls) = self.calls(realm) {
-            calls.inflight.inc();
-        }
-    }
-
     /// A call has ended.
     #[inline]
     pub(crate) fn call_ended(
@@ -123,7 +132,6 @@ impl Local {
         let Some(calls) = self.calls(realm) else { return };
         match called {
             Called::Registered(registration) => {
-                calls.inflight.dec();
                 calls.with_procedure(self, registration, |procedure| {
                     if outcome == CallOutcome::Ok {
                         procedure.ok.inc();
@@ -137,31 +145,29 @@ impl Local {
         }
     }
 
-    /// The final reply of a call has been handed to the socket; `callee` is how long the callee
+    /// The final reply of a call has been handed to the socket; `callee_ns` is how long the callee
     /// that has answered it took, if one has, and `traced` leads to its records, if there are any.
     pub(crate) fn call_answered(
         &self,
         realm: RealmIndex,
         call: AnsweredCall,
-        callee: Option<Duration>,
+        callee_ns: Option<u64>,
         written: Timestamp,
         traced: Option<Traced>,
     ) {
         let Some(calls) = self.calls(realm) else { return };
-        // In nanoseconds, and of 584 years at most.
-        let duration = written.as_nanos().saturating_sub(call.began.as_nanos());
-        let callee = callee.map(|callee| u64::try_from(callee.as_nanos()).unwrap_or(u64::MAX));
+        let duration_ns = written.nanos_since(call.began);
         calls.with_procedure(self, call.registration, |procedure| {
             match traced.and_then(|traced| traced.exemplar(written)) {
-                None => procedure.duration.record(duration),
-                Some(exemplar) => procedure.duration.record_with(duration, exemplar),
+                None => procedure.duration.record(duration_ns),
+                Some(exemplar) => procedure.duration.record_with(duration_ns, exemplar),
             }
-            if let Some(callee) = callee {
-                procedure.callee.record(callee);
+            if let Some(callee_ns) = callee_ns {
+                procedure.callee.record(callee_ns);
             }
         });
-        if let Some(callee) = callee {
-            calls.router.record(duration.saturating_sub(callee));
+        if let Some(callee_ns) = callee_ns {
+            calls.router.record(duration_ns.saturating_sub(callee_ns));
         }
     }
 
@@ -181,11 +187,11 @@ impl Local {
         }
     }
 
-    /// An EVENT has been handed to the socket, so long after what caused it.
+    /// An EVENT has been handed to the socket, so many nanoseconds after what caused it.
     #[inline]
-    pub(crate) fn event_written(&self, realm: RealmIndex, after: Duration) {
+    pub(crate) fn event_written(&self, realm: RealmIndex, after_ns: u64) {
         if let Some(calls) = self.calls(realm) {
-            calls.dispatch.record_duration(after);
+            calls.dispatch.record(after_ns);
         }
     }
 }
@@ -196,7 +202,6 @@ impl RealmCalls {
         let name = families.realm_name(realm);
         Self {
             realm,
-            inflight: local.handle(&families.rpc_inflight, [name]),
             router: local.handle(&families.rpc_router, [name]),
             publications: Publications::new(local, realm),
             fan_out: local.handle(&families.publish_fanout, [name]),
@@ -217,9 +222,9 @@ impl RealmCalls {
         act: impl FnOnce(&Procedure),
     ) {
         let edition = self.families.procedures.edition.load(Ordering::Relaxed);
-        let is_right = edition == self.edition.get();
-        if let Some(known) = self.procedures.borrow().get(&registration)
-            && is_right
+        if let Some(Some(known)) = self.procedures.borrow().get(slot(registration))
+            && known.registration == registration
+            && edition == self.edition.get()
         {
             return act(known);
         }
@@ -238,16 +243,23 @@ impl RealmCalls {
         let name = name.unwrap_or_else(|| OTHER.into());
         let realm = families.realm_name(self.realm);
         let found = Rc::new(Procedure {
+            registration,
             ok: local.handle(&families.rpc_calls, [realm, &name, CallOutcome::Ok.name()]),
             duration: local.handle(&families.rpc_duration, [realm, &name]),
             callee: local.handle(&families.rpc_callee, [realm, &name]),
             name,
         });
         let mut procedures = self.procedures.borrow_mut();
-        if edition != self.edition.replace(edition) || procedures.len() >= HANDLE_COUNT {
+        if edition != self.edition.replace(edition) {
             procedures.clear();
         }
-        procedures.insert(registration, Rc::clone(&found));
+        let slot = slot(registration);
+        if procedures.len() <= slot {
+            procedures.resize_with(slot + 1, Default::default);
+        }
+        if let Some(place) = procedures.get_mut(slot) {
+            *place = Some(Rc::clone(&found));
+        }
         found
     }
 
@@ -261,4 +273,11 @@ impl RealmCalls {
             self.errors.borrow_mut().with([realm, procedure, error], LocalCounter::inc);
         }
     }
+}
+
+/// Where a thread has its handles for a registration.
+#[inline]
+fn slot(registration: RegistrationId) -> usize {
+    // The remainder fits.
+    usize::try_from(registration.get() % HANDLE_COUNT as u64).unwrap_or_default()
 }

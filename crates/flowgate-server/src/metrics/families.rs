@@ -12,7 +12,11 @@ use flowgate_metrics::{
     Registry, Unit, Verbosity,
 };
 
-use super::{ListenerIndex, MetricsError, RealmIndex, calls::Procedures, lock};
+use super::{
+    ListenerIndex, MetricsError, RealmIndex,
+    calls::{CallsInFlight, Procedures},
+    lock,
+};
 use crate::config::TopicPattern;
 
 /// What all names but the standard ones start with.
@@ -71,7 +75,6 @@ pub(super) struct Families {
     pub(super) rpc_duration: Family<Histogram, 2>,
     pub(super) rpc_callee: Family<Histogram, 2>,
     pub(super) rpc_router: Family<Histogram, 1>,
-    pub(super) rpc_inflight: Family<Gauge, 1>,
     pub(super) rpc_errors: Family<Counter, 3>,
     pub(super) registrations: Family<Gauge, 3>,
     pub(super) publications: Family<Counter, 3>,
@@ -89,6 +92,7 @@ pub(super) struct Families {
 pub(super) struct RealmLabel {
     pub(super) name: String,
     pub(super) rated_message_size: RatedMessageSize,
+    pub(super) calls_in_flight: CallsInFlight,
 }
 
 impl Families {
@@ -101,8 +105,10 @@ impl Families {
     ) -> Result<Self, MetricsError> {
         let none = (NO_REALM.to_owned(), RatedMessageSize::DEFAULT);
         let realms = std::iter::once(none).chain(realms);
-        let realms =
-            realms.map(|(name, rated_message_size)| RealmLabel { name, rated_message_size });
+        let realms = realms.map(|(name, rated_message_size)| {
+            let calls_in_flight = CallsInFlight::default();
+            RealmLabel { name, rated_message_size, calls_in_flight }
+        });
         Ok(Self {
             realms: realms.collect(),
             listeners,
@@ -326,11 +332,6 @@ impl Families {
                 [REALM],
                 Buckets::latency().classic_only(),
             )?,
-            rpc_inflight: registry.gauges(
-                rpc("rpc_inflight", "InFlight", "Calls that have been accepted and not ended.")
-                    .unit(Unit::Counted("calls")),
-                [REALM],
-            )?,
             rpc_errors: registry.counters(
                 rpc("rpc_errors", "Errors", "Calls that ended with an error, by the error.")
                     .unit(Unit::Counted("calls"))
@@ -448,6 +449,24 @@ fn connection_ages() -> Result<Buckets, MetricsError> {
     let bounds_s = [1, 10, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY];
     let short = [Duration::from_millis(10), Duration::from_millis(100)];
     Ok(Buckets::durations(short.into_iter().chain(bounds_s.map(Duration::from_secs)))?)
+}
+
+/// The calls that the realms have, as each has said last.
+pub(super) fn collect_calls_in_flight(
+    registry: &Registry,
+    families: &Arc<Families>,
+) -> Result<Registration, MetricsError> {
+    let families = Arc::clone(families);
+    let descriptor =
+        rpc("rpc_inflight", "InFlight", "Calls that have been accepted and not ended.")
+            .unit(Unit::Counted("calls"));
+    Ok(registry.collect(descriptor, CollectorKind::Gauge, [REALM], move |samples| {
+        // The first is none, which has no calls.
+        for realm in families.realms.iter().skip(1) {
+            samples.push([&realm.name], realm.calls_in_flight.get());
+        }
+        Ok(())
+    })?)
 }
 
 /// How many series there are, as counted with the last sample.

@@ -16,6 +16,11 @@ thread_local! {
     static LOCALS: RefCell<Vec<Rc<Local>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Whether what happens for every message is counted and timed.
+///
+/// `cargo xtask bench` builds a router in which it is not, to say what it costs.
+pub(crate) const COUNTS: bool = !cfg!(feature = "uncounted");
+
 /// How many codes of message types there may be; the highest is YIELD's 70.
 const TYPE_COUNT: usize = 72;
 
@@ -76,6 +81,8 @@ pub(crate) struct Local {
 /// The messages of one realm, direction and serializer.
 #[derive(Debug)]
 struct Lane {
+    realm: RealmIndex,
+    direction: Direction,
     rated_message_size: RatedMessageSize,
     rated: LocalCounter,
     bytes: LocalCounter,
@@ -84,8 +91,16 @@ struct Lane {
     messages: [OnceCell<LocalCounter>; TYPE_COUNT],
 }
 
+/// One thread's counts of messages that have realm, direction and serializer in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Messages<'a> {
+    local: &'a Local,
+    lane: &'a Lane,
+}
+
 impl Metrics {
-    /// The calling thread's handles; who uses them more than once keeps what this returns.
+    /// The calling thread's handles; who handles batches asks
+    /// [`Scratch::local`](crate::scratch::Scratch::local), which knows them.
     #[inline]
     pub(crate) fn local(&self) -> Rc<Local> {
         LOCALS
@@ -145,31 +160,38 @@ impl Local {
         }
     }
 
-    /// A message was metered.
+    /// Whether these are handles of these metrics.
     #[inline]
-    pub(crate) fn message(
+    pub(crate) fn is_of(&self, metrics: &Metrics) -> bool {
+        Arc::ptr_eq(&self.families, &metrics.families)
+    }
+
+    /// The counts of messages of one realm, direction and serializer; who counts several messages
+    /// keeps what this returns.
+    #[inline]
+    pub(crate) fn messages(
         &self,
         realm: RealmIndex,
         direction: Direction,
-        message: MessageType,
         serializer: Serializer,
-        bytes: usize,
-    ) {
-        let Some(lane) = self.lanes.get(lane_index(realm, direction, serializer)) else { return };
-        let lane = lane.get_or_init(|| self.lane(realm, direction, serializer));
-        lane.rated.add(lane.rated_message_size.rate(bytes));
-        lane.bytes.add(bytes as u64);
-        lane.sizes.record(bytes as u64);
-        if let Some(count) = lane.messages.get(message.code() as usize) {
-            count.get_or_init(|| self.messages(realm, direction, message)).inc();
-        }
+    ) -> Option<Messages<'_>> {
+        let lane = self.lanes.get(lane_index(realm, direction, serializer))?;
+        let lane = match lane.get() {
+            Some(lane) => lane,
+            None => lane.get_or_init(|| self.lane(realm, direction, serializer)),
+        };
+        Some(Messages { local: self, lane })
     }
 
     /// Octets went over the wire.
     #[inline]
     pub(super) fn wire_bytes(&self, listener: ListenerIndex, direction: Direction, bytes: usize) {
         let Some(both) = self.wire.get(listener.0 as usize) else { return };
-        both.of(direction).get_or_init(|| self.wire(listener, direction)).add(bytes as u64);
+        let count = both.of(direction);
+        match count.get() {
+            Some(count) => count.add(bytes as u64),
+            None => count.get_or_init(|| self.wire(listener, direction)).add(bytes as u64),
+        }
     }
 
     /// A session was not allowed to do something.
@@ -190,27 +212,26 @@ impl Local {
     #[cold]
     fn lane(&self, realm: RealmIndex, direction: Direction, serializer: Serializer) -> Box<Lane> {
         let families = &self.families;
-        let (realm_name, direction) = (families.realm_name(realm), direction.name());
+        let (realm_name, way) = (families.realm_name(realm), direction.name());
         let serializer = serializer_name(serializer_index(serializer));
         let rated = families.realm(realm).map(|realm| realm.rated_message_size);
         Box::new(Lane {
+            realm,
+            direction,
             rated_message_size: rated.unwrap_or_default(),
-            rated: self.handle(&families.rated_messages, [realm_name, direction]),
-            bytes: self.handle(&families.message_bytes, [realm_name, direction, serializer]),
-            sizes: self.handle(&families.message_size, [direction, serializer]),
+            rated: self.handle(&families.rated_messages, [realm_name, way]),
+            bytes: self.handle(&families.message_bytes, [realm_name, way, serializer]),
+            sizes: self.handle(&families.message_size, [way, serializer]),
             messages: [const { OnceCell::new() }; TYPE_COUNT],
         })
     }
 
+    /// Counts the first message of a type.
     #[cold]
-    fn messages(
-        &self,
-        realm: RealmIndex,
-        direction: Direction,
-        message: MessageType,
-    ) -> LocalCounter {
-        let values = [self.families.realm_name(realm), direction.name(), message.name()];
-        self.handle(&self.families.messages, values)
+    fn first_message(&self, lane: &Lane, message: MessageType) {
+        let Some(count) = lane.messages.get(message.code() as usize) else { return };
+        let values = [self.families.realm_name(lane.realm), lane.direction.name(), message.name()];
+        count.get_or_init(|| self.handle(&self.families.messages, values)).inc();
     }
 
     #[cold]
@@ -223,7 +244,10 @@ impl Local {
     #[inline]
     pub(super) fn calls(&self, realm: RealmIndex) -> Option<&RealmCalls> {
         let calls = self.calls.get(realm.0 as usize)?;
-        Some(calls.get_or_init(|| Box::new(RealmCalls::new(self, realm))))
+        Some(match calls.get() {
+            Some(calls) => calls,
+            None => calls.get_or_init(|| Box::new(RealmCalls::new(self, realm))),
+        })
     }
 
     /// This thread's handle for a series.
@@ -233,6 +257,22 @@ impl Local {
         values: [&str; N],
     ) -> M::Local {
         family.with(values).local(&self.shard)
+    }
+}
+
+impl Messages<'_> {
+    /// A message was metered.
+    #[inline]
+    pub(crate) fn count(&self, message: MessageType, bytes: usize) {
+        let Self { local, lane } = *self;
+        lane.rated.add(lane.rated_message_size.rate(bytes));
+        lane.bytes.add(bytes as u64);
+        lane.sizes.record(bytes as u64);
+        let Some(count) = lane.messages.get(message.code() as usize) else { return };
+        match count.get() {
+            Some(count) => count.inc(),
+            None => local.first_message(lane, message),
+        }
     }
 }
 

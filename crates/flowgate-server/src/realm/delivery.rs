@@ -1,6 +1,6 @@
 //! From the core's actions to frames in outlets.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use flowgate_event::{CallOutcome, Correlation, LeaveReason, Step, Timestamp};
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     link::{Ending, Enqueued, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing},
-    metrics::RealmIndex,
+    metrics::{COUNTS, RealmIndex},
     scratch::Scratch,
 };
 /// Appends frames to the outlets of a realm.
@@ -40,8 +40,8 @@ pub(super) struct Delivery<'a> {
 pub(super) enum Answer {
     /// It is no answer, or the caller has its reply.
     None,
-    /// It is, after so long, if that is known; the caller's reply is to come.
-    Given(Option<Duration>),
+    /// It is, after so many nanoseconds, if that is known; the caller's reply is to come.
+    Given { callee_ns: Option<u64> },
 }
 
 /// A message that its receiver's transport does not take.
@@ -75,7 +75,9 @@ impl Outbox for Delivery<'_> {
     fn push(&mut self, action: Action<'_>) {
         match action {
             Action::Send { to, message } => {
-                let timing = if let Message::Invocation(invocation) = &message {
+                let timing = if !COUNTS {
+                    Timing::None
+                } else if let Message::Invocation(invocation) = &message {
                     Timing::Invocation(invocation.request)
                 } else if let Message::Event(_) = message {
                     Timing::Event(self.place, self.now)
@@ -111,16 +113,17 @@ impl Outbox for Delivery<'_> {
         };
         // The first final reply is that of the call that is answered; it may free the callee for
         // others, which end after it.
-        let callee = match mem::replace(&mut self.answer, Answer::None) {
+        let callee_ns = match mem::replace(&mut self.answer, Answer::None) {
             Answer::None => None,
-            Answer::Given(callee) => callee,
+            Answer::Given { callee_ns } => callee_ns,
         };
         if let Some(traced) = self.recording.as_deref().and_then(Recording::traced)
             && let Some(outlet) = self.seats.get(to)
         {
             outlet.expect_traced(self.place, call, traced);
         }
-        self.send_as(to, &message, Kind::Ordinary, Timing::Reply(call, callee))
+        let timing = if COUNTS { Timing::Reply { call, callee_ns } } else { Timing::None };
+        self.send_as(to, &message, Kind::Ordinary, timing)
     }
 
     #[inline]

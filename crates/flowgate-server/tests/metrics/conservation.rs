@@ -193,6 +193,37 @@ async fn metrics_statistics_and_clients_count_the_same() {
     .await;
 }
 
+/// A call is in flight from when it is accepted until it has its answer, or nobody wants it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_are_in_flight_until_they_have_ended() {
+    within(async {
+        let router = Router::start(&Setup::default());
+        let mut server = Client::join(&router, (Transport::RawSocket, CBOR)).await;
+        server.register("com.work").await;
+        let mut callers = Vec::new();
+        for _ in 0..3 {
+            let mut caller = Client::join(&router, (Transport::Unix, JSON)).await;
+            let request = caller.request();
+            caller.say(&json!([48, request, {}, "com.work"])).await;
+            let invocation = server.hear_type(68).await;
+            callers.push((caller, invocation[1].clone()));
+        }
+        let in_flight = format!("flowgate_rpc_inflight{{realm=\"{REALM}\"}}");
+        let count = |page: &Page| page.count(&in_flight);
+        assert_eq!(count(&Page::fetch(&router).await), 3);
+        let (mut answered, invocation) = callers.pop().unwrap();
+        server.say(&json!([70, invocation, {}])).await;
+        assert_eq!(answered.hear().await[0], 50);
+        assert_eq!(count(&Page::fetch(&router).await), 2);
+        let (mut left, _) = callers.pop().unwrap();
+        left.leave().await;
+        assert_eq!(count(&Page::fetch(&router).await), 1);
+        drop(callers);
+        page_on_which(&router, |page| count(page) == 0).await;
+    })
+    .await;
+}
+
 /// Connections come and go: gauges and counts follow, whoever ends them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_and_sessions_that_end_are_counted_once() {

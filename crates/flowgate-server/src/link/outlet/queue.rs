@@ -1,6 +1,6 @@
 //! What waits to be sent.
 
-use std::{cell::RefCell, collections::VecDeque, mem, time::Duration};
+use std::{cell::RefCell, collections::VecDeque, mem};
 
 use bytes::Bytes;
 use flowgate_event::Timestamp;
@@ -119,7 +119,7 @@ pub(crate) enum Timing {
     /// INVOCATION with this request: from now on the callee has it.
     Invocation(RequestId),
     /// The final reply of a call, and how long the callee took that has answered it, if known.
-    Reply(AnsweredCall, Option<Duration>),
+    Reply { call: AnsweredCall, callee_ns: Option<u64> },
 }
 
 /// The end of a WAMP message within the stream of octets.

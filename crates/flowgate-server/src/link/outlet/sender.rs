@@ -5,7 +5,6 @@ use std::{
     io::{self, IoSlice, Read, Write},
     mem,
     num::NonZeroU64,
-    time::Duration,
 };
 
 use flowgate_event::Timestamp;
@@ -128,16 +127,14 @@ impl Sender {
         self.stalled_at = self.stalled_at.or(NonZeroU64::new(now.as_nanos()));
     }
 
-    /// The socket has taken something; for how long it had not.
-    pub(super) fn unstall(&mut self, now: Timestamp) -> Option<Duration> {
-        let since = self.stalled_at.take()?;
-        Some(now.since(Timestamp::from_nanos(since.get())))
+    /// The socket has taken something; since when it had not, if that is so.
+    pub(super) fn unstall(&mut self) -> Option<Timestamp> {
+        self.stalled_at.take().map(|since| Timestamp::from_nanos(since.get()))
     }
 
     /// The next message that has been handed to the socket completely.
     pub(super) fn next_sent(&mut self) -> Option<Mark> {
-        let mark = *self.marks.front()?;
-        if mark.end > self.position {
+        if self.marks.front()?.end > self.position {
             return None;
         }
         self.marks.pop_front()

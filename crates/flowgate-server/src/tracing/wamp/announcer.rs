@@ -141,7 +141,7 @@ impl Announcer {
         let now = self.clock.now();
         Scratch::with(|scratch| {
             cell.turn(now, scratch, |turn| turn.handle(input));
-            deliver(now, scratch);
+            deliver(scratch);
         });
     }
 }

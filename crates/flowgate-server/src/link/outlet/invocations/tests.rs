@@ -40,3 +40,33 @@ fn unanswered_invocations_do_not_pile_up_and_forgotten_ones_have_no_time() {
     assert_eq!(invocations.take(RequestId::MIN), Began::Unknown);
     assert_eq!(invocations.take(latest), Began::JustNow);
 }
+
+#[test]
+fn answers_come_in_any_order_and_before_notes() {
+    let mut invocations = Invocations::default();
+    let at = |number| Timestamp::from_nanos(number);
+    invocations.overtake(request(3));
+    for number in [1, 2, 3, 4] {
+        invocations.written(request(number), at(number));
+    }
+    for number in [2, 4, 1] {
+        assert_eq!(invocations.take(request(number)), Began::At(at(number)), "{number}");
+    }
+    assert_eq!(invocations.len(), 0);
+    assert_eq!(invocations.open_count(), 0);
+}
+
+#[test]
+fn one_that_stays_unanswered_outlasts_all_that_are_answered() {
+    let mut invocations = Invocations::default();
+    invocations.written(RequestId::MIN, NOON);
+    let mut latest = RequestId::MIN;
+    for _ in 0..3 * NOTE_COUNT {
+        latest = latest.next();
+        invocations.written(latest, NOON);
+        assert_eq!(invocations.take(latest), Began::At(NOON));
+        assert!(invocations.len() <= NOTE_COUNT);
+    }
+    assert_eq!(invocations.take(RequestId::MIN), Began::At(NOON));
+    assert_eq!(invocations.len(), 0);
+}
