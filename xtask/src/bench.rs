@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: instructions, counted exactly, of this revision and of another.
 
+mod server;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -21,7 +23,8 @@ const HELP: &str = "\
 usage: cargo xtask bench [options]
 
 Counts the instructions of the work tree's core by callgrind, and puts them beside those of another
-revision. For times: cargo bench -p flowgate-benches.
+revision; and those of calls through the whole server, with metrics and without, of the work tree
+alone. For times: cargo bench -p flowgate-benches.
 
   --compare REV   the other revision, anything that git understands
   --filter TEXT   only cases whose name contains TEXT; may be repeated, all must match";
@@ -36,13 +39,21 @@ struct Share {
     most_percent: f64,
 }
 
-const SHARES: &[Share] = &[Share {
-    name: "metering",
-    // CALL and YIELD are received, INVOCATION and RESULT are sent.
-    part: &[("meter, received", 2.0), ("meter, sent", 2.0)],
-    whole: "call json to json, 16 B",
-    most_percent: 1.0,
-}];
+const SHARES: &[Share] = &[
+    Share {
+        name: "metering",
+        // CALL and YIELD are received, INVOCATION and RESULT are sent.
+        part: &[("meter, received", 2.0), ("meter, sent", 2.0)],
+        whole: "call json to json, 16 B",
+        most_percent: 1.0,
+    },
+    Share {
+        name: "all metrics",
+        part: &[(server::CALL, 1.0), (server::UNCOUNTED, -1.0)],
+        whole: server::CALL,
+        most_percent: 3.0,
+    },
+];
 
 /// What the command line asks for.
 #[derive(Debug, Default)]
@@ -75,14 +86,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     let program = build(&workspace::root())?;
     let cases = list(&program)?;
-    let selected = |case: &&Case| options.filters.iter().all(|text| case.name.contains(text));
-    let names: Vec<String> = cases.iter().filter(selected).map(|case| case.name.clone()).collect();
+    let names = cases.into_iter().map(|case| case.name).chain(server::names());
+    let selected = |name: &String| options.filters.iter().all(|text| name.contains(text));
+    let names: Vec<String> = names.filter(selected).collect();
     ensure!(!names.is_empty(), "no case has such a name");
-    let now = count(&program, &names)?;
+    let mut now = count(&program, &names)?;
     let before = match before {
         Some(Some(program)) => count(&program, &names)?,
         Some(None) | None => Costs::new(),
     };
+    now.append(&mut server::count(&names)?);
     print!("{}", table(&names, options.revision.as_deref(), &before, &now));
     print!("{}", shares(&now));
     Ok(ExitCode::SUCCESS)
