@@ -93,6 +93,15 @@ impl fmt::Display for Target {
     }
 }
 
+impl Target {
+    /// Whether it is reached over TLS, for which
+    /// [`ConnectOptions::tls`](crate::ConnectOptions) says whom to trust.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Tls { .. })
+    }
+}
+
 impl Endpoint {
     fn tcp(host: String, port: Option<u16>) -> Result<Self, InvalidTarget> {
         Ok(Self::Tcp { host, port: port.ok_or(InvalidTarget::Port)? })

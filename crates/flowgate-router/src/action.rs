@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use flowgate_event::Verdict;
-use flowgate_event::{Correlation, GateRequest, Step, Timestamp};
+use flowgate_event::{CallOutcome, Correlation, GateRequest, Step, Timestamp};
 use flowgate_wire::{Message, MessageType, Payload, RegistrationId, RequestId, SessionId};
 
 use crate::calls::CallKey;
@@ -229,8 +229,11 @@ pub trait Outbox {
         let _ = unsent;
     }
 
-    /// An action has ended.
-    fn ended(&mut self, correlation: Correlation) {
-        let _ = correlation;
+    /// An action has ended; if it was a call that had been accepted, in this way.
+    ///
+    /// The last message alone does not tell: several ends have one error URI, which a callee can use
+    /// too.
+    fn ended(&mut self, correlation: Correlation, outcome: Option<CallOutcome>) {
+        let _ = (correlation, outcome);
     }
 }

@@ -249,7 +249,7 @@ impl Calls {
             deadline,
             phase,
             kept,
-            tag: if turn.trail.is_on() { turn.trail.keep() } else { None },
+            tag: turn.trail.keep(),
         };
         match self.pending.get_mut(key.0) {
             Some(slot) => *slot = Some(pending),
@@ -324,7 +324,9 @@ impl Calls {
         self.released.extend(seat.map(|seat| (registration, seat)));
         if let Some(own) = self.sessions.get_mut(callee.index()) {
             own.as_callee.remove(&invocation);
-            own.note_over(Part::Callee, invocation, tag.as_ref());
+            if let Some(tag) = &tag {
+                own.note_over(Part::Callee, invocation, tag);
+            }
         }
     }
 
@@ -355,7 +357,7 @@ impl Calls {
     /// Notes the action of a call that never was pending.
     pub(crate) fn note_over(&mut self, caller: SessionKey, request: RequestId, tag: &Arc<Tag>) {
         if let Some(own) = self.session(caller) {
-            own.note_over(Part::Caller, request, Some(tag));
+            own.note_over(Part::Caller, request, tag);
         }
     }
 
@@ -412,7 +414,9 @@ impl Calls {
         }
         if let Some(caller) = self.sessions.get_mut(call.caller.index()) {
             caller.as_caller.remove(&call.request);
-            caller.note_over(Part::Caller, call.request, call.tag.as_ref());
+            if let Some(tag) = &call.tag {
+                caller.note_over(Part::Caller, call.request, tag);
+            }
         }
         match call.target {
             Target::Registered {
@@ -421,7 +425,9 @@ impl Calls {
             } => {
                 if let Some(callee) = self.sessions.get_mut(callee.index()) {
                     callee.as_callee.remove(&invocation);
-                    callee.note_over(Part::Callee, invocation, call.tag.as_ref());
+                    if let Some(tag) = &call.tag {
+                        callee.note_over(Part::Callee, invocation, tag);
+                    }
                 }
                 self.released.extend(seat.map(|seat| (registration, seat)));
             }
@@ -540,11 +546,10 @@ impl PendingCall {
 }
 
 impl SessionCalls {
-    /// Notes the action of a call that is over, if it is traced.
-    fn note_over(&mut self, part: Part, request: RequestId, tag: Option<&Arc<Tag>>) {
-        if let Some(tag) = tag {
-            self.over.get_or_insert_default().push(part, request, tag);
-        }
+    /// Notes the action of a call that is over.
+    #[cold]
+    fn note_over(&mut self, part: Part, request: RequestId, tag: &Arc<Tag>) {
+        self.over.get_or_insert_default().push(part, request, tag);
     }
 
     fn new(seed: u64) -> Self {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowgate_event::{Observer, SpanId};
-use flowgate_wire::{Dict, Invocation, MatchPolicy, Payload, RequestId, SessionId};
+use flowgate_wire::{Dict, Invocation, MatchPolicy, Payload, RequestId};
 
 use crate::{
     ClientFeatures, TrustLevel,
@@ -14,7 +14,7 @@ use crate::{
     options::{CallOptions, CalleeTerms, Progress},
     passthru::Passthru,
     request_error::RequestError,
-    session::Identity,
+    session::{Identity, Sessions},
     turn::Turn,
 };
 
@@ -34,21 +34,19 @@ pub(crate) struct Invoke<'a> {
     pub(crate) features: ClientFeatures,
     /// The timeout that the callee looks after.
     pub(crate) timeout: Option<Duration>,
-    /// The callee's session.
-    pub(crate) callee: Option<SessionId>,
     pub(crate) payload: Payload<'a>,
 }
 
 impl Invoke<'_> {
     /// Sends INVOCATION ("Calling and Invocations").
-    pub(crate) fn send<O: Observer>(self, turn: &mut Turn<'_, O>) {
+    pub(crate) fn send<O: Observer>(self, turn: &mut Turn<'_, O>, sessions: &Sessions) {
         if self.is_plain() {
             return self.send_with(turn, Dict::EMPTY);
         }
         let context = self.options.context.as_ref().map(|context| {
-            let action = turn.trail.correlation().zip(self.callee);
+            let action = turn.trail.correlation().zip(sessions.get(self.route.callee));
             context.pass(action.map(|(correlation, callee)| {
-                SpanId::of_delivery(correlation, callee.get(), self.request.get())
+                SpanId::of_delivery(correlation, callee.id.get(), self.request.get())
             }))
         });
         let mut details = Details::<DETAILS_MAX>::new();

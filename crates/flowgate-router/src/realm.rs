@@ -253,19 +253,8 @@ impl State {
         message: &Message<'_>,
     ) {
         if turn.trail.is_on() {
-            self.act_traced(turn, from, message);
-        } else {
-            self.act(turn, from, message);
+            self.begin_message(turn, from, message);
         }
-        self.park_if_asked(turn, from, message);
-    }
-
-    pub(crate) fn act<O: Observer>(
-        &mut self,
-        turn: &mut Turn<'_, O>,
-        from: SessionKey,
-        message: &Message<'_>,
-    ) {
         match message {
             Message::Call(message) => self.handle_call(turn, from, message),
             Message::Yield(message) => self.handle_yield(turn, from, message),
@@ -297,6 +286,10 @@ impl State {
                 self.violate(turn, from, &format!("unexpected {name} in an open session"));
             }
         }
+        if turn.trail.is_on() {
+            self.end_message(turn, from, message);
+        }
+        self.park_if_asked(turn, from, message);
     }
 
     /// Notes a client's request where they are to be in sequence; whether it is one that may come

@@ -23,6 +23,16 @@ use crate::{
 /// The URIs that the shell serves.
 pub(crate) struct Served {
     apis: Vec<Api>,
+    /// What the prefixes begin with, each once: a call of anything else is passed at once.
+    heads: Vec<Head>,
+}
+
+/// The first octets of a prefix, as one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    octets: u64,
+    /// The bits of the octets that the prefix has.
+    mask: u64,
 }
 
 struct Api {
@@ -33,12 +43,19 @@ struct Api {
 
 impl Served {
     pub(crate) fn new(apis: Vec<ServedApi>) -> Self {
-        Self { apis: apis.into_iter().map(Api::new).collect() }
+        let apis: Vec<Api> = apis.into_iter().map(Api::new).collect();
+        let mut heads: Vec<Head> = apis.iter().map(|api| Head::of_prefix(&api.prefix)).collect();
+        heads.sort_unstable();
+        heads.dedup();
+        Self { apis, heads }
     }
 
     /// Whether a URI or pattern is one of the shell's. Cost: O(prefixes), of which there are few.
+    #[inline]
     pub(crate) fn covers(&self, uri: &str) -> bool {
-        self.api(uri).is_some()
+        let octets = first_octets(uri);
+        let may_be = self.heads.iter().any(|head| octets & head.mask == head.octets);
+        may_be && self.api(uri).is_some()
     }
 
     fn api(&self, uri: &str) -> Option<&Api> {
@@ -49,6 +66,23 @@ impl Served {
         let procedures = &self.api(uri)?.procedures;
         let place = procedures.binary_search_by(|known| (**known).cmp(uri)).ok()?;
         procedures.get(place)
+    }
+}
+
+impl Head {
+    fn of_prefix(prefix: &str) -> Self {
+        let mask = prefix.bytes().take(8).fold(0, |mask, _| mask << 8 | 0xff);
+        Self { octets: first_octets(prefix), mask }
+    }
+}
+
+/// The first eight octets as a number, the first in the lowest bits; those that are not there are
+/// zero.
+#[inline]
+fn first_octets(uri: &str) -> u64 {
+    match uri.as_bytes().first_chunk() {
+        Some(octets) => u64::from_le_bytes(*octets),
+        None => uri.bytes().rev().fold(0, |number, octet| number << 8 | u64::from(octet)),
     }
 }
 

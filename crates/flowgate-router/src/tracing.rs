@@ -12,14 +12,14 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use flowgate_event::{Correlation, Observer, Position, Step, Timestamp, TraceContext};
+use flowgate_event::{CallOutcome, Correlation, Observer, Position, Step, Timestamp, TraceContext};
 use flowgate_wire::{Dict, Message, MessageType, RequestId, uris};
 
 use crate::{
     Received, SessionKey, Unsent,
     calls::Standing,
     foreign_context::TRACEPARENT,
-    realm::{MAX_URI_BYTES, State},
+    realm::{MAX_URI_BYTES, Service, State},
     stored_message::StoredMessage,
     turn::Turn,
 };
@@ -41,16 +41,24 @@ pub(crate) struct Tag {
 #[derive(Debug)]
 pub(crate) struct Correlations(fastrand::Rng);
 
-/// Where the handling of an input stands.
+/// Where the handling of an input stands; nothing if messages are not traced, and then it costs one
+/// comparison wherever it matters.
+#[derive(Debug)]
+pub(crate) struct Trail(Option<Box<Traced>>);
+
+/// Where the handling of an input stands that is traced.
 #[derive(Debug, Default)]
-pub(crate) struct Trail {
-    is_on: bool,
+struct Traced {
     /// Whether the action has no message yet.
     is_fresh: bool,
     /// Whether a pending call has taken over the action, which ends with it.
     is_kept: bool,
     /// The action to which what is sent belongs.
     cause: Option<Arc<Tag>>,
+    /// The action that the message begins that is handled.
+    begun: Option<Arc<Tag>>,
+    /// When that message came.
+    since: Timestamp,
     /// The message to be handled next is one that has waited.
     waited: Option<Waited>,
 }
@@ -145,39 +153,46 @@ impl Over {
 
 impl Trail {
     pub(crate) fn new(is_on: bool) -> Self {
-        Self { is_on, ..Self::default() }
+        Self(is_on.then(Box::default))
     }
 
     /// Whether messages are traced.
+    #[inline]
     pub(crate) fn is_on(&self) -> bool {
-        self.is_on
+        self.0.is_some()
     }
 
     /// Lets what follows belong to another action, or to none; returns the one before, to be
     /// entered again.
+    #[inline]
     pub(crate) fn enter(&mut self, tag: Option<Arc<Tag>>) -> Option<Arc<Tag>> {
-        std::mem::replace(&mut self.cause, tag)
+        std::mem::replace(&mut self.0.as_mut()?.cause, tag)
     }
 
     /// The action that is handled, which ends with the pending call that keeps it.
+    #[inline]
     pub(crate) fn keep(&mut self) -> Option<Arc<Tag>> {
-        self.is_kept = true;
-        self.cause.clone()
+        let traced = self.0.as_mut()?;
+        traced.is_kept = true;
+        traced.cause.clone()
     }
 
     /// The action to which what is sent belongs.
     pub(crate) fn correlation(&self) -> Option<Correlation> {
-        self.cause.as_ref().map(|tag| tag.correlation)
+        self.0.as_ref()?.cause.as_ref().map(|tag| tag.correlation)
     }
 
     /// What is known of the message that is handled, which is to wait.
     pub(crate) fn take_waited(&mut self, now: Timestamp) -> Waited {
-        self.waited.take().unwrap_or(Waited { since: now, begun: None })
+        let known = self.0.as_mut().and_then(|traced| traced.waited.take());
+        known.unwrap_or(Waited { since: now, begun: None })
     }
 
     /// The next message that is handled has waited.
     pub(crate) fn resume(&mut self, waited: Waited) {
-        self.waited = self.is_on.then_some(waited);
+        if let Some(traced) = &mut self.0 {
+            traced.waited = Some(waited);
+        }
     }
 }
 
@@ -185,26 +200,33 @@ impl<O: Observer> Turn<'_, O> {
     /// Says where the message that is sent next belongs.
     #[cold]
     pub(crate) fn place(&mut self) {
-        let position = Position::new(std::mem::take(&mut self.trail.is_fresh), false);
-        if let Some(tag) = &self.trail.cause {
+        let Some(traced) = &mut self.trail.0 else { return };
+        let position = Position::new(std::mem::take(&mut traced.is_fresh), false);
+        if let Some(tag) = &traced.cause {
             self.out.place(tag.step(position));
         }
     }
 
-    /// Says that the action of a call has ended; `unsent` is the caller's reply if it gets none.
+    /// Says that the action of a call has ended, and how; `unsent` is the caller's reply if it gets
+    /// none.
     #[cold]
-    pub(crate) fn end_call(&mut self, tag: &Tag, unsent: Option<(SessionKey, RequestId)>) {
+    pub(crate) fn end_call(
+        &mut self,
+        tag: &Tag,
+        outcome: CallOutcome,
+        unsent: Option<(SessionKey, RequestId)>,
+    ) {
         if let Some((to, request)) = unsent {
             let (message, error) = (MessageType::Error, uris::error::CANCELED);
             let step = tag.step(Position::Inner);
             self.out.unsent(Unsent { to, message, request, error, step });
         }
-        self.out.ended(tag.correlation);
+        self.out.ended(tag.correlation, Some(outcome));
     }
 
     /// Says that the message that is handled is refused without a reply.
     pub(crate) fn note_refused(&mut self, error: &str) {
-        if self.trail.is_on {
+        if self.trail.is_on() {
             self.out.refused(error);
         }
     }
@@ -217,33 +239,35 @@ impl<O: Observer> Turn<'_, O> {
         topic: &str,
         context: Option<TraceContext>,
     ) -> OwnAction {
-        if !self.trail.is_on || self.trail.cause.is_some() {
+        let Some(traced) = &mut self.trail.0 else { return OwnAction::None };
+        if traced.cause.is_some() {
             return OwnAction::None;
         }
-        self.trail.cause = Some(correlations.begin(Some(topic), context));
-        self.trail.is_fresh = true;
+        traced.cause = Some(correlations.begin(Some(topic), context));
+        traced.is_fresh = true;
         OwnAction::Begun
     }
 
     /// The publication is out; what nobody has heard has been no action.
     pub(crate) fn end_own(&mut self, own: OwnAction) {
         let OwnAction::Begun = own else { return };
-        let is_heard = !std::mem::take(&mut self.trail.is_fresh);
-        if let Some(tag) = self.trail.cause.take().filter(|_| is_heard) {
-            self.out.ended(tag.correlation);
+        let Some(traced) = &mut self.trail.0 else { return };
+        let is_heard = !std::mem::take(&mut traced.is_fresh);
+        if let Some(tag) = traced.cause.take().filter(|_| is_heard) {
+            self.out.ended(tag.correlation, None);
         }
     }
 
     /// Says that a message of a client is handled, and returns when it came, if it has waited.
     fn receive(&mut self, from: SessionKey, message: &Message<'_>, step: Option<Step<'_>>) {
-        let waited = self.trail.waited.take();
+        let waited = self.trail.0.as_mut().and_then(|traced| traced.waited.take());
         let since = waited.map(|waited| waited.since);
         self.out.received(Received { from, message, step, since });
     }
 
     /// Says that a message of a client has come and that nothing is done about it.
     pub(crate) fn note_ignored(&mut self, from: SessionKey, message: &Message<'_>) {
-        if self.trail.is_on {
+        if self.trail.is_on() {
             self.receive(from, message, None);
         }
     }
@@ -258,36 +282,46 @@ pub(crate) enum OwnAction {
 }
 
 impl State {
-    /// Handles a message as [`act`](Self::act) does, and tells the outbox what it belongs to.
+    /// A message is about to be handled: tells the outbox what it belongs to.
     #[cold]
-    pub(crate) fn act_traced<O: Observer>(
+    pub(crate) fn begin_message<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &Message<'_>,
     ) {
-        let begun = turn.trail.waited.as_mut().and_then(|waited| waited.begun.take());
-        let belongs = match begun {
+        let Some(traced) = &mut turn.trail.0 else { return };
+        traced.since = traced.waited.as_ref().map_or(turn.now, |waited| waited.since);
+        let belongs = match traced.waited.as_mut().and_then(|waited| waited.begun.take()) {
             Some(tag) => Belongs::Begins(tag),
             None => self.belongs(from, message),
         };
-        let (cause, begun) = match &belongs {
+        turn.receive(from, message, belongs.step());
+        let Some(traced) = &mut turn.trail.0 else { return };
+        (traced.cause, traced.begun) = match belongs {
             Belongs::Nowhere | Belongs::TooLate(_) => (None, None),
             Belongs::Later(tag) => (Some(tag), None),
-            Belongs::Begins(tag) => (Some(tag), Some(Arc::clone(tag))),
+            Belongs::Begins(tag) => (Some(Arc::clone(&tag)), Some(tag)),
         };
-        let cause = cause.cloned();
-        let since = turn.trail.waited.as_ref().map_or(turn.now, |waited| waited.since);
-        turn.receive(from, message, belongs.step());
-        turn.trail.cause = cause;
-        turn.trail.is_kept = false;
-        self.act(turn, from, message);
-        turn.trail.cause = None;
+        traced.is_kept = false;
+    }
+
+    /// A message has been handled: its action ends, unless it waits or a pending call keeps it.
+    #[cold]
+    pub(crate) fn end_message<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Message<'_>,
+    ) {
+        let Some(traced) = &mut turn.trail.0 else { return };
+        traced.cause = None;
+        let begun = traced.begun.take();
         if turn.asked.is_some() {
+            traced.waited = Some(Waited { since: traced.since, begun });
             turn.out.postponed();
-            turn.trail.waited = Some(Waited { since, begun });
-        } else if let Some(tag) = begun.filter(|_| !turn.trail.is_kept) {
-            turn.out.ended(tag.correlation);
+        } else if let Some(tag) = begun.filter(|_| !traced.is_kept) {
+            turn.out.ended(tag.correlation, None);
             if let Message::Call(call) = message {
                 self.calls.note_over(from, call.request, &tag);
             }
@@ -302,7 +336,7 @@ impl State {
         message: &StoredMessage,
         waited: Waited,
     ) {
-        if !turn.trail.is_on {
+        if !turn.trail.is_on() {
             return;
         }
         let Some(message) = &message.message() else { return };
@@ -314,7 +348,11 @@ impl State {
         turn.receive(from, message, belongs.step());
         turn.note_refused(uris::error::CANCELED);
         if let Belongs::Begins(tag) = belongs {
-            turn.out.ended(tag.correlation);
+            let outcome = match self.service {
+                Service::Running => CallOutcome::CallerGone,
+                Service::ShuttingDown => CallOutcome::Refused,
+            };
+            turn.out.ended(tag.correlation, Some(outcome));
         }
     }
 

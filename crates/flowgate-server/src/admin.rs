@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::{Method, Request, StatusCode, body::Incoming};
 
 use crate::{
-    http::{self, Answer, Handler, text},
+    http::{self, Answer, Handler, Hosts, text},
     metrics::{
         Metrics, detailed_page, metrics_page, record_page, report_page, show_page, stats_page,
     },
@@ -25,10 +25,14 @@ pub(crate) struct Admin {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tracing: Tracing,
     pub(crate) observing: Option<Arc<Observing>>,
+    pub(crate) hosts: Hosts,
 }
 
 impl Handler for Admin {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
+        if let Some(refusal) = self.hosts.refuse(&request) {
+            return refusal;
+        }
         if let Some(path) = TracePath::parse(request.uri().path()) {
             return trace_page(request, &self.tracing, &path).await;
         }

@@ -11,6 +11,7 @@
 //! function that it is given.
 
 mod diagnostics;
+mod host;
 mod json;
 mod listener;
 mod model;
@@ -27,6 +28,7 @@ mod yaml;
 use std::{fs::File, io::Read as _, path::Path};
 
 pub use diagnostics::{ConfigError, Diagnostic, Diagnostics, Position};
+pub use host::{HostName, InvalidHostName};
 pub use listener::{
     AnonymousAuth, AuthConfig, Endpoint, ListenerConfig, OriginPattern, PathPattern,
     RawSocketConfig, TcpEndpoint, TlsConfig, UnixEndpoint, WebSocketOptions, WebSocketPath,

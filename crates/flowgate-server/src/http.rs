@@ -1,8 +1,16 @@
 //! Small HTTP services.
 
 pub(crate) mod compress;
+mod hosts;
 
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use http_body_util::Full;
 use hyper::{
@@ -22,6 +30,8 @@ use tokio::{
 
 use crate::listener::{ACCEPT_BACKOFF, Stop};
 
+pub(crate) use hosts::Hosts;
+
 /// Connections at a time; these services are for probes, scrapers and operators.
 const MAX_CONNECTIONS: usize = 64;
 
@@ -34,6 +44,10 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 /// Who asks, as an extension of each request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// The address that was connected to, likewise.
+#[derive(Debug, Clone, Copy)]
+struct Local(IpAddr);
 
 /// Answers requests.
 pub(crate) trait Handler: Send + Sync + 'static {
@@ -78,8 +92,12 @@ pub(crate) async fn serve(
 
 /// Answers the requests of one connection.
 async fn connection(stream: TcpStream, peer: Peer, handler: Arc<impl Handler>) {
+    let local = stream.local_addr().map(|local| Local(local.ip())).ok();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        if let Some(local) = local {
+            request.extensions_mut().insert(local);
+        }
         let handler = Arc::clone(&handler);
         async move { Ok::<_, Infallible>(handler.answer(request).await) }
     });

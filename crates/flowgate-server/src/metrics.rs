@@ -18,6 +18,7 @@ mod sampling;
 mod stats;
 mod topics;
 mod traced;
+mod traces;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -37,6 +38,7 @@ use crate::{
     clock::Clock,
     config::TopicPattern,
     frame::{Framing, Wire},
+    tracing::TraceCounts,
 };
 
 use families::Families;
@@ -62,6 +64,7 @@ pub(crate) struct Metrics {
     recorder: Mutex<Option<Recorder>>,
     /// The recorder has changed.
     rescheduled: Notify,
+    traces: Arc<TraceCounts>,
     traced: TracedReplies,
     _collectors: Vec<Registration>,
 }
@@ -169,6 +172,8 @@ impl Metrics {
         #[cfg(target_os = "linux")]
         collectors.extend(process::register(&registry)?);
         collectors.extend(runtime::register(&registry)?);
+        let traces = Arc::default();
+        collectors.extend(traces::register(&registry, &traces)?);
         Ok(Arc::new(Self {
             registry,
             families: Arc::new(families),
@@ -176,9 +181,15 @@ impl Metrics {
             series_counts,
             recorder: Mutex::default(),
             rescheduled: Notify::new(),
+            traces,
             traced: TracedReplies::default(),
             _collectors: collectors,
         }))
+    }
+
+    /// What tracing is to count on.
+    pub(crate) fn traces(&self) -> &Arc<TraceCounts> {
+        &self.traces
     }
 
     /// The place of a realm; [`RealmIndex::NONE`] if it is none of the configuration's.

@@ -279,53 +279,58 @@ impl Turn<'_> {
     }
 
     /// What is left of the answer, once the call has its final reply.
+    ///
+    /// What is done while messages are traced, and what seldom follows, is apart.
     fn deliver(&mut self, input: Input<'_>, answer: Answer) -> Answer {
-        if self.trace.is_some() {
-            self.deliver_traced(input, answer)
+        let traced = if self.trace.is_some() {
+            let leaving =
+                if let Input::Leave { session, .. } = input { Some(session) } else { None };
+            // All procedures that the router serves are about traces, also those whose call was not
+            // recorded, since it has started the first trace.
+            let is_about_traces = matches!(input, Input::Served { .. });
+            self.begin_traced(leaving).map(|at| (at, is_about_traces))
         } else {
-            self.act(input, answer)
-        }
-    }
-
-    fn act(&mut self, input: Input<'_>, answer: Answer) -> Answer {
+            None
+        };
         let Self { ref seats, ref mut scratch, now, place, services, ref mut trace, .. } = *self;
         let recording = trace.as_mut().map(|trace| &mut *trace.recording);
         let mut delivery = Delivery { seats, scratch, now, place, services, answer, recording };
         self.realm.handle(now, input, &mut delivery);
-        loop {
-            if let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
-                self.realm.handle(now, undeliverable.as_input(), &mut delivery);
-            } else if let Some(call) = delivery.scratch.unserved.pop_front() {
-                let args = [Value::from("the router has too many such calls at once")];
-                let payload = Payload::from_values(&args, &[]);
-                let reply = Reply::Error { error: uris::error::UNAVAILABLE, payload };
-                self.realm.handle(now, Input::Served { call, reply }, &mut delivery);
-            } else {
-                break;
-            }
+        if delivery.has_more() {
+            settle(self.realm, now, &mut delivery);
         }
-        delivery.answer
+        let answer = delivery.answer;
+        if let Some((at, is_about_traces)) = traced {
+            self.end_traced(at, is_about_traces);
+        }
+        answer
     }
 
-    /// Does the same, and records it.
+    /// An input is about to be handled that is traced; says when that is.
     #[cold]
-    fn deliver_traced(&mut self, input: Input<'_>, answer: Answer) -> Answer {
-        if let Input::Leave { session, .. } = input {
+    fn begin_traced(&mut self, leaving: Option<SessionKey>) -> Option<Timestamp> {
+        if let Some(session) = leaving {
             // Afterwards nobody knows who it was.
             self.identify(session);
         }
-        let Some(Trace { recorded, clock, .. }) = &mut self.trace else { return answer };
-        let clock = *clock;
+        let Trace { recorded, clock, .. } = self.trace.as_mut()?;
         // Later than all before, also if another thread has recorded within the same nanosecond.
         let at = clock.now().max(recorded.after(Duration::from_nanos(1)));
         **recorded = at;
-        let answer = self.act(input, answer);
-        let work = clock.now().since(at);
+        Some(at)
+    }
+
+    /// An input that is traced has been handled: it is recorded, unless it is about traces.
+    #[cold]
+    fn end_traced(&mut self, at: Timestamp, is_about_traces: bool) {
         let Self { ref realm, ref mut seats, now, ref mut trace, .. } = *self;
-        if let Some(Trace { recording, realm: name, .. }) = trace {
+        if let Some(Trace { recording, realm: name, clock, .. }) = trace {
+            let work = clock.now().since(at);
+            if is_about_traces {
+                recording.discard();
+            }
             recording.flush((now, at), work, |session| seats.identify(session, realm, name));
         }
-        answer
     }
 
     fn identify(&mut self, session: SessionKey) {
@@ -349,6 +354,23 @@ impl Turn<'_> {
         let report = metering.meter.leave(self.now);
         self.handle(Input::Leave { session, reason, report });
         self.seats.give_back(session);
+    }
+}
+
+/// Handles what follows at once from what was sent.
+#[cold]
+fn settle(realm: &mut Realm<RealmObserver>, now: Timestamp, delivery: &mut Delivery<'_>) {
+    loop {
+        if let Some(undeliverable) = delivery.scratch.undeliverable.pop_front() {
+            realm.handle(now, undeliverable.as_input(), delivery);
+        } else if let Some(call) = delivery.scratch.unserved.pop_front() {
+            let args = [Value::from("the router has too many such calls at once")];
+            let payload = Payload::from_values(&args, &[]);
+            let reply = Reply::Error { error: uris::error::UNAVAILABLE, payload };
+            realm.handle(now, Input::Served { call, reply }, delivery);
+        } else {
+            break;
+        }
     }
 }
 

@@ -18,7 +18,8 @@ use crate::{
     admin::Admin,
     clock::Clock,
     config::{self, Endpoint, HttpUrl, ListenerConfig, NodeConfig},
-    gate, http,
+    gate,
+    http::{self, Hosts},
     listener::{BindError, Bound, Stop},
     metrics::{Metrics, MetricsError, Stats},
     observe::{BoundObserver, ObserveError},
@@ -116,7 +117,8 @@ impl Server {
         let flowgate = Arc::new(config.flowgate);
         let topics = flowgate.metrics.topics.clone();
         let metrics = new_metrics(clock, &config.realms, &config.listeners, topics)?;
-        let (tracing, tracing_thread) = Tracing::start(flowgate.tracing.clone(), clock)?;
+        let (tracing, tracing_thread) =
+            Tracing::start(flowgate.tracing.clone(), clock, Arc::clone(metrics.traces()))?;
         let (lines, calls) = service_lines();
         let mut stores = Vec::new();
         let realms: Realms = config
@@ -161,7 +163,8 @@ impl Server {
                 let (counts, realms) = (Arc::clone(&counts), realms.clone());
                 let metrics = Arc::clone(&metrics);
                 let tracing = tracing.clone();
-                let admin = Admin { counts, realms, metrics, tracing, observing };
+                let hosts = Hosts::new(flowgate.admin_hosts.clone());
+                let admin = Admin { counts, realms, metrics, tracing, observing, hosts };
                 Ok::<_, StartError>((listener, Arc::new(admin)))
             })
             .transpose()?;

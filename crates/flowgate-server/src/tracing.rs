@@ -15,6 +15,7 @@
 //! They hear of starts, stops and new records from [`Tracing::notices`], and show each record to
 //! whoever may see it, as [`Rights::show`] gives it.
 
+mod counts;
 mod desk;
 mod error;
 mod otlp;
@@ -49,6 +50,7 @@ use tokio::{
 
 use crate::{clock::Clock, config::TracingConfig};
 
+pub(crate) use counts::TraceCounts;
 use desk::Desk;
 pub(crate) use error::TraceError;
 pub use error::TracingError;
@@ -106,13 +108,15 @@ pub(crate) struct TracingThread {
 }
 
 impl Tracing {
-    /// Starts the thread, which first finds the persistent traces of earlier processes.
+    /// Starts the thread, which first finds the persistent traces of earlier processes, and notes
+    /// in `counts` where it stands.
     ///
     /// # Errors
     /// The folder for traces cannot be used, or there can be no thread.
     pub(crate) fn start(
         config: TracingConfig,
         clock: Clock,
+        counts: Arc<TraceCounts>,
     ) -> Result<(Self, TracingThread), TracingError> {
         let lock = config.directory.as_deref().map(desk::take_folder).transpose()?;
         let directory = config.directory.clone();
@@ -134,7 +138,7 @@ impl Tracing {
             config,
             origin: node.origin,
         };
-        let mut desk = Desk::new(switch, node, open_files, notices, clock, lock);
+        let mut desk = Desk::new(switch, node, open_files, (notices, counts), clock, lock);
         desk.configure(&shared.config);
         let thread = thread::Builder::new()
             .name("flowgate-trace".to_owned())

@@ -293,7 +293,7 @@ async fn stats_without_a_router_say_who_does_not_answer() {
         let address = free.local_addr().unwrap().to_string();
         drop(free);
         let output = output(&["stats", "--admin", &address, "show"]).await;
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains(&address), "{}", text(&output.stderr));
     })
     .await;

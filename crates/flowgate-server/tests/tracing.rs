@@ -10,15 +10,16 @@ use tokio::{
 };
 
 use crate::support::{
-    client::{Client, hello},
-    router::{CBOR, JSON, Router, Setup, Transport},
+    client::{Client, goodbye, hello},
+    router::{CBOR, JSON, REALM, Router, Setup, Transport},
+    scratch::ScratchDir,
 };
 
-async fn post(router: &Router, path: &str, body: &Value) -> Value {
+pub(crate) async fn post(router: &Router, path: &str, body: &Value) -> Value {
     let mut stream = TcpStream::connect(router.admin_address()).await.unwrap();
     let body = body.to_string();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: flowgate\r\nConnection: close\r\nX-Flowgate-Change: 1\r\n"
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Flowgate-Change: 1\r\n"
     );
     let length = body.len();
     let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
@@ -189,10 +190,156 @@ async fn a_call_whose_caller_leaves_ends() {
     router.shut_down().finished().await;
 }
 
+/// The outcome of each call, by its procedure.
+fn outcomes(actions: &[Value]) -> BTreeMap<&str, &str> {
+    let calls = actions.iter().filter(|action| action["action"] == "Call");
+    calls
+        .filter_map(|call| Some((call["correlation_uri"].as_str()?, call["outcome"].as_str()?)))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_call_has_the_outcome_that_it_had() {
+    let router = Router::start(&Setup { stats: None, ..Setup::default() });
+    let link = (Transport::RawSocket, CBOR);
+    let all = json!({"features": {"call_canceling": true, "call_timeout": true}});
+    let hello = json!([1, REALM, {"roles": {"caller": all, "callee": all}}]);
+    let join = async || {
+        let mut client = Client::connect(&router, link).await;
+        client.say(&hello).await;
+        client.expect_welcome().await;
+        client
+    };
+    let (mut callee, mut leaving, mut caller, mut lost) =
+        (join().await, join().await, join().await, join().await);
+    for name in ["ok", "own", "kill", "skip", "late", "revoked", "lost"] {
+        callee.register(&format!("com.{name}")).await;
+    }
+    leaving.register("com.left").await;
+    start(&router, &json!({"trace_level": "action"})).await;
+    let call = async |caller: &mut Client, name: &str, options: Value| {
+        let request = caller.request();
+        caller.say(&json!([48, request, options, format!("com.{name}")])).await;
+        request
+    };
+    let canceled = "wamp.error.canceled";
+    call(&mut caller, "ok", json!({})).await;
+    let invocation = callee.hear().await;
+    callee.say(&json!([70, invocation[1], {}])).await;
+    assert_eq!(caller.hear().await[0], 50);
+    // A callee that says so by itself.
+    call(&mut caller, "own", json!({})).await;
+    let invocation = callee.hear().await;
+    callee.say(&json!([8, 68, invocation[1], {}, canceled])).await;
+    assert_eq!(caller.hear().await[4], canceled);
+    for (name, mode) in [("kill", "kill"), ("skip", "skip")] {
+        let request = call(&mut caller, name, json!({})).await;
+        let invocation = callee.hear().await;
+        caller.say(&json!([49, request, {"mode": mode}])).await;
+        if mode == "kill" {
+            assert_eq!(callee.hear().await[0], 69);
+            callee.say(&json!([8, 68, invocation[1], {}, canceled])).await;
+        }
+        assert_eq!(caller.hear().await[4], canceled);
+    }
+    call(&mut caller, "late", json!({"timeout": 1})).await;
+    callee.hear().await;
+    assert_eq!(callee.hear().await[0], 69);
+    assert_eq!(caller.hear().await[4], "wamp.error.timeout");
+    call(&mut caller, "nowhere", json!({})).await;
+    assert_eq!(caller.hear().await[4], "wamp.error.no_such_procedure");
+    call(&mut caller, "left", json!({})).await;
+    leaving.hear().await;
+    leaving.leave().await;
+    assert_eq!(caller.hear().await[4], canceled);
+    call(&mut lost, "lost", json!({})).await;
+    callee.hear().await;
+    lost.leave().await;
+    assert_eq!(callee.hear().await[0], 69);
+    // To end the registration does not end the call.
+    call(&mut caller, "revoked", json!({})).await;
+    let invocation = callee.hear().await;
+    let request = callee.request();
+    callee.say(&json!([66, request, invocation[2]])).await;
+    assert_eq!(callee.hear().await[0], 67);
+    callee.say(&json!([70, invocation[1], {}])).await;
+    assert_eq!(caller.hear().await[0], 50);
+    let actions = stop(&router).await;
+    let expected = [
+        ("com.kill", "canceled"),
+        ("com.late", "timeout"),
+        ("com.left", "callee_gone"),
+        ("com.lost", "caller_gone"),
+        ("com.nowhere", "no_callee"),
+        ("com.ok", "ok"),
+        ("com.own", "error"),
+        ("com.revoked", "ok"),
+        ("com.skip", "canceled"),
+    ];
+    assert_eq!(outcomes(&actions), BTreeMap::from(expected));
+    router.shut_down().finished().await;
+}
+
+#[tokio::test]
+async fn a_call_that_the_shutdown_ends_says_so() {
+    let directory = ScratchDir::new();
+    let flowgate = json!({"tracing": {"directory": directory.path()}});
+    let setup = Setup { stats: None, ..Setup::with_flowgate(flowgate) };
+    let router = Router::start(&setup);
+    let mut callee = Client::join(&router, (Transport::RawSocket, CBOR)).await;
+    let mut caller = Client::join(&router, (Transport::RawSocket, CBOR)).await;
+    callee.register("com.slow").await;
+    start(&router, &json!({"trace_level": "action", "persist": true})).await;
+    caller.say(&json!([48, 1, {}, "com.slow"])).await;
+    callee.hear().await;
+    let shutdown = router.shut_down();
+    assert_eq!(caller.hear().await[4], "wamp.error.canceled");
+    for client in [&mut caller, &mut callee] {
+        assert_eq!(client.hear().await[0], 6);
+        client.say(&goodbye()).await;
+    }
+    shutdown.finished().await;
+    let router = Router::start(&setup);
+    let (status, body) = router.admin("/api/traces/mine/records?limit=1000").await;
+    assert_eq!(status, 200, "{body}");
+    let actions: Vec<Value> =
+        body.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert_eq!(outcomes(&actions), BTreeMap::from([("com.slow", "shutdown")]));
+    router.shut_down().finished().await;
+}
+
+#[tokio::test]
+async fn what_traces_do_is_in_the_metrics() {
+    let router = Router::start(&Setup { stats: None, ..Setup::default() });
+    let mut client = Client::join(&router, (Transport::RawSocket, CBOR)).await;
+    start(&router, &json!({"max_rate": 1})).await;
+    for _ in 0..3 {
+        let request = client.request();
+        client.say(&json!([16, request, {"acknowledge": true}, "com.topic"])).await;
+        client.hear().await;
+    }
+    let records = stop(&router).await;
+    let (_, page) = router.admin("/metrics").await;
+    let value = |series: &str| -> f64 {
+        let line = page.lines().find_map(|line| line.strip_prefix(series)).expect(&page);
+        line.trim().parse().unwrap()
+    };
+    let found = value("flowgate_trace_records_total ");
+    assert_eq!(found, records.len() as f64);
+    // Two messages for each publication; a new second may have begun.
+    let limited = value("flowgate_trace_dropped_total{reason=\"rate\"} ");
+    assert_eq!(found + limited, 6.0, "{page}");
+    assert!(limited >= 1.0);
+    assert!(value("flowgate_trace_store_bytes{place=\"memory\"} ") > 0.0);
+    assert_eq!(value("flowgate_trace_store_bytes{place=\"files\"} "), 0.0);
+    assert_eq!(value("flowgate_trace_spans_total{result=\"dropped\"} "), 0.0);
+    router.shut_down().finished().await;
+}
+
 /// A scrape in OpenMetrics.
 async fn openmetrics(router: &Router) -> String {
     let mut stream = TcpStream::connect(router.admin_address()).await.unwrap();
-    let request = "GET /metrics HTTP/1.1\r\nHost: flowgate\r\nConnection: close\r\n\
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                    Accept: application/openmetrics-text;version=1.0.0\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

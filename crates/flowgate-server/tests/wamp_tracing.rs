@@ -303,6 +303,46 @@ async fn a_trace_is_defined_started_stopped_and_deleted() {
     .await;
 }
 
+/// Crossbar.io has no other records, and its scripts end with those of them that are null.
+#[tokio::test]
+async fn below_node_and_worker_all_records_belong_to_an_action_of_a_client() {
+    within(async {
+        let router = router();
+        let session = router.join((Transport::WebSocket, CBOR)).await;
+        let subscriber = router.join((Transport::RawSocket, CBOR)).await;
+        let mut heard = subscribe(&subscriber, "com.example.topic").await;
+        let mut ours = subscribe(&session, "flowgate.tracing.on_trace_data").await;
+        let mut theirs = subscribe(&session, &format!("{OF_WORKER}.on_trace_data")).await;
+        let place = ["flowgate", "router"];
+        let started = call(&session, &format!("{OF_WORKER}.start_trace"), &texts(place)).await;
+        let trace = text(&started, "id");
+        let publisher = router.join((Transport::RawSocket, JSON)).await;
+        publisher.publish("com.example.topic", Dict::EMPTY, ()).await.unwrap();
+        next(&mut heard).await;
+
+        let types = |records: &[Value<'static>]| -> Vec<String> {
+            records.iter().map(|record| text(record, "msg_type")).collect()
+        };
+        let mut live = Vec::new();
+        for events in [&mut ours, &mut theirs] {
+            let mut records = Vec::new();
+            while !types(&records).contains(&"Event".to_owned()) {
+                let args = next(events).await;
+                records.extend_from_slice(args.last().and_then(Value::as_list).unwrap());
+            }
+            live.push(types(&records));
+        }
+        assert_eq!(live, [&["Hello", "Welcome", "Publish", "Event"][..], &["Publish", "Event"]]);
+        let data = call(&session, "flowgate.tracing.get_trace_data", &texts([&trace])).await;
+        assert_eq!(types(data.as_list().unwrap()), live[0]);
+        let [node, worker] = place;
+        let args = texts([node, worker, &trace]);
+        let data = call(&session, &format!("{OF_WORKER}.get_trace_data"), &args).await;
+        assert_eq!(types(data.as_list().unwrap()), live[1]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn scripts_find_the_router_among_nodes_and_workers() {
     within(async {

@@ -6,13 +6,16 @@ use flowgate_event::{Correlation, Position, Step, TraceContext};
 use flowgate_router::{Received, Unsent};
 use flowgate_wire::{Dict, Message, MessageType};
 
-/// The actions of a realm that is traced from its first input on.
+/// The actions of a realm that is traced, from its first input on or now and then.
 ///
 /// Each has one anchor and ends once; nothing belongs to it before or after, except what a client
 /// says too late, and what replaces an undeliverable message; all of it agrees on the URI and the
 /// trace context.
+/// A call that has begun or gone on while nothing was traced may lack its anchor or its end.
 #[derive(Debug, Default)]
 pub(crate) struct Actions {
+    /// How often tracing has been interrupted.
+    era: u32,
     open: BTreeMap<Correlation, Action>,
     over: BTreeMap<Correlation, Action>,
     /// Begun by requests that wait for an authorizer.
@@ -36,6 +39,8 @@ struct Action {
     context: Option<TraceContext>,
     /// The type of its anchor.
     anchor: MessageType,
+    /// When it began.
+    era: u32,
 }
 
 /// A [`Step`] that is kept.
@@ -81,8 +86,21 @@ impl Actions {
         self.fault.take().map_or(Ok(()), Err)
     }
 
+    /// Tracing ends for now: nothing is told until it begins anew.
+    pub(crate) fn interrupt(&mut self) {
+        self.era += 1;
+    }
+
+    /// How many actions have begun since tracing did, and not ended.
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.values().filter(|action| action.era == self.era).count()
+    }
+
     /// Everybody has left.
     pub(crate) fn end(&self, received_count: u64) -> Result<(), String> {
+        if self.era > 0 {
+            return Ok(());
+        }
         if let Some((correlation, action)) = self.open.first_key_value() {
             return Err(format!("{correlation} never ends: {action:?}"));
         }
@@ -143,7 +161,14 @@ impl Actions {
             let is_free =
                 matches!(message, MessageType::Welcome | MessageType::Abort | MessageType::Goodbye)
                     || request_type == Some(MessageType::Cancel);
-            if !is_free {
+            let is_of_call =
+                matches!(
+                    message,
+                    MessageType::Invocation | MessageType::Result | MessageType::Interrupt
+                ) || matches!(request_type, Some(MessageType::Call | MessageType::Yield));
+            // The call may have begun while nothing was traced.
+            let is_old = self.era > 0 && is_of_call;
+            if !is_free && !is_old {
                 self.blame(format!("{message:?} belongs to no action"));
             }
             return None;
@@ -177,7 +202,7 @@ impl Actions {
         let Step { correlation, uri, context, .. } = *step;
         self.waiting.remove(&correlation);
         self.action_count += 1;
-        let action = Action { uri: uri.map(str::to_owned), context, anchor };
+        let action = Action { uri: uri.map(str::to_owned), context, anchor, era: self.era };
         let is_old = self.over.contains_key(&correlation);
         if self.open.insert(correlation, action).is_some() || is_old {
             self.blame(format!("{correlation} begins twice"));

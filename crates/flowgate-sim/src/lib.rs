@@ -16,7 +16,8 @@
 //!   INVOCATION before its REGISTERED, and events and invocations keep the order of their sender
 //!   across topics and procedures.
 //! - Every action has one anchor and one end, and each message belongs to the right one (the
-//!   `actions` module); to trace changes nothing of what is sent.
+//!   `actions` module); to trace changes nothing of what is sent. In a third of the seeds tracing
+//!   begins and ends in between.
 //!
 //! In the end, when all callees have answered, no call waits; and when all have left, every table of
 //! the realm is empty.
@@ -110,7 +111,8 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// The first broken promise; a panic of the router is one.
 pub fn run(seed: u64, options: &Options) -> Result<Summary, Failure> {
-    play(seed, options, Traced::Yes)
+    let traced = if seed.is_multiple_of(3) { Traced::Sometimes } else { Traced::Yes };
+    play(seed, options, traced)
 }
 
 fn play(seed: u64, options: &Options, traced: Traced) -> Result<Summary, Failure> {

@@ -157,6 +157,11 @@ impl Model {
         self.calls.first().map(|call| format!("{call:?} has no final reply"))
     }
 
+    /// How many calls have no final reply.
+    pub(crate) fn pending_count(&self) -> usize {
+        self.calls.len()
+    }
+
     /// What is left when nobody is there.
     pub(crate) fn remains(&self) -> Option<String> {
         let is_held = |one: &&Subscription| !one.subscribers.is_empty() || one.history.is_none();

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use flowgate_event::{Correlation, GateAction, GateRequest, Step};
+use flowgate_event::{CallOutcome, Correlation, GateAction, GateRequest, Step};
 use flowgate_router::{Action, AskId, Close, Outbox, Received, ServeId, SessionKey, Unsent};
 use flowgate_wire::{Format, Limits, Message};
 
@@ -144,7 +144,7 @@ impl Outbox for Encoder<'_> {
         self.trace(|actions| actions.unsent(&unsent));
     }
 
-    fn ended(&mut self, correlation: Correlation) {
+    fn ended(&mut self, correlation: Correlation, _outcome: Option<CallOutcome>) {
         self.trace(|actions| actions.ended(correlation));
     }
 }

@@ -38,7 +38,8 @@ const UNKNOWN_ROLE: &str = "stranger";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Traced {
     Yes,
-    #[cfg_attr(not(test), expect(dead_code, reason = "to compare with"))]
+    /// Not all the time; when, the seed says.
+    Sometimes,
     No,
 }
 
@@ -69,6 +70,10 @@ pub(crate) struct World {
     calls: Vec<ServeId>,
     /// If messages are traced.
     actions: Option<Actions>,
+    /// Whether they are now.
+    is_traced: bool,
+    /// If that changes. Not [`random`](Self::random): all else is to stay the same.
+    switching: Option<Rng>,
     /// Messages that the realm was given.
     message_count: u64,
     transcript: Transcript,
@@ -127,7 +132,9 @@ impl World {
             counts: BTreeMap::new(),
             questions: Vec::new(),
             calls: Vec::new(),
-            actions: (traced == Traced::Yes).then(Actions::default),
+            actions: (traced != Traced::No).then(Actions::default),
+            is_traced: traced != Traced::No,
+            switching: (traced == Traced::Sometimes).then(|| Rng::with_seed(!seed)),
             message_count: 0,
             transcript: Transcript::new(),
             random,

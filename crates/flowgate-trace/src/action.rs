@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowgate_event::{Correlation, Timestamp};
+use flowgate_event::{CallOutcome, Correlation, Timestamp};
 use flowgate_wire::{MessageType, uris::error};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -381,9 +381,30 @@ fn router_in(receiver: &Identity) -> Arc<Identity> {
 
 /// How an action ended whose last message this is.
 fn outcome(last: &MessageRecord, is_canceled: bool) -> Outcome {
-    if last.side() == Side::Originator && last.undelivered == Some(Undelivered::ReceiverGone) {
-        return Outcome::CallerGone;
+    let is_gone =
+        matches!(last.undelivered, Some(Undelivered::ReceiverGone | Undelivered::SlowConsumer));
+    let error = last.error.as_deref();
+    match last.outcome {
+        _ if is_gone && last.side() == Side::Originator => Outcome::CallerGone,
+        Some(CallOutcome::Canceled) => Outcome::Canceled,
+        Some(CallOutcome::Timeout) => Outcome::Timeout,
+        Some(CallOutcome::NoCallee) => Outcome::NoCallee,
+        Some(CallOutcome::Denied) => Outcome::Denied,
+        Some(CallOutcome::CalleeGone) => Outcome::CalleeGone,
+        Some(CallOutcome::CallerGone) => Outcome::CallerGone,
+        // What the callee says when it is told to stop.
+        Some(CallOutcome::Error) if error == Some(error::CANCELED) && is_canceled => {
+            Outcome::Canceled
+        }
+        Some(CallOutcome::Error) => Outcome::Error,
+        Some(CallOutcome::Refused) if error == Some(error::CANCELED) => Outcome::Shutdown,
+        // A result can turn out to be too large for the caller, who gets an error instead.
+        Some(CallOutcome::Ok | CallOutcome::Refused) | None => outcome_of_error(last, is_canceled),
     }
+}
+
+/// How an action ended, by what its originator got.
+fn outcome_of_error(last: &MessageRecord, is_canceled: bool) -> Outcome {
     match last.error.as_deref() {
         None if last.message == MessageType::Error => Outcome::Error,
         None => Outcome::Ok,

@@ -1,5 +1,6 @@
 //! The reading end: from the rings of all workers to the traces.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use flowgate_event::Timestamp;
@@ -19,7 +20,8 @@ const WAITING_COUNT_MAX: usize = 1 << 18;
 #[derive(Debug)]
 pub struct Collector {
     taps: Vec<Tap>,
-    waiting: Vec<MessageRecord>,
+    /// In the order of time. A deque, since what has settled leaves at the front.
+    waiting: VecDeque<MessageRecord>,
     settle: Duration,
     /// Dropped by recorders that are gone.
     dropped_before_count: u64,
@@ -32,7 +34,7 @@ impl Collector {
     /// ample.
     #[must_use]
     pub const fn new(settle: Duration) -> Self {
-        Self { taps: Vec::new(), waiting: Vec::new(), settle, dropped_before_count: 0 }
+        Self { taps: Vec::new(), waiting: VecDeque::new(), settle, dropped_before_count: 0 }
     }
 
     /// Adds the ring of a worker.
@@ -72,8 +74,9 @@ impl Collector {
     fn drain(&mut self) {
         for tap in &mut self.taps {
             // Not until it is empty, which a busy worker may never let it be.
-            for _ in 0..tap.ring.slots() {
-                self.waiting.extend(tap.pop());
+            let count = tap.ring.slots();
+            if let Ok(chunk) = tap.ring.read_chunk(count) {
+                self.waiting.extend(chunk);
             }
         }
         let dropped_before_count = &mut self.dropped_before_count;
@@ -86,7 +89,7 @@ impl Collector {
             !is_gone
         });
         // Stable, so that records of one worker with the same moment stay as they were.
-        self.waiting.sort_by_key(|record| record.at);
+        self.waiting.make_contiguous().sort_by_key(|record| record.at);
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flowgate_event::{Step, Timestamp};
+use flowgate_event::{CallOutcome, Step, Timestamp};
 use flowgate_wire::{
     Format, MessageType, PublicationId, RegistrationId, RequestId, Serializer, SessionId,
     SubscriptionId,
@@ -38,6 +38,8 @@ pub struct Facts<'a> {
     pub router_ns: Option<u64>,
     /// The error URI that it carries, or with which it was refused.
     pub error: Option<&'a str>,
+    /// How the call ended whose last message it is; `None` leaves it to be guessed from the error.
+    pub outcome: Option<CallOutcome>,
     /// Why a message that the router meant to send has not been sent; `None` if it has.
     pub undelivered: Option<Undelivered>,
     /// The serialized message, shared and not copied; read at the level of payloads only.
@@ -72,6 +74,7 @@ impl<'a> Facts<'a> {
             queue_ns: None,
             router_ns: None,
             error: None,
+            outcome: None,
             undelivered: None,
             frame: None,
             is_progress: false,

@@ -109,7 +109,7 @@ pub use recorder::{Recorded, Recorder, Tap};
 pub use redaction::{KeyPath, REDACTED};
 pub use registry::{
     DATA_COUNT_MAX, DataRange, Info, Node, Notice, OpenFiles, Period, Registry, RegistryError,
-    Status, StopReason, WithStopped,
+    Status, StopReason, Totals, WithStopped,
 };
 pub use sampling::Sampling;
 pub use store::{

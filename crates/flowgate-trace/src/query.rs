@@ -58,11 +58,15 @@ impl Query {
     /// How many records a page may have.
     ///
     /// # Errors
-    /// [`RegistryError::Range`] names what is out of its range.
+    /// [`RegistryError::Range`] and [`RegistryError::Reversed`] name what is wrong.
     pub(crate) fn limit_count(&self) -> Result<usize, RegistryError> {
         if self.to_seq.is_some_and(|to| to < self.from_seq) {
-            let (min, max) = (self.from_seq, u64::MAX);
-            return Err(RegistryError::Range { argument: "to_seq", min, max });
+            return Err(RegistryError::Reversed { begin: "from_seq", end: "to_seq" });
+        }
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && to < from
+        {
+            return Err(RegistryError::Reversed { begin: "from", end: "to" });
         }
         let limit = self.limit.unwrap_or(DATA_COUNT_MAX);
         let limit_count = usize::try_from(limit).ok();

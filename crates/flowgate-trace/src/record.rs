@@ -4,7 +4,7 @@ mod shape;
 
 use std::sync::Arc;
 
-use flowgate_event::{Correlation, Position, SpanId, Timestamp, TraceId};
+use flowgate_event::{CallOutcome, Correlation, Position, SpanId, Timestamp, TraceId};
 use flowgate_wire::{MessageType, RequestId, SessionId, SubscriptionId};
 
 use crate::facts::{Direction, Encryption, Identity, Object, Undelivered};
@@ -65,6 +65,8 @@ pub struct MessageRecord {
     pub is_progress: bool,
     /// Its error URI, or the one with which it was refused.
     pub error: Option<Arc<str>>,
+    /// How the call ended whose last message it is; for its action, and not serialized here.
+    pub outcome: Option<CallOutcome>,
     /// Why it has not been sent, if it has not.
     pub undelivered: Option<Undelivered>,
     /// The message itself, if the trace wants payloads.
@@ -207,6 +209,8 @@ pub enum Outcome {
     CalleeGone,
     /// The originator went away.
     CallerGone,
+    /// The router shut down before.
+    Shutdown,
     /// Not yet: the recorder has waited for its end for as long as it is told to.
     Expired,
     /// Not yet: the recorder had too many open actions to follow.
@@ -228,6 +232,7 @@ impl Outcome {
             Self::Denied => "denied",
             Self::CalleeGone => "callee_gone",
             Self::CallerGone => "caller_gone",
+            Self::Shutdown => "shutdown",
             Self::Expired => "expired",
             Self::Evicted => "evicted",
             Self::Unfinished => "unfinished",

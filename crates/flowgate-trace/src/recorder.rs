@@ -125,6 +125,7 @@ impl Recorder {
             router_ns: facts.router_ns,
             is_progress: facts.is_progress,
             error: facts.error.map(|error| self.names.intern(error)),
+            outcome: facts.outcome,
             undelivered: facts.undelivered,
             frame: match depth {
                 Depth::Payload if !is_secret(facts.message) => {

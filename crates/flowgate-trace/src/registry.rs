@@ -6,6 +6,7 @@ mod info;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flowgate_event::{Correlation, Timestamp};
 use flowgate_wire::Value;
@@ -48,6 +49,10 @@ pub struct Registry {
     traces: BTreeMap<String, Trace>,
     created_count: u64,
     notices: Vec<Notice>,
+    /// What traces have counted that are forgotten.
+    forgotten: Totals,
+    /// How long after its moment a record comes at the latest.
+    delay: Duration,
 }
 
 /// Which router the traces are of.
@@ -72,6 +77,21 @@ pub enum Notice {
     Stopped(String, Info),
     /// `on_trace_data`, with trace, period, and its records, at least one.
     Data(String, Period, Vec<Record>),
+}
+
+/// What the traces of a process have done, and what they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Records that traces have got.
+    pub records_count: u64,
+    /// Records that a limit of records per second has kept out.
+    pub limited_count: u64,
+    /// Records that had to leave memory before they were in a file.
+    pub unpersisted_count: u64,
+    /// Octets of records in memory.
+    pub memory_bytes: u64,
+    /// Octets of files.
+    pub file_bytes: u64,
 }
 
 /// Which records of a trace are asked for.
@@ -103,7 +123,18 @@ impl Registry {
     #[must_use]
     pub fn new(switch: Arc<Switch>, node: Node, open_files: Option<OpenFiles>) -> Self {
         let (traces, notices) = (BTreeMap::new(), Vec::new());
-        Self { switch, node, open_files, traces, created_count: 0, notices }
+        let delay = Duration::ZERO;
+        let forgotten = Totals::default();
+        Self { switch, node, open_files, traces, created_count: 0, notices, forgotten, delay }
+    }
+
+    /// The same, told of messages up to `delay` after their moments, as a
+    /// [`Collector`](crate::Collector) with this time to settle does.
+    ///
+    /// Traces whose duration is over wait for what still belongs to it.
+    #[must_use]
+    pub fn with_delay(self, delay: Duration) -> Self {
+        Self { delay, ..self }
     }
 
     /// Creates a trace that does not run yet, and gives its identifier: the wanted one, or
@@ -164,6 +195,7 @@ impl Registry {
             pipeline: Pipeline::new(options, segments),
         };
         if let Some(mut replaced) = self.traces.insert(id.clone(), trace) {
+            self.forgotten.count(replaced.pipeline.output().totals());
             replaced.remove_files();
         }
         Ok(id)
@@ -317,10 +349,10 @@ impl Registry {
         all.filter(|(_, records)| !records.is_empty()).collect()
     }
 
-    /// Takes one message for all running traces.
+    /// Takes one message for all running traces, unless their duration was over before it.
     pub fn handle(&mut self, message: &MessageRecord) {
         for trace in self.traces.values_mut() {
-            if trace.status == Status::Running {
+            if trace.status == Status::Running && message.at <= trace.deadline() {
                 trace.pipeline.handle(message);
             }
         }
@@ -339,7 +371,7 @@ impl Registry {
                             trace.close_period(id, &self.node, now, &mut self.notices)
                     {
                         over.push((id.clone(), StopReason::of(&error)));
-                    } else if trace.deadline() <= now {
+                    } else if trace.deadline().after(self.delay) <= now {
                         over.push((id.clone(), StopReason::Duration));
                     }
                 }
@@ -352,6 +384,7 @@ impl Registry {
         self.traces.retain(|_, trace| {
             let is_forgotten = trace.is_forgotten(now);
             if is_forgotten {
+                self.forgotten.count(trace.pipeline.output().totals());
                 trace.remove_files();
             }
             !is_forgotten
@@ -363,10 +396,22 @@ impl Registry {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let of_trace = |trace: &Trace| match trace.status {
             Status::Created => None,
-            Status::Running => Some(trace.period_end().min(trace.deadline())),
+            Status::Running => Some(trace.period_end().min(trace.deadline().after(self.delay))),
             Status::Stopped => trace.forget_at(),
         };
         self.traces.values().filter_map(of_trace).min()
+    }
+
+    /// What all traces of this process have counted, and what those take that there are.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = self.forgotten;
+        for of_trace in self.traces.values().map(|trace| trace.pipeline.output().totals()) {
+            totals.count(of_trace);
+            totals.memory_bytes += of_trace.memory_bytes;
+            totals.file_bytes += of_trace.file_bytes;
+        }
+        totals
     }
 
     /// Takes what has happened since it was last asked, in order.
@@ -392,8 +437,10 @@ impl Registry {
         if trace.status == Status::Stopped {
             return Ok(());
         }
+        // One whose duration is over has waited for what belongs to it.
+        let ended = if reason == StopReason::Duration { trace.deadline().min(now) } else { now };
         if trace.status == Status::Running {
-            trace.pipeline.stop(now);
+            trace.pipeline.stop(ended);
             let last = trace.close_period(id, &self.node, now, &mut self.notices);
             let end = last.and_then(|()| trace.pipeline.output_mut().finish());
             // What made it stop first is what it stopped for.
@@ -405,7 +452,7 @@ impl Registry {
             trace.reason = Some(reason);
         }
         trace.status = Status::Stopped;
-        trace.ended = Some(now);
+        trace.ended = Some(ended);
         let info = trace.info(id, &self.node, now);
         self.notices.push(Notice::Stopped(id.to_owned(), info));
         self.work_switch();
@@ -448,12 +495,21 @@ pub enum WithStopped {
     No,
 }
 
+impl Totals {
+    /// Adds what has been counted, not what is taken.
+    const fn count(&mut self, of_trace: Self) {
+        self.records_count += of_trace.records_count;
+        self.limited_count += of_trace.limited_count;
+        self.unpersisted_count += of_trace.unpersisted_count;
+    }
+}
+
 impl DataRange {
     /// The range from `from_seq` to `to_seq`, both included, or to the newest record; of these at
     /// most `limit`, 1 to 10000, or 100.
     ///
     /// # Errors
-    /// [`RegistryError::Range`] names the argument that is out of its range.
+    /// [`RegistryError::Range`] and [`RegistryError::Reversed`] name the argument that is wrong.
     pub fn new(
         from_seq: u64,
         to_seq: Option<u64>,
@@ -461,7 +517,7 @@ impl DataRange {
     ) -> Result<Self, RegistryError> {
         let to_seq = to_seq.unwrap_or(u64::MAX);
         if to_seq < from_seq {
-            return Err(RegistryError::Range { argument: "to_seq", min: from_seq, max: u64::MAX });
+            return Err(RegistryError::Reversed { begin: "from_seq", end: "to_seq" });
         }
         let limit = limit.unwrap_or(DATA_COUNT_DEFAULT);
         match usize::try_from(limit) {

@@ -6,6 +6,7 @@ use crate::action::{Assembler, Finished, Relevance};
 use crate::options::{PayloadCapture, Persistence, TraceLevel, TraceOptions};
 use crate::record::{MessageRecord, Record};
 use crate::redaction::sanitize;
+use crate::registry::Totals;
 use crate::store::{Memory, Segments, StoreError};
 
 /// What a running trace does with messages: filters, assembles, limits, redacts, numbers, stores.
@@ -22,6 +23,8 @@ pub(crate) struct Output {
     memory: Memory,
     segments: Option<Segments>,
     next_seq: u64,
+    /// The first number that this process has given.
+    first_seq: u64,
     /// The first number that is not in the files yet.
     next_persisted_seq: u64,
     /// How many records had to leave memory before they were written.
@@ -47,6 +50,7 @@ impl Pipeline {
             memory: Memory::new(options.max_memory_bytes),
             segments,
             next_seq: 0,
+            first_seq: 0,
             next_persisted_seq: 0,
             unpersisted_count: 0,
             gap: 0,
@@ -65,6 +69,7 @@ impl Pipeline {
         let next_seq = segments.last_seq().map_or(0, |seq| seq.saturating_add(1));
         let mut pipeline = Self::new(options, Some(segments));
         pipeline.output.next_seq = next_seq;
+        pipeline.output.first_seq = next_seq;
         pipeline.output.next_persisted_seq = next_seq;
         pipeline
     }
@@ -140,6 +145,18 @@ impl Output {
     /// The number that the next record gets.
     pub(crate) const fn next_seq(&self) -> u64 {
         self.next_seq
+    }
+
+    /// What this process has done for it, and what it takes.
+    pub(crate) fn totals(&self) -> Totals {
+        let (memory_bytes, file_bytes) = self.stored_bytes();
+        Totals {
+            records_count: self.next_seq - self.first_seq,
+            limited_count: self.limited_count,
+            unpersisted_count: self.unpersisted_count,
+            memory_bytes,
+            file_bytes,
+        }
     }
 
     /// How many records are known to be missing after the last one.

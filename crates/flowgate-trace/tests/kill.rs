@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -118,6 +119,7 @@ fn a_killed_process_loses_at_most_the_block_that_it_was_writing() {
         victim.wait().unwrap();
         // What it has said before it was killed.
         let written_count = written.last().unwrap_or(blocks_count as u64 * BLOCK_COUNT);
+        tear(&folder.0);
 
         let mut registry = registry(&Arc::new(Switch::new()), &folder.0);
         assert_eq!(registry.recover(START).unwrap(), ["victim"]);
@@ -132,6 +134,15 @@ fn a_killed_process_loses_at_most_the_block_that_it_was_writing() {
         assert!(names.iter().min().unwrap().ends_with(&format!("-{first_seq:020}.trace")));
         assert_eq!(registry.ids(WithStopped::No).count(), 0);
     }
+}
+
+/// Leaves the begin of a block at the end of the newest file, as if the victim had been killed while
+/// it wrote one: it seldom is.
+fn tear(folder: &Path) {
+    let name = Folder::new(folder).names().unwrap().into_iter().max().unwrap();
+    let mut file = OpenOptions::new().append(true).open(folder.join(name)).unwrap();
+    let (length, checksum) = (1000_u32.to_le_bytes(), [0; 4]);
+    file.write_all(&[&length[..], &checksum, &[2; 500]].concat()).unwrap();
 }
 
 /// The numbers of all records of the victim.

@@ -45,22 +45,22 @@ pub(crate) fn observe_ended<O: Observer>(
     turn.observe(EventKind::CallEnded, || Event::CallEnded { called, outcome, error });
 }
 
-/// Tells the observer how a call has ended whose reply had this outcome: what the caller does not
-/// take is an error to it.
+/// Tells the observer how a call has ended whose reply had this outcome, and returns how it has:
+/// what the caller does not take is an error to it.
 pub(crate) fn observe_replied<O: Observer>(
     turn: &mut Turn<'_, O>,
     called: Called<'_>,
     outcome: CallOutcome,
     error: Option<&str>,
     taken: Taken,
-) {
-    match taken {
-        Taken::Whole => observe_ended(turn, called, outcome, error),
-        Taken::TooLarge => {
-            let error = RequestError::AnswerTooLarge;
-            observe_ended(turn, called, error.call_outcome(), Some(error.uri()));
-        }
-    }
+) -> CallOutcome {
+    let too_large = RequestError::AnswerTooLarge;
+    let (outcome, error) = match taken {
+        Taken::Whole => (outcome, error),
+        Taken::TooLarge => (too_large.call_outcome(), Some(too_large.uri())),
+    };
+    observe_ended(turn, called, outcome, error);
+    outcome
 }
 
 impl Calls {
@@ -74,7 +74,6 @@ impl Calls {
         let Some(PendingCall { caller, request, target, began, tag, .. }) = self.remove(key) else {
             return;
         };
-        let is_dropped = matches!(outcome, Outcome::Dropped);
         let cause = turn.trail.enter(tag);
         let (called, answered) = match &target {
             Target::Registered { registration, .. } => {
@@ -83,11 +82,11 @@ impl Calls {
             }
             Target::Served { procedure, .. } => (Called::Router(procedure), None),
         };
-        match outcome {
+        let outcome = match outcome {
             Outcome::Result(payload, None) => {
                 let result = ResultMessage { request, details: Dict::EMPTY, payload };
                 let taken = turn.reply(caller, result, answered);
-                observe_replied(turn, called, CallOutcome::Ok, None, taken);
+                observe_replied(turn, called, CallOutcome::Ok, None, taken)
             }
             Outcome::Result(payload, Some(passthru)) => {
                 let mut details = Details::<4>::new();
@@ -95,25 +94,30 @@ impl Calls {
                 let details = details.as_dict();
                 let result = ResultMessage { request, details, payload };
                 let taken = turn.reply(caller, result, answered);
-                observe_replied(turn, called, CallOutcome::Ok, None, taken);
+                observe_replied(turn, called, CallOutcome::Ok, None, taken)
             }
             Outcome::Error { details, error, payload } => {
                 let (request_type, uri) = (MessageType::Call, error.clone());
                 let error = Error { request_type, request, details, error, payload };
                 let taken = turn.reply(caller, error, answered);
-                observe_replied(turn, called, CallOutcome::Error, Some(uri.as_str()), taken);
+                observe_replied(turn, called, CallOutcome::Error, Some(uri.as_str()), taken)
             }
             Outcome::Refused(error) => {
                 observe_ended(turn, called, error.call_outcome(), Some(error.uri()));
                 turn.refuse_call(caller, request, &error, answered);
+                error.call_outcome()
             }
-            Outcome::Dropped => observe_ended(turn, called, CallOutcome::CallerGone, None),
-        }
+            Outcome::Dropped => {
+                observe_ended(turn, called, CallOutcome::CallerGone, None);
+                CallOutcome::CallerGone
+            }
+        };
         let tag = turn.trail.enter(cause);
         if turn.trail.is_on()
             && let Some(tag) = tag
         {
-            turn.end_call(&tag, is_dropped.then_some((caller, request)));
+            let unsent = (outcome == CallOutcome::CallerGone).then_some((caller, request));
+            turn.end_call(&tag, outcome, unsent);
         }
     }
 

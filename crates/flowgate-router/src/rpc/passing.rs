@@ -28,7 +28,8 @@ impl State {
         let request = self.calls.assign(call, assignment(&route, features));
         let progress = options.progress;
         let terms = (procedure, options, disclosed, progress);
-        self.prepare(from, (route, features), request, terms, payload).send(turn);
+        let invoke = self.prepare(from, (route, features), request, terms, payload);
+        invoke.send(turn, &self.sessions);
     }
 
     /// What a callee is told about a call.
@@ -54,7 +55,6 @@ impl State {
             trustlevel: role.and_then(|role| role.trustlevel),
             features,
             timeout,
-            callee: self.session_id(route.callee),
             payload,
         }
     }
@@ -90,7 +90,7 @@ impl State {
         let Some(route) = kept.route else { return };
         let terms = (&*kept.procedure, &kept.options, kept.disclosed, progress);
         let to = (route, self.features(route.callee));
-        self.prepare(from, to, request, terms, message.payload.clone()).send(turn);
+        self.prepare(from, to, request, terms, message.payload.clone()).send(turn, &self.sessions);
     }
 
     /// A callee has turned a call down: the next one gets it ("Call Re-Routing").
@@ -146,7 +146,8 @@ impl State {
         let Parts::Whole(payload) = &kept.parts else { return };
         let terms = (&*kept.procedure, &kept.options, kept.disclosed, Progress::No);
         let cause = turn.trail.enter(self.calls.tag_of(call).cloned());
-        self.prepare(from, (route, features), request, terms, payload.as_payload()).send(turn);
+        let invoke = self.prepare(from, (route, features), request, terms, payload.as_payload());
+        invoke.send(turn, &self.sessions);
         turn.trail.enter(cause);
     }
 

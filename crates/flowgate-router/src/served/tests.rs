@@ -5,16 +5,38 @@ fn served() -> Served {
         prefix: prefix.to_owned(),
         procedures: names.iter().map(|name| (*name).to_owned()).collect(),
     };
-    Served::new(vec![api("svc.store", &["put", "get"]), api("svc.watch", &["start"])])
+    Served::new(vec![
+        api("svc.store", &["put", "get"]),
+        api("svc.watch", &["start"]),
+        api("io", &["go"]),
+    ])
 }
 
 #[test]
 fn a_prefix_covers_itself_and_what_is_below_it() {
     let served = served();
-    for uri in ["svc.store", "svc.store.get", "svc.store.what.ever", "svc.watch.", "svc.watch"] {
+    for uri in [
+        "svc.store",
+        "svc.store.get",
+        "svc.store.what.ever",
+        "svc.watch.",
+        "svc.watch",
+        "io.go",
+        "io",
+    ] {
         assert!(served.covers(uri), "{uri}");
     }
-    for uri in ["svc", "svc.", "svc.stores", "svc.storeget", "svc.watch2.start", "", "wamp.store"] {
+    for uri in [
+        "svc",
+        "svc.",
+        "svc.stores",
+        "svc.storeget",
+        "svc.watch2.start",
+        "",
+        "wamp.store",
+        "iox",
+        "i",
+    ] {
         assert!(!served.covers(uri), "{uri}");
     }
 }

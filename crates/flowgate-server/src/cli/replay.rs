@@ -2,24 +2,29 @@
 
 mod callee;
 mod client;
+mod mapping;
+mod played;
+mod router;
 mod script;
 
 use std::{
+    error::Error,
     io::{self, Write as _},
     path::PathBuf,
     process::ExitCode,
 };
 
 use clap::ValueEnum;
-use flowgate_client::{
-    ClientError, ConnectError, ConnectOptions, Connection, JoinOptions, Session, Target,
-};
+use flowgate_client::{ClientError, ConnectError, Target};
 use tokio::runtime::Builder;
 
 use super::{
     USAGE, fail,
     trace::{RecordsError, read_records},
 };
+use mapping::Mapping;
+use played::Comparison;
+use router::{Router, Trust, TrustError};
 use script::{Calls, Script};
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +43,13 @@ pub(super) struct Replay {
     /// recorded ones.
     #[arg(long, value_name = "URL")]
     diff: Option<Target>,
+    /// Who the sessions are to be: realm, authid or authrole, for all or for one of several, such as
+    /// realm=realm2 or authid:joe=alice; may be repeated.
+    #[arg(long = "map", value_name = "KEY[:OLD]=VALUE")]
+    mappings: Vec<Mapping>,
+    /// For wss and rss: the certificates to trust, as PEM; those of the system unless given.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 /// Whose part is played.
@@ -58,11 +70,14 @@ enum ReplayError {
     /// A file that can be read, without anything to play.
     #[error("{path}: nothing to replay; was it recorded with payload?", path = path.display())]
     Empty { path: PathBuf },
+    /// No certificates to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// No router.
-    #[error("cannot connect to {url}: {source}")]
+    #[error("cannot connect to {url}: {}", with_causes(.source))]
     Connect { url: String, source: ConnectError },
     /// A router that does not let a session in, or refuses what it needs.
-    #[error("{url}: {source}")]
+    #[error("{url}: {}", with_causes(.source))]
     Session { url: String, source: ClientError },
     /// Where the output goes to.
     #[error("cannot write: {0}")]
@@ -72,7 +87,7 @@ enum ReplayError {
 impl ReplayError {
     const fn code(&self) -> u8 {
         match self {
-            Self::Records(_) | Self::Empty { .. } | Self::Connect { .. } => USAGE,
+            Self::Records(_) | Self::Empty { .. } | Self::Trust(_) | Self::Connect { .. } => USAGE,
             Self::Session { .. } | Self::Output(_) => 1,
         }
     }
@@ -98,20 +113,33 @@ pub(super) fn run(options: &Replay) -> ExitCode {
     }
 }
 
+impl Replay {
+    /// A router, to be joined.
+    fn router(&self, url: &Target) -> Result<Router, TrustError> {
+        let trust = self.ca.clone().map_or(Trust::System, Trust::File);
+        Router::new(url.clone(), &trust)
+    }
+}
+
 /// Plays, and says what was answered differently; then the exit code is 1.
 async fn as_client(options: &Replay) -> Result<ExitCode, ReplayError> {
-    let script = Script::read(&read_records(&options.file)?);
+    let script = Script::read(&read_records(&options.file)?, &options.mappings);
     if script.is_empty() {
         return Err(ReplayError::Empty { path: options.file.clone() });
     }
-    let (one, other) = match &options.diff {
-        None => (script.recorded(), client::play(&script, &options.url, options.speed).await?),
+    let router = options.router(&options.url)?;
+    let second = options.diff.as_ref().map(|url| options.router(url)).transpose()?;
+    let first = client::play(&script, &router, options.speed).await?;
+    let (names, one, other) = match &second {
+        None => (["recorded".to_owned(), "replayed".to_owned()], script.recorded(), first),
         Some(second) => {
-            let first = client::play(&script, &options.url, options.speed).await?;
-            (first, client::play(&script, second, options.speed).await?)
+            let other = client::play(&script, second, options.speed).await?;
+            ([&router, second].map(|router| router.url.to_string()), first, other)
         }
     };
-    let differences = one.differences(&other, &script);
+    let [name, other_name] = &names;
+    let comparison = Comparison { script: &script, one: (name, &one), other: (other_name, &other) };
+    let differences = comparison.differences();
     let mut text: String = differences.iter().map(|line| format!("{line}\n")).collect();
     text += &format!(
         "{} messages of {} sessions, {} calls, {} different; {} not replayed\n",
@@ -127,24 +155,25 @@ async fn as_client(options: &Replay) -> Result<ExitCode, ReplayError> {
 
 /// Answers until it is told to end.
 async fn as_callee(options: &Replay) -> Result<ExitCode, ReplayError> {
-    let calls = Calls::read(&read_records(&options.file)?);
+    let calls = Calls::read(&read_records(&options.file)?, &options.mappings);
     if calls.is_empty() {
         return Err(ReplayError::Empty { path: options.file.clone() });
     }
     let stopped = super::signals()?;
-    let served = callee::serve(calls, &options.url, options.speed, stopped).await?;
+    let router = options.router(&options.url)?;
+    let served = callee::serve(calls, &router, options.speed, stopped).await?;
     print(&format!("{} answered as recorded, {} unknown\n", served.known, served.unknown))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A session in a realm.
-async fn join(url: &Target, realm: &str) -> Result<Session, ReplayError> {
-    let connection = Connection::open(url, &ConnectOptions::default()).await;
-    let connection =
-        connection.map_err(|source| ReplayError::Connect { url: url.to_string(), source })?;
-    Session::join(connection, realm.to_owned(), JoinOptions::default())
-        .await
-        .map_err(|source| ReplayError::Session { url: url.to_string(), source })
+/// What has gone wrong, and why, as far as that is known.
+fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -14,7 +14,7 @@ use hyper::Method;
 use tokio::runtime::Builder;
 
 use super::{
-    USAGE, above_zero,
+    above_zero,
     admin::{AskError, ask_text},
     fail,
 };
@@ -86,8 +86,7 @@ pub(super) fn run(Stats { admin, command }: Stats) -> ExitCode {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(1, &error),
             Ok(()) | Err(_) => ExitCode::SUCCESS,
         },
-        Err(error @ AskError::Request(_)) => fail(USAGE, &error),
-        Err(error) => fail(1, &error),
+        Err(error) => fail(error.code(), &error),
     }
 }
 

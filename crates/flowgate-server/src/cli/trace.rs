@@ -27,7 +27,7 @@ use super::{
 };
 use export::{Export, export};
 use follow::{Tail, tail, tap};
-use words::{Word, options, query};
+use words::{Word, WordsError, options, query};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Trace {
@@ -127,6 +127,9 @@ enum TraceError {
     /// The router has answered what nobody understands.
     #[error("the router's answer cannot be read: {0}")]
     Json(#[from] serde_json::Error),
+    /// What is wanted.
+    #[error(transparent)]
+    Words(#[from] WordsError),
     /// Records.
     #[error(transparent)]
     Records(#[from] RecordsError),
@@ -141,17 +144,21 @@ pub(super) enum RecordsError {
     /// A file that cannot be read.
     #[error("cannot read {path}: {source}", path = path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// What is read is none.
-    #[error("{place}: {source}")]
-    Import { place: String, source: ImportError },
+    /// A file of something else.
+    #[error("{path}: {source}", path = path.display())]
+    Import { path: PathBuf, source: ImportError },
+    /// A router that answers with something else.
+    #[error("the router's answer cannot be read: {0}")]
+    Answer(ImportError),
 }
 
 impl TraceError {
     fn code(&self) -> u8 {
         match self {
             Self::Ask(error) => error.code(),
-            Self::Records(RecordsError::Read { .. }) => USAGE,
-            Self::Json(_) | Self::Records(RecordsError::Import { .. }) | Self::Output(_) => 1,
+            Self::Words(_)
+            | Self::Records(RecordsError::Read { .. } | RecordsError::Import { .. }) => USAGE,
+            Self::Json(_) | Self::Records(RecordsError::Answer(_)) | Self::Output(_) => 1,
         }
     }
 }
@@ -210,7 +217,7 @@ async fn begin(
     words: &[Word],
 ) -> Result<String, TraceError> {
     texts.retain(|(key, _)| !words.iter().any(|word| word.is_option(key)));
-    let body = json!({"trace_id": id, "trace_options": options(&texts, words)});
+    let body = json!({"trace_id": id, "trace_options": options(&texts, words)?});
     let started = ask(admin, Method::POST, "/api/traces", body.to_string()).await?;
     let info: Json = serde_json::from_slice(started.body())?;
     Ok(text_of(&info, "id").to_owned())
@@ -220,7 +227,7 @@ async fn stop(admin: SocketAddr, trace: &str) -> Result<(), TraceError> {
     let path = format!("/api/traces/{}/stop", escaped(trace));
     let info: Json =
         serde_json::from_slice(ask(admin, Method::POST, &path, Bytes::new()).await?.body())?;
-    print(&format!("{}\n", described(&info)))
+    print(&format!("{}\n", described(&info, 0)))
 }
 
 /// Stops a trace that nobody else knows; one that is gone already is no problem, and what stays
@@ -234,7 +241,8 @@ async fn list(admin: SocketAddr, running: bool) -> Result<(), TraceError> {
     let path = format!("/api/traces?stopped={}", !running);
     let infos: Vec<Json> =
         serde_json::from_slice(ask(admin, Method::GET, &path, Bytes::new()).await?.body())?;
-    print(&infos.iter().map(|info| described(info) + "\n").collect::<String>())
+    let width = infos.iter().map(|info| text_of(info, "id").len()).max().unwrap_or_default();
+    print(&infos.iter().map(|info| described(info, width) + "\n").collect::<String>())
 }
 
 async fn show(admin: SocketAddr, what: &str, trace: Option<&str>) -> Result<(), TraceError> {
@@ -253,10 +261,10 @@ async fn show(admin: SocketAddr, what: &str, trace: Option<&str>) -> Result<(), 
 }
 
 /// A trace in one line: name, status, level, when it began, how many records, what is missing, and
-/// why it stopped.
-fn described(info: &Json) -> String {
+/// why it stopped. The name takes at least as much room as said.
+fn described(info: &Json, width: usize) -> String {
     let mut line = format!(
-        "{:<16} {:<8} {:<8} {} {:>9} records",
+        "{:<width$} {:<8} {:<8} {} {:>9} records",
         text_of(info, "id"),
         text_of(info, "status"),
         info.get("options").map_or("", |options| text_of(options, "trace_level")),
@@ -284,16 +292,14 @@ fn number_of(json: &Json, key: &str) -> u64 {
 
 /// Records that the router has sent.
 fn records(body: &[u8]) -> Result<Vec<Record>, RecordsError> {
-    let place = "the router's answer".to_owned();
-    read_ndjson(body).map_err(|source| RecordsError::Import { place, source })
+    read_ndjson(body).map_err(RecordsError::Answer)
 }
 
 /// Records from a file of NDJSON.
 pub(super) fn read_records(path: &Path) -> Result<Vec<Record>, RecordsError> {
     let octets =
         fs::read(path).map_err(|source| RecordsError::Read { path: path.to_owned(), source })?;
-    let place = path.display().to_string();
-    read_ndjson(&octets).map_err(|source| RecordsError::Import { place, source })
+    read_ndjson(&octets).map_err(|source| RecordsError::Import { path: path.to_owned(), source })
 }
 
 /// A name as a part of a path.

@@ -9,7 +9,7 @@ use flowgate_router::{CallSettings, RetentionConfig};
 use flowgate_trace::Sampling;
 use flowgate_wire::{MatchPolicy, UriCheck};
 
-use super::{Diagnostics, listener::ListenerConfig};
+use super::{Diagnostics, host::HostName, listener::ListenerConfig};
 
 /// A whole configuration.
 ///
@@ -152,6 +152,9 @@ pub struct Disclose {
 pub struct FlowgateConfig {
     /// Where the administration interface listens; `None` if it is off.
     pub admin: Option<SocketAddr>,
+    /// The names by which it may be asked over the loopback interface, besides every address and
+    /// `localhost`.
+    pub admin_hosts: Vec<HostName>,
     /// The line-protocol observer; `None` if it is off.
     pub observer: Option<ObserverConfig>,
     /// What is told apart in the metrics.
@@ -417,6 +420,7 @@ impl Default for FlowgateConfig {
     fn default() -> Self {
         Self {
             admin: Some(Self::DEFAULT_ADMIN),
+            admin_hosts: Vec::new(),
             observer: None,
             metrics: MetricsConfig::default(),
             tracing: TracingConfig::default(),

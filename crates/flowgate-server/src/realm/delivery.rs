@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use flowgate_event::{Correlation, LeaveReason, Step, Timestamp};
+use flowgate_event::{CallOutcome, Correlation, LeaveReason, Step, Timestamp};
 use flowgate_router::{
     Action, AnsweredCall, Input, Lost, Outbox, Received, SessionKey, Taken, Traffic, Unsent,
 };
@@ -148,12 +148,17 @@ impl Outbox for Delivery<'_> {
         self.record(|recording| recording.unsent(&unsent));
     }
 
-    fn ended(&mut self, correlation: Correlation) {
-        self.record(|recording| recording.ended(correlation));
+    fn ended(&mut self, correlation: Correlation, outcome: Option<CallOutcome>) {
+        self.record(|recording| recording.ended(correlation, outcome));
     }
 }
 
 impl Delivery<'_> {
+    /// Whether something follows from what was sent.
+    pub(super) fn has_more(&self) -> bool {
+        !self.scratch.undeliverable.is_empty() || !self.scratch.unserved.is_empty()
+    }
+
     fn record(&mut self, tell: impl FnOnce(&mut Recording)) {
         if let Some(recording) = self.recording.as_deref_mut() {
             tell(recording);
@@ -177,8 +182,7 @@ impl Delivery<'_> {
         let Some(outlet) = self.seats.get(to) else { return Taken::Whole };
         let (enqueued, bytes) = outlet.enqueue(message, kind, timing);
         if let Some(recording) = self.recording.as_deref_mut() {
-            let outgoing = &mut recording.outgoing(message);
-            record_sent(recording, outgoing, (to, outlet), message, (enqueued, bytes));
+            record_only(recording, (to, outlet), message, (enqueued, bytes));
         }
         self.after(to, outlet, message, enqueued);
         if enqueued == Enqueued::TooLarge { Taken::TooLarge } else { Taken::Whole }
@@ -245,6 +249,18 @@ impl Delivery<'_> {
             }
         }
     }
+}
+
+/// Records what has become of a message for its only receiver.
+#[cold]
+fn record_only(
+    recording: &mut Recording,
+    receiver: (SessionKey, &Outlet),
+    message: &Message<'_>,
+    fate: (Enqueued, usize),
+) {
+    let outgoing = &mut recording.outgoing(message);
+    record_sent(recording, outgoing, receiver, message, fate);
 }
 
 /// Records what has become of a message for one receiver.

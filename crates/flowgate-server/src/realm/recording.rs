@@ -7,7 +7,7 @@
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use flowgate_event::{Correlation, Position, Step, Timestamp, TraceContext};
+use flowgate_event::{CallOutcome, Correlation, Position, Step, Timestamp, TraceContext};
 use flowgate_router::{Received, SessionKey, Unsent};
 use flowgate_trace::{
     Direction, Encryption, Facts, Identity, Object, Recorder, Switch, Undelivered,
@@ -22,7 +22,7 @@ pub(crate) struct Recording {
     switch: Arc<Switch>,
     recorder: Recorder,
     drafts: Vec<Draft>,
-    ended: Vec<Correlation>,
+    ended: Vec<(Correlation, Option<CallOutcome>)>,
     /// All texts of the drafts.
     texts: String,
     /// The octets of the message that is handled.
@@ -76,6 +76,8 @@ struct Placed {
     uri: Option<Text>,
     position: Position,
     context: Option<TraceContext>,
+    /// On the last message of a call: how it ended.
+    outcome: Option<CallOutcome>,
 }
 
 /// A place in an action that outlives the input, for what replaces an undeliverable message.
@@ -208,8 +210,8 @@ impl Recording {
         self.switch.wants(correlation).then_some(Traced { correlation, trace })
     }
 
-    pub(super) fn ended(&mut self, correlation: Correlation) {
-        self.ended.push(correlation);
+    pub(super) fn ended(&mut self, correlation: Correlation, outcome: Option<CallOutcome>) {
+        self.ended.push((correlation, outcome));
     }
 
     /// A message that there would have been.
@@ -274,6 +276,12 @@ impl Recording {
         Some(Box::new(KeptStep { correlation: *correlation, uri, context: *context }))
     }
 
+    /// Forgets everything about the input.
+    pub(super) fn discard(&mut self) {
+        self.drafts.clear();
+        self.ended.clear();
+    }
+
     /// Records everything about the input, which has been handled: it was decoded at `decoded`, the
     /// realm was free for it at `at`, and worked on it for `work`.
     ///
@@ -285,13 +293,14 @@ impl Recording {
         mut identify: impl FnMut(SessionKey) -> Option<Arc<Identity>>,
     ) {
         let Self { recorder, drafts, ended, texts, .. } = self;
-        for correlation in ended.drain(..) {
+        for (correlation, outcome) in ended.drain(..) {
             let mut places = drafts.iter_mut().rev().filter_map(|draft| draft.place.as_mut());
             let last = places.find(|place| place.correlation == correlation);
             // Invariant: an action ends with the input that has its last message.
             debug_assert!(last.is_some(), "{correlation} ends without a message");
             if let Some(last) = last {
                 last.position = last.position.ending();
+                last.outcome = outcome;
             }
         }
         for draft in drafts.drain(..) {
@@ -309,7 +318,8 @@ impl Recording {
 
     fn placed(&mut self, step: Step<'_>) -> Placed {
         let Step { correlation, uri, position, context } = step;
-        Placed { correlation, uri: uri.map(|uri| self.text(uri)), position, context }
+        let uri = uri.map(|uri| self.text(uri));
+        Placed { correlation, uri, position, context, outcome: None }
     }
 
     fn text(&mut self, text: &str) -> Text {
@@ -436,6 +446,7 @@ impl Draft {
             position: place.position,
             context: place.context,
         });
+        facts.outcome = self.place.as_ref().and_then(|place| place.outcome);
         facts.bytes = self.bytes;
         facts.request = self.content.request;
         facts.object = self.content.object;

@@ -20,7 +20,7 @@ use flowgate_trace::{
 use flowgate_wire::Value;
 use tokio::sync::broadcast;
 
-use super::{LOCK_FILE, Rights, TraceError, TracingError, Word};
+use super::{LOCK_FILE, Rights, TraceCounts, TraceError, TracingError, Word};
 use crate::{clock::Clock, config::TracingConfig};
 
 /// How often records are fetched while something is traced: often enough that rings do not fill.
@@ -47,6 +47,7 @@ pub(super) struct Desk {
     collector: Collector,
     switch: Arc<Switch>,
     notices: broadcast::Sender<Arc<Notice>>,
+    counts: Arc<TraceCounts>,
     clock: Clock,
     /// Octets that the files of all traces may have.
     max_disk_bytes: u64,
@@ -80,17 +81,18 @@ impl Desk {
         switch: Arc<Switch>,
         node: Node,
         open_files: Option<OpenFiles>,
-        notices: broadcast::Sender<Arc<Notice>>,
+        (notices, counts): (broadcast::Sender<Arc<Notice>>, Arc<TraceCounts>),
         clock: Clock,
         lock: Option<File>,
     ) -> Self {
-        let registry = Registry::new(Arc::clone(&switch), node, open_files);
+        let registry = Registry::new(Arc::clone(&switch), node, open_files).with_delay(SETTLE);
         let collector = Collector::new(SETTLE);
         Self {
             registry,
             collector,
             switch,
             notices,
+            counts,
             clock,
             max_disk_bytes: 0,
             otlp: None,
@@ -157,6 +159,8 @@ impl Desk {
         self.collector.collect(now, &mut self.registry);
         self.registry.tick(now);
         self.publish();
+        let spans = self.otlp.as_ref().map(|otlp| otlp.exporter.counts()).unwrap_or_default();
+        self.counts.note(self.registry.totals(), self.collector.dropped_count(), spans);
     }
 
     /// Tells of what has happened.

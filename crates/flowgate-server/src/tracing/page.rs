@@ -193,7 +193,9 @@ async fn action(
     let (trace, format) = query::action(request.uri().query())?;
     let format = format.unwrap_or_else(|| accepted(request));
     let Some((trace, found)) = tracing.action(rights, correlation, trace.as_deref()).await? else {
-        let problem = format!("no trace has records of action {correlation}\n");
+        let whose =
+            trace.map_or_else(|| "no trace has".to_owned(), |id| format!("trace `{id}` has no"));
+        let problem = format!("{whose} records of action {correlation}\n");
         return Ok(text(StatusCode::NOT_FOUND, problem));
     };
     let drawn = |records: &[Record]| waterfall(records, Style::Plain);
@@ -258,6 +260,7 @@ fn refuse(error: &AskError) -> Answer {
                 RegistryError::Id
                 | RegistryError::TooMany
                 | RegistryError::Options(_)
+                | RegistryError::Reversed { .. }
                 | RegistryError::Range { .. }
                 | RegistryError::NoFiles => StatusCode::BAD_REQUEST,
                 RegistryError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,

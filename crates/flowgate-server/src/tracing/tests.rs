@@ -35,7 +35,7 @@ pub(super) fn config() -> TracingConfig {
 impl Rig {
     pub(super) fn new(config: TracingConfig) -> Self {
         let clock = Clock::start();
-        let (tracing, thread) = Tracing::start(config, clock).unwrap();
+        let (tracing, thread) = Tracing::start(config, clock, Arc::default()).unwrap();
         Self { tracing, thread: Some(thread), clock, recorder: None }
     }
 
@@ -216,7 +216,7 @@ async fn persistent_traces_outlive_the_router_and_share_the_room() {
     let third = rig.start("c", json!({"persist": true})).await.unwrap_err();
     assert!(third.to_string().contains("`persist`"), "{third}");
     rig.publish("realm1", 1);
-    let taken = Tracing::start(config.clone(), Clock::start()).map(drop);
+    let taken = Tracing::start(config.clone(), Clock::start(), Arc::default()).map(drop);
     assert!(matches!(taken, Err(TracingError::Taken { .. })), "{taken:?}");
     drop(rig);
     let rig = Rig::new(config);

@@ -153,13 +153,13 @@ impl WampTracing {
         match procedure {
             Procedure::Router(procedure) => {
                 let arguments = Arguments::read(payload, procedure.arguments(Lead::Nothing))?;
-                self.call_trace(procedure, caller, &arguments).await
+                self.call_trace((procedure, Lead::Nothing), caller, &arguments).await
             }
             Procedure::Worker(procedure) => {
                 let arguments = Arguments::read(payload, procedure.arguments(Lead::Place))?;
                 check_node(&arguments)?;
                 check_worker(&arguments)?;
-                self.call_trace(procedure, caller, &arguments).await
+                self.call_trace((procedure, Lead::Place), caller, &arguments).await
             }
             Procedure::Center(procedure) => {
                 let arguments = Arguments::read(payload, procedure.arguments())?;
@@ -200,7 +200,7 @@ impl WampTracing {
 
     async fn call_trace(
         &self,
-        procedure: TraceProcedure,
+        (procedure, lead): (TraceProcedure, Lead),
         caller: &Caller,
         arguments: &Arguments,
     ) -> Answer {
@@ -235,7 +235,9 @@ impl WampTracing {
             TraceProcedure::Data => {
                 let id = arguments.required_text("trace_id")?;
                 let range = range(arguments.number("from_seq")?.unwrap_or(0))?;
-                to_value(&self.tracing.get_trace_data(rights, id, range).await?)
+                let mut records = self.tracing.get_trace_data(rights, id, range).await?;
+                records.retain(|record| lead.shows(record));
+                to_value(&records)
             }
         }
     }
@@ -249,7 +251,7 @@ impl WampTracing {
                 self.ended(id, info);
             }
             Notice::Data(id, period, records) => {
-                let mut show = |rights: &Rights| data(*period, &seen(rights, records));
+                let mut show = |rights: &Rights, lead| data(*period, &seen(rights, lead, records));
                 self.announcer.announce(TraceEvent::Data, id, &mut show);
                 for (realm, definition) in self.definitions.running(id, None) {
                     let of = (id.as_str(), &*definition);
@@ -260,7 +262,7 @@ impl WampTracing {
     }
 
     fn tell_state(&self, event: TraceEvent, id: &str, info: &Info) {
-        self.announcer.announce(event, id, |rights| {
+        self.announcer.announce(event, id, |rights, _| {
             let shown = rights.may_see(info).then(|| to_value(info).ok()).flatten();
             shown.map(|info| vec![info]).into_iter().collect()
         });

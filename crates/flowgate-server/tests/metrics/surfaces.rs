@@ -18,14 +18,45 @@ use crate::support::{
 /// The head and the body of the answer to a request with these header lines.
 async fn request(address: SocketAddr, method: &str, path: &str, head: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: flowgate\r\nConnection: close\r\n{head}\r\n");
+    let host = if head.starts_with("Host:") { "" } else { "Host: localhost\r\n" };
+    let request = format!("{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{head}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     let end = answer.windows(4).position(|octets| octets == b"\r\n\r\n").unwrap();
     let body = answer.split_off(end + 4);
     (String::from_utf8(answer).unwrap().to_lowercase(), body)
+}
+
+/// A page in a browser whose name leads to the loopback interface reads nothing and changes
+/// nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_names_somebody_else_is_refused() {
+    within(async {
+        let router =
+            Router::start(&Setup::with_flowgate(json!({"admin": {"hosts": ["proxy.example"]}})));
+        let address = router.admin_address();
+        for (method, path) in [
+            ("GET", "/metrics"),
+            ("GET", "/api/traces"),
+            ("GET", "/api/traces/any/records"),
+            ("GET", "/api/stats"),
+            ("POST", "/api/traces"),
+            ("POST", "/api/stats/record?do=start"),
+        ] {
+            let head = "Host: rebound.example:8081\r\nX-Flowgate-Change: 1\r\n";
+            let (head, body) = request(address, method, path, head).await;
+            assert!(head.starts_with("http/1.1 403"), "{method} {path}: {head}");
+            let body = String::from_utf8(body).unwrap();
+            assert!(body.contains("rebound.example") && body.contains("flowgate.admin.hosts"));
+        }
+        let by_address = format!("Host: {address}\r\n");
+        for head in ["Host: proxy.example\r\n", "Host: localhost:8081\r\n", &by_address] {
+            let (answer, _) = request(address, "GET", "/metrics", head).await;
+            assert!(answer.starts_with("http/1.1 200"), "{head}: {answer}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, OnceLock},
 };
 
@@ -137,7 +138,7 @@ impl Setup {
         unix.insert("type".to_owned(), json!("rawsocket"));
         unix.insert("endpoint".to_owned(), json!({"type": "unix", "path": "socket"}));
         let mut flowgate = self.flowgate.clone();
-        flowgate["admin"] = json!({"listen": "127.0.0.1:0"});
+        flowgate["admin"]["listen"] = json!("127.0.0.1:0");
         json!({
             "version": 2,
             "workers": [{
@@ -165,7 +166,7 @@ pub(crate) struct Router {
     admin: SocketAddr,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
-    _directory: ScratchDir,
+    directory: ScratchDir,
 }
 
 impl Router {
@@ -183,12 +184,17 @@ impl Router {
                 let _ = stopped.await;
             })),
             stop,
-            _directory: directory,
+            directory,
         }
     }
 
     pub(crate) fn url(&self, transport: Transport) -> &str {
         self.urls.iter().find(|url| url.starts_with(transport.scheme())).unwrap()
+    }
+
+    /// The file of the certificate that it has for TLS.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.directory.path().join("certificate.pem")
     }
 
     /// Where a TCP transport listens.
@@ -246,7 +252,7 @@ impl Router {
     /// Begins the shutdown; what runs to its end.
     pub(crate) fn shut_down(self) -> ShuttingDown {
         self.stop.send(()).unwrap();
-        ShuttingDown { running: self.running, _directory: self._directory }
+        ShuttingDown { running: self.running, _directory: self.directory }
     }
 }
 
@@ -269,7 +275,7 @@ impl ShuttingDown {
 /// Asks an administration interface; an error if it is not there any more.
 pub(crate) async fn admin(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: flowgate\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

@@ -10,9 +10,13 @@ use crate::{
     shell::{Encoder, Sent, What, decode, encode},
 };
 
+/// Tracing begins or ends with one of so many inputs, where it does at all.
+const SWITCHED_ONE_IN: u8 = 40;
+
 impl World {
     /// The realm handles one input and those that follow from it at once.
     pub(super) fn handle(&mut self, input: Input<'_>) -> Result<(), String> {
+        self.switch_tracing();
         let mut lost = self.handle_one(input)?;
         // Dropped messages are told in their order, before anything else is handled.
         while !lost.is_empty() {
@@ -32,14 +36,14 @@ impl World {
         self.input_count += 1;
         self.note_input(&input);
         let told = input.clone();
-        if let Some(actions) = &mut self.actions {
+        if let Some(actions) = self.actions.as_mut().filter(|_| self.is_traced) {
             let undeliverable = match &input {
                 Input::Undeliverable { step, .. } => step.as_ref(),
                 _ => None,
             };
             actions.begin_input(undeliverable);
         }
-        let actions = self.actions.as_mut();
+        let actions = self.actions.as_mut().filter(|_| self.is_traced);
         let mut encoder = Encoder { seats: &self.seats, sent: Vec::new(), fault: None, actions };
         self.realm.handle(self.now, input, &mut encoder);
         let Encoder { sent, fault, .. } = encoder;
@@ -54,6 +58,7 @@ impl World {
         }
         self.actions.as_mut().map_or(Ok(()), Actions::end_input)?;
         self.model.judge(self.now, &told, said)?;
+        self.check_open_actions()?;
         let lost = self.enqueue(sent)?;
         self.realm.check_invariants()?;
         if self.realm.next_deadline() != self.model.next_deadline() {
@@ -63,6 +68,28 @@ impl World {
             return Err(format!("{} open sessions", self.realm.session_count()));
         }
         Ok(lost)
+    }
+
+    /// Begins or ends tracing, if it is time.
+    fn switch_tracing(&mut self) {
+        let Some(switching) = &mut self.switching else { return };
+        if switching.u8(..SWITCHED_ONE_IN) == 0 {
+            self.is_traced = !self.is_traced;
+            if let Some(actions) = self.actions.as_mut().filter(|_| !self.is_traced) {
+                actions.interrupt();
+                *self.counts.entry("tracing interrupted".to_owned()).or_default() += 1;
+            }
+        }
+    }
+
+    /// What has begun since tracing did and not ended is pending.
+    fn check_open_actions(&self) -> Result<(), String> {
+        let Some(actions) = self.actions.as_ref().filter(|_| self.is_traced) else { return Ok(()) };
+        let (open, pending) = (actions.open_count(), self.model.pending_count());
+        if open > pending {
+            return Err(format!("{open} actions are open, but {pending} calls pending"));
+        }
+        Ok(())
     }
 
     /// Puts what was sent on its way, and returns what no transport takes.

@@ -103,6 +103,48 @@ fn errors_say_how_the_action_ended() {
 }
 
 #[test]
+fn what_the_router_knows_of_the_end_of_a_call_goes_before_its_error() {
+    let canceled = Some(error::CANCELED);
+    for (known, uri, cancels, outcome) in [
+        (CallOutcome::Ok, None, false, Outcome::Ok),
+        (CallOutcome::Ok, Some("wamp.error.payload_size_exceeded"), false, Outcome::Error),
+        (CallOutcome::Error, canceled, false, Outcome::Error),
+        (CallOutcome::Error, canceled, true, Outcome::Canceled),
+        (CallOutcome::Error, Some(error::NOT_AUTHORIZED), false, Outcome::Error),
+        (CallOutcome::Error, Some(TIMEOUT), true, Outcome::Error),
+        (CallOutcome::Canceled, canceled, true, Outcome::Canceled),
+        (CallOutcome::CalleeGone, canceled, false, Outcome::CalleeGone),
+        (CallOutcome::CalleeGone, canceled, true, Outcome::CalleeGone),
+        (CallOutcome::CallerGone, canceled, false, Outcome::CallerGone),
+        (CallOutcome::Timeout, Some(TIMEOUT), false, Outcome::Timeout),
+        (CallOutcome::NoCallee, Some(NO_AVAILABLE_CALLEE), false, Outcome::NoCallee),
+        (CallOutcome::Denied, Some(error::NOT_AUTHORIZED), false, Outcome::Denied),
+        (CallOutcome::Refused, canceled, false, Outcome::Shutdown),
+        (CallOutcome::Refused, canceled, true, Outcome::Shutdown),
+        (CallOutcome::Refused, Some("wamp.error.option_not_allowed"), false, Outcome::Error),
+    ] {
+        let [first, ..] = call(5, 0);
+        let cancel = message(MessageType::Cancel, Direction::Rx, 1, 5, Position::Inner, 10);
+        let of = if uri.is_some() { MessageType::Error } else { MessageType::Result };
+        let mut last = message(of, Direction::Tx, 1, 5, Position::Last, 20);
+        last.error = uri.map(Into::into);
+        last.outcome = Some(known);
+        let mut messages = vec![first, cancel, last];
+        if !cancels {
+            messages.remove(1);
+        }
+        let finished = run(&mut assembler(), &messages);
+        assert_eq!(finished[0].action.outcome, outcome, "{known:?} {uri:?} {cancels}");
+        // Whatever it would have been: nobody has heard of it.
+        for gone in [Undelivered::ReceiverGone, Undelivered::SlowConsumer] {
+            messages.last_mut().unwrap().undelivered = Some(gone);
+            let finished = run(&mut assembler(), &messages);
+            assert_eq!(finished[0].action.outcome, Outcome::CallerGone, "{known:?} {gone:?}");
+        }
+    }
+}
+
+#[test]
 fn an_action_whose_originator_has_gone_ends_with_the_reply_that_was_not_sent() {
     let [first, invocation, ..] = call(5, 0);
     let mut last = message(MessageType::Error, Direction::Tx, 1, 5, Position::Last, 300);

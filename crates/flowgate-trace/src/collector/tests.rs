@@ -117,3 +117,30 @@ proptest! {
         prop_assert!(records.is_sorted_by_key(Record::seq));
     }
 }
+
+#[test]
+fn a_trace_whose_duration_is_over_has_all_that_belongs_to_it_and_nothing_else() {
+    let switch = Arc::new(Switch::new());
+    let node = Node { node_id: String::new(), worker_id: String::new(), origin: START, seed: 1 };
+    let settle = Duration::from_nanos(100);
+    let mut registry = Registry::new(Arc::clone(&switch), node, None).with_delay(settle);
+    let end = Duration::from_secs(1);
+    let id = registry.create(None, TraceOptions { duration: end, ..Default::default() }).unwrap();
+    registry.start(&id, START).unwrap();
+    let mut collector = Collector::new(settle);
+    let (mut recorder, tap) = Recorder::new(switch, 8, START);
+    collector.add(tap);
+    let second = 1_000_000_000;
+    let mut pass = |registry: &mut Registry, ns| {
+        collector.collect(at(ns), registry);
+        registry.tick(at(ns));
+        registry.info(&id, at(ns)).unwrap()
+    };
+    record(&mut recorder, second - 1);
+    record(&mut recorder, second + 1);
+    assert_eq!(pass(&mut registry, second).ended, None, "what came last has not settled");
+    assert_eq!(registry.next_deadline(), Some(at(second + 100)));
+    let info = pass(&mut registry, second + 500);
+    assert_eq!((info.ended, info.runtime), (Some(at(second)), Some(end)));
+    assert_eq!(moments(&mut registry, &id), [second - 1]);
+}

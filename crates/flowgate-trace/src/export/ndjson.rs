@@ -7,13 +7,19 @@ use crate::record::Record;
 
 /// Why a text is no export; the fault of whoever has changed it.
 #[derive(Debug, thiserror::Error)]
-#[error("line {line_number}: {problem}")]
+#[error("line {line_number} is no record: {}", without_place(.problem))]
 pub struct ImportError {
     /// The line, counted from 1.
     pub line_number: usize,
     /// What is wrong with it.
     #[source]
     pub problem: serde_json::Error,
+}
+
+/// What is wrong, without the line that serde counts, which is always the first.
+fn without_place(problem: &serde_json::Error) -> String {
+    let text = problem.to_string();
+    text.rsplit_once(" at line ").map_or_else(|| text.clone(), |(text, _)| text.to_owned())
 }
 
 /// Appends one line of JSON per record.

@@ -57,7 +57,7 @@ fn an_import_names_the_line_that_is_no_record() {
     let impossible =
         String::from_utf8(octets).unwrap().replace("\"session_id\":1", "\"session_id\":0");
     let error = read_ndjson(impossible.as_bytes()).unwrap_err();
-    assert!(error.to_string().starts_with("line 1: `session_id` has a value"), "{error}");
+    assert!(error.to_string().starts_with("line 1 is no record: `session_id` has"), "{error}");
 }
 
 #[test]

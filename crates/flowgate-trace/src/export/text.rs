@@ -174,7 +174,8 @@ const fn colour(outcome: Outcome) -> u8 {
         | Outcome::NoCallee
         | Outcome::Denied
         | Outcome::CalleeGone
-        | Outcome::CallerGone => RED,
+        | Outcome::CallerGone
+        | Outcome::Shutdown => RED,
         Outcome::Expired | Outcome::Evicted | Outcome::Unfinished => YELLOW,
     }
 }

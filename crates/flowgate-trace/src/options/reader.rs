@@ -113,6 +113,11 @@ pub(super) fn read(value: &Value<'_>) -> std::result::Result<TraceOptions, Optio
         (None, Some(_)) => return Err(fault("match", OptionsProblem::Needs { needed: "`uri`" })),
         (_, None) => {}
     }
+    // A URI has at least one octet; everything begins with nothing.
+    let uri = options.filter.uri.as_ref();
+    if uri.is_some_and(|(uri, policy)| uri.is_empty() && *policy == MatchPolicy::Exact) {
+        return Err(fault("uri", expected("a URI, or with `match` a pattern")));
+    }
     if options.payload == PayloadCapture::Keep && options.level == TraceLevel::Action {
         let needed = "`trace_level` to be `message`";
         return Err(fault("trace_app_payload", OptionsProblem::Needs { needed }));

@@ -89,6 +89,7 @@ fn errors_name_the_option_and_what_it_may_be() {
             json!({"msg_type": "Cal"}),
             "trace option `msg_type`: must be message types such as `Call`",
         ),
+        (json!({"uri": ""}), "trace option `uri`: must be a URI, or with `match` a pattern"),
         (
             json!({"uri": "a", "match": "glob"}),
             "trace option `match`: must be `exact`, `prefix` or `wildcard`",

@@ -279,6 +279,7 @@ impl MessageShape<'_> {
             queue_ns: self.queue_ns,
             router_ns: self.router_ns,
             error: self.error.map(|error| Arc::from(&*error)),
+            outcome: None,
             undelivered: self.drop_reason,
             frame: frame.transpose()?,
             truncated_bytes: self.truncated,

@@ -59,6 +59,7 @@ pub(crate) fn message(
         undelivered: None,
         frame: None,
         truncated_bytes: None,
+        outcome: None,
         gap: 0,
         foreign_trace: None,
         foreign_parent: None,
@@ -222,6 +223,7 @@ fn message_record() -> impl Strategy<Value = MessageRecord> {
                     undelivered: options.5,
                     frame: frame.map(|(args, value)| call_frame(args, vec![("key", value)])),
                     truncated_bytes: options.4,
+                    outcome: None,
                     gap: bytes % 3,
                     foreign_trace: foreign,
                     foreign_parent: trace.1.and_then(SpanId::new).filter(|_| {

@@ -21,6 +21,14 @@ pub enum RegistryError {
     /// An option is wrong; the user's fault.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// A range ends before it begins; the user's fault.
+    #[error("argument `{end}` must not be below `{begin}`")]
+    Reversed {
+        /// The argument with the first number or moment.
+        begin: &'static str,
+        /// The argument with the last one.
+        end: &'static str,
+    },
     /// An argument is out of its range; the user's fault.
     #[error("argument `{argument}` must be from {min} to {max}")]
     Range {
@@ -46,9 +54,12 @@ impl RegistryError {
         match self {
             Self::NoSuchTrace(_) => "crossbar.error.no_such_object",
             Self::AlreadyRunning(_) => "crossbar.error.already_running",
-            Self::Id | Self::TooMany | Self::Options(_) | Self::Range { .. } | Self::NoFiles => {
-                "crossbar.error.invalid_configuration"
-            }
+            Self::Id
+            | Self::TooMany
+            | Self::Options(_)
+            | Self::Reversed { .. }
+            | Self::Range { .. }
+            | Self::NoFiles => "crossbar.error.invalid_configuration",
             Self::Store(_) => "crossbar.error.runtime_error",
         }
     }

@@ -148,7 +148,7 @@ fn errors_have_the_uris_of_crossbar() {
         (
             range(5, Some(4), None),
             invalid_configuration,
-            "argument `to_seq` must be from 5 to 18446744073709551615",
+            "argument `to_seq` must not be below `from_seq`",
         ),
         (
             range(0, None, Some(0)),
@@ -507,6 +507,8 @@ fn queries_select_by_time_action_and_filter_in_pages() {
     let (from_seq, to_seq) = (5, Some(4));
     let wrong = registry.query(&id, &Query { from_seq, to_seq, ..Query::default() });
     assert!(wrong.unwrap_err().to_string().contains("`to_seq`"));
+    let wrong = registry.query(&id, &Query { from, to, ..Query::default() }).unwrap_err();
+    assert_eq!(wrong.to_string(), "argument `to` must not be below `from`");
     for limit in [0, DATA_COUNT_MAX + 1] {
         let query = Query { limit: Some(limit), ..Query::default() };
         assert!(registry.query(&id, &query).unwrap_err().to_string().contains("`limit`"));
@@ -567,4 +569,27 @@ fn readers_without_the_right_get_no_payload() {
     record.drop_payload();
     assert!(serde_json::to_value(&record).unwrap().get("msg").is_none());
     assert_eq!(record.realm(), "realm1");
+}
+
+#[test]
+fn totals_outlive_the_traces_but_not_what_these_take() {
+    let mut registry = registry(Some(Disk::new(usize::MAX)));
+    assert_eq!(registry.totals(), Totals::default());
+    let first = options(&json!({"persist": true, "max_rate": 3, "retention": 10})).unwrap();
+    let id = registry.create(None, first.clone()).unwrap();
+    registry.start(&id, START).unwrap();
+    feed(&mut registry, &call(1, 5));
+    registry.stop(&id, at(SECOND)).unwrap();
+    let totals = registry.totals();
+    assert_eq!((totals.records_count, totals.limited_count), (3, 1));
+    assert!(totals.memory_bytes > 0 && totals.file_bytes > 0, "{totals:?}");
+    // Another takes its name, and is forgotten in turn.
+    registry.create(Some(&id), first).unwrap();
+    registry.start(&id, at(SECOND)).unwrap();
+    feed(&mut registry, &call(2, 2 * SECOND)[..2]);
+    registry.stop(&id, at(3 * SECOND)).unwrap();
+    assert_eq!(registry.totals().records_count, 5);
+    registry.tick(at(13 * SECOND));
+    let left = Totals { records_count: 5, limited_count: 1, ..Totals::default() };
+    assert_eq!(registry.totals(), left);
 }

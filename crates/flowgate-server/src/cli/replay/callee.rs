@@ -5,15 +5,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use flowgate_client::{Failure, Invocation, Registration, Session, Target};
-use flowgate_wire::Dict;
+use flowgate_client::{Closed, Failure, Invocation, Registration, Session};
+use flowgate_wire::{Dict, Value};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{
     ReplayError,
-    client::Reply,
-    join,
-    script::{Answered, Calls},
+    mapping::Who,
+    played::Reply,
+    router::Router,
+    script::{Answered, Calls, Procedure},
 };
 
 /// What invocations were answered with.
@@ -25,39 +26,50 @@ pub(super) struct Served {
     pub(super) unknown: u64,
 }
 
-/// Registers all procedures and answers, until `stopped` is ready or the router ends it.
+/// Registers all procedures and answers, until `stopped` is ready.
 pub(super) async fn serve(
     calls: Calls,
-    url: &Target,
+    router: &Router,
     speed: f64,
     stopped: impl Future<Output = ()>,
 ) -> Result<Served, ReplayError> {
-    let mut sessions: BTreeMap<String, Session> = BTreeMap::new();
+    let fault = |source| ReplayError::Session { url: router.url.to_string(), source };
+    let mut sessions: BTreeMap<Who, Session> = BTreeMap::new();
     let served = Arc::new(Mutex::new(Served::default()));
     let mut tasks = JoinSet::new();
-    for ((realm, procedure), answers) in calls.procedures {
-        if !sessions.contains_key(&realm) {
-            sessions.insert(realm.clone(), join(url, &realm).await?);
-        }
-        let Some(session) = sessions.get(&realm) else { continue };
-        let registration = session
-            .register(procedure, Dict::EMPTY)
-            .await
-            .map_err(|source| ReplayError::Session { url: url.to_string(), source })?;
+    for ((_, name), Procedure { who, answers }) in calls.procedures {
+        let session = match sessions.get(&who) {
+            Some(session) => session.clone(),
+            None => router.join(&who).await?,
+        };
+        let registration = session.register(name, Dict::EMPTY).await.map_err(fault)?;
+        sessions.insert(who, session);
         tasks.spawn(answer_all(registration, answers, speed, Arc::clone(&served)));
     }
     super::print(&format!("{} procedures registered\n", tasks.len()))?;
-    tokio::select! {
-        () = stopped => {}
-        () = async { while tasks.join_next().await.is_some() {} } => {}
-    }
+    let ended = tokio::select! {
+        () = stopped => None,
+        why = first_ended(&sessions) => why,
+    };
     tasks.shutdown().await;
     for session in sessions.into_values() {
         // A router that has ended it says nothing new.
         let _ = session.leave().await;
     }
-    let served = *served.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(served)
+    match ended {
+        Some(why) => Err(fault(why.into())),
+        None => Ok(*served.lock().unwrap_or_else(PoisonError::into_inner)),
+    }
+}
+
+/// Why the first session has ended that has.
+async fn first_ended(sessions: &BTreeMap<Who, Session>) -> Option<Closed> {
+    let mut ending = JoinSet::new();
+    for session in sessions.values() {
+        let session = session.clone();
+        ending.spawn(async move { session.closed().await });
+    }
+    ending.join_next().await?.ok()
 }
 
 async fn answer_all(
@@ -78,22 +90,22 @@ async fn answer_all(
         }
         pending.spawn(async move {
             let Some(Answered { reply, after, .. }) = answered else {
-                let why = flowgate_wire::Value::from("not recorded");
-                return invocation.fail(Failure::new("flowgate.error.not_recorded", why));
+                return invocation.fail(not_recorded());
             };
             sleep(after.div_f64(speed)).await;
             match reply {
                 Reply::Result(arguments) => invocation.succeed(arguments),
                 Reply::Error(error, arguments) => invocation.fail(Failure::new(error, arguments)),
-                // Records have none of these.
-                Reply::Nothing(why) => {
-                    let why = flowgate_wire::Value::from(why);
-                    invocation.fail(Failure::new("flowgate.error.not_recorded", why));
-                }
+                // Invariant: callees answer with results and errors.
+                Reply::Done | Reply::Nothing(_) => invocation.fail(not_recorded()),
             }
         });
         while pending.try_join_next().is_some() {}
     }
+}
+
+fn not_recorded() -> Failure {
+    Failure::new("flowgate.error.not_recorded", Value::from("not recorded"))
 }
 
 /// What was answered to the same arguments: the oldest answer that was not given yet, and from then

@@ -1,13 +1,19 @@
 //! From records to what is to be played.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use flowgate_client::Arguments;
 use flowgate_event::{Correlation, Timestamp};
-use flowgate_trace::{Direction, MessageRecord, Record};
-use flowgate_wire::{Dict, MessageType, SessionId, Value};
+use flowgate_trace::{Direction, Identity, MessageRecord, Record};
+use flowgate_wire::{Dict, Entry, MessageType, SessionId, Value};
 
-use super::client::{Played, Reply};
+use super::{
+    mapping::{Mapping, Who},
+    played::{Payload, Played, Reply, Seat},
+};
+
+/// Identifiers above this were drawn at random, so that a number in a payload is one by no accident.
+const RANDOM_ID_MIN: u64 = 1 << 32;
 
 /// What clients did, by time.
 #[derive(Debug, Default)]
@@ -20,8 +26,10 @@ pub(super) struct Script {
 /// A session that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Player {
-    pub(super) realm: String,
-    session: SessionId,
+    /// Who it is to be.
+    pub(super) who: Who,
+    /// Who it was.
+    was: Seat,
 }
 
 /// What a session did.
@@ -32,100 +40,200 @@ pub(super) struct Step {
     /// Who, as a place in [`Script::players`].
     pub(super) player: usize,
     pub(super) act: Act,
-    pub(super) options: Vec<(String, Value<'static>)>,
+    pub(super) options: Vec<Entry<'static>>,
     pub(super) uri: String,
     pub(super) arguments: Arguments,
+    /// What was answered and after which time, if that was recorded.
+    pub(super) answer: Option<(Duration, Reply)>,
+    /// The places of the calls that were answered between the step before and this one: what
+    /// clients do then may depend on the answers.
+    pub(super) waits_for: Vec<usize>,
 }
 
 /// The kind of a step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
-    /// With what was answered, if that was recorded.
-    Call(Option<Reply>),
+    Call,
     Publish,
     Subscribe,
 }
 
 impl Step {
-    pub(super) fn options(&self) -> Dict<'static> {
-        Dict::from_vec(
-            self.options.iter().map(|(key, value)| (key.clone().into(), value.clone())).collect(),
-        )
+    /// Options and arguments for sessions that sit elsewhere now than when it was recorded.
+    pub(super) fn translated(&self, script: &Script, seats: &[Seat]) -> (Dict<'static>, Arguments) {
+        let translation = Translation { players: &script.players, seats };
+        let options = self
+            .options
+            .iter()
+            .map(|(key, value)| (key.clone(), translation.of(value, Scope::Options)));
+        let arguments = Arguments {
+            args: self
+                .arguments
+                .args
+                .iter()
+                .map(|value| translation.of(value, Scope::Payload))
+                .collect(),
+            kwargs: translation.of_entries(&self.arguments.kwargs, Scope::Payload),
+        };
+        (Dict::from_vec(options.collect()), arguments)
+    }
+
+    /// Whether there is an answer to wait for.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.options.iter().any(|(key, value)| key == "acknowledge" && *value == Value::Bool(true))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let act = match self.act {
+            Act::Call => "call",
+            Act::Publish => "publish",
+            Act::Subscribe => "subscribe",
+        };
+        write!(f, "{act} {}{}", self.uri, Payload(&self.arguments))
+    }
+}
+
+/// Who players were, and who they are now.
+struct Translation<'a> {
+    players: &'a [Player],
+    seats: &'a [Seat],
+}
+
+/// Where identifiers are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// Where sessions and authids are named, such as `exclude` and `eligible_authid`.
+    Options,
+    /// Where only what can be nothing else is one.
+    Payload,
+}
+
+impl Translation<'_> {
+    fn of(&self, value: &Value<'static>, scope: Scope) -> Value<'static> {
+        match value {
+            Value::Unsigned(number) if scope == Scope::Options || *number >= RANDOM_ID_MIN => {
+                let is_player = |player: &Player| player.was.session.get() == *number;
+                self.now(is_player).map_or_else(|| value.clone(), |seat| seat.session.get().into())
+            }
+            Value::String(text) if scope == Scope::Options => {
+                let is_player = |player: &Player| player.was.authid.as_deref() == Some(text);
+                let authid = self.now(is_player).and_then(|seat| seat.authid.clone());
+                authid.map_or_else(|| value.clone(), Value::from)
+            }
+            Value::List(items) => {
+                Value::List(items.iter().map(|item| self.of(item, scope)).collect())
+            }
+            Value::Dict(entries) => Value::Dict(self.of_entries(entries, scope)),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Unsigned(_)
+            | Value::Signed(_)
+            | Value::Float(_)
+            | Value::String(_)
+            | Value::Binary(_) => value.clone(),
+        }
+    }
+
+    fn of_entries(&self, entries: &[Entry<'static>], scope: Scope) -> Vec<Entry<'static>> {
+        entries.iter().map(|(key, value)| (key.clone(), self.of(value, scope))).collect()
+    }
+
+    fn now(&self, is_player: impl Fn(&Player) -> bool) -> Option<&Seat> {
+        self.seats.get(self.players.iter().position(is_player)?)
     }
 }
 
 impl Script {
     /// What clients did, from records of messages with payload.
-    pub(super) fn read(records: &[Record]) -> Self {
-        let mut answers: BTreeMap<Correlation, Reply> = BTreeMap::new();
+    pub(super) fn read(records: &[Record], mappings: &[Mapping]) -> Self {
+        let mut answers: BTreeMap<Correlation, (Timestamp, Reply)> = BTreeMap::new();
         for message in messages(records, Direction::Tx) {
-            let reply = reply(message);
+            // What was not sent was not heard.
+            let reply = reply(message).filter(|_| message.undelivered.is_none());
             if let (Some(correlation), Some(reply)) = (message.correlation(), reply) {
-                answers.insert(correlation, reply);
+                answers.insert(correlation, (message.at, reply));
             }
         }
         let mut script = Self::default();
         let mut start = None;
         for message in messages(records, Direction::Rx) {
-            script.read_message(message, &mut start, &answers);
+            let act = if message.message == MessageType::Call {
+                Act::Call
+            } else if message.message == MessageType::Publish {
+                Act::Publish
+            } else if message.message == MessageType::Subscribe {
+                Act::Subscribe
+            } else {
+                continue;
+            };
+            let answer = message.correlation().and_then(|action| answers.get(&action));
+            match script.step(message, act, answer, &mut start, mappings) {
+                Some(step) => script.steps.push(step),
+                None => script.skipped_count += 1,
+            }
         }
+        script.order();
         script
     }
 
-    fn read_message(
+    fn step(
         &mut self,
         message: &MessageRecord,
+        act: Act,
+        answer: Option<&(Timestamp, Reply)>,
         start: &mut Option<Timestamp>,
-        answers: &BTreeMap<Correlation, Reply>,
-    ) {
-        let act = if message.message == MessageType::Call {
-            Act::Call(message.correlation().and_then(|id| answers.get(&id)).cloned())
-        } else if message.message == MessageType::Publish {
-            Act::Publish
-        } else if message.message == MessageType::Subscribe {
-            Act::Subscribe
-        } else {
-            return;
-        };
-        let (Some(session), Some(fields)) = (message.session(), fields(message)) else {
-            self.skipped_count += 1;
-            return;
-        };
-        let uri = fields.get(3).and_then(Value::as_str).map(str::to_owned);
-        let options = fields.get(2).and_then(Value::as_dict);
-        let (Some(uri), Some(options)) = (uri, options) else {
-            self.skipped_count += 1;
-            return;
-        };
-        let player = self.player(&message.who.realm, session);
+        mappings: &[Mapping],
+    ) -> Option<Step> {
+        let fields = fields(message)?;
+        let options = fields.get(2)?.as_dict()?.to_vec();
+        let uri = fields.get(3)?.as_str()?.to_owned();
+        let player = self.player(&message.who, message.session()?, mappings);
         let start = *start.get_or_insert(message.at);
-        let options = options.iter().map(|(key, value)| (key.to_string(), value.clone()));
-        self.steps.push(Step {
+        let answer = answer.map(|(at, reply)| (at.since(message.at), reply.clone()));
+        Some(Step {
             after: message.at.since(start),
             player,
             act,
-            options: options.collect(),
+            options,
             uri,
             arguments: arguments(&fields, 4),
-        });
+            answer,
+            waits_for: Vec::new(),
+        })
     }
 
-    fn player(&mut self, realm: &str, session: SessionId) -> usize {
-        let known = self.players.iter().position(|player| player.session == session);
+    /// Says which answers steps come after.
+    fn order(&mut self) {
+        let answered = self.steps.iter().enumerate().filter(|(_, step)| step.act == Act::Call);
+        let mut answered: Vec<_> = answered
+            .filter_map(|(place, step)| Some((step.after + step.answer.as_ref()?.0, place)))
+            .collect();
+        answered.sort_unstable();
+        let mut answered = answered.into_iter().peekable();
+        for step in &mut self.steps {
+            while let Some((_, place)) = answered.next_if(|(moment, _)| *moment <= step.after) {
+                step.waits_for.push(place);
+            }
+        }
+    }
+
+    fn player(&mut self, was: &Arc<Identity>, session: SessionId, mappings: &[Mapping]) -> usize {
+        let known = self.players.iter().position(|player| player.was.session == session);
         known.unwrap_or_else(|| {
-            self.players.push(Player { realm: realm.to_owned(), session });
+            let authid = was.authid.as_deref().map(str::to_owned);
+            let who = Who::playing(was, mappings);
+            self.players.push(Player { who, was: Seat { session, authid } });
             self.players.len() - 1
         })
     }
 
     /// What was answered when it was recorded.
     pub(super) fn recorded(&self) -> Played {
-        let replies = self.steps.iter().map(|step| match &step.act {
-            Act::Call(reply) => reply.clone(),
-            Act::Publish | Act::Subscribe => None,
-        });
-        let sessions = self.players.iter().map(|player| player.session).collect();
-        Played { replies: replies.collect(), sessions, events: None }
+        let replies = self.steps.iter().map(|step| step.answer.clone().map(|(_, reply)| reply));
+        let seats = self.players.iter().map(|player| player.was.clone());
+        Played { replies: replies.collect(), seats: seats.collect(), events: None }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -141,7 +249,7 @@ impl Script {
     }
 
     pub(super) fn call_count(&self) -> usize {
-        self.steps.iter().filter(|step| matches!(step.act, Act::Call(_))).count()
+        self.steps.iter().filter(|step| step.act == Act::Call).count()
     }
 
     /// Messages that were recorded without their payload, or with a part of it.
@@ -150,10 +258,20 @@ impl Script {
     }
 }
 
-/// What callees were asked, and what they answered: by realm and procedure, in the order of time.
+/// What callees were asked, and what they answered.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    pub(super) procedures: BTreeMap<(String, String), Vec<Answered>>,
+    /// By realm and name.
+    pub(super) procedures: BTreeMap<(String, String), Procedure>,
+}
+
+/// A procedure that was called.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Procedure {
+    /// Who is to register it.
+    pub(super) who: Who,
+    /// In the order of time.
+    pub(super) answers: Vec<Answered>,
 }
 
 /// An invocation and its answer.
@@ -166,7 +284,7 @@ pub(super) struct Answered {
 
 impl Calls {
     /// What callees did, from records of messages with payload.
-    pub(super) fn read(records: &[Record]) -> Self {
+    pub(super) fn read(records: &[Record], mappings: &[Mapping]) -> Self {
         let mut calls = Self::default();
         let mut open = BTreeMap::new();
         for record in records {
@@ -181,10 +299,12 @@ impl Calls {
                 && let Some((invocation, asked)) = open.remove(&key)
                 && let Some(uri) = invocation.uri()
             {
-                let procedure = (message.who.realm.to_string(), uri.to_owned());
+                let who = Who::playing(&message.who, mappings);
+                let name = (who.realm.clone(), uri.to_owned());
                 let after = message.at.since(invocation.at);
-                let answered = Answered { asked, reply, after };
-                calls.procedures.entry(procedure).or_default().push(answered);
+                let procedure = calls.procedures.entry(name);
+                let procedure = procedure.or_insert_with(|| Procedure { who, answers: Vec::new() });
+                procedure.answers.push(Answered { asked, reply, after });
             }
         }
         calls
@@ -209,12 +329,15 @@ fn fields(message: &MessageRecord) -> Option<Vec<Value<'static>>> {
     Some(fields)
 }
 
-/// What a RESULT, YIELD or ERROR says; `None` for those that are not the last.
+/// What an answer says; `None` for those that are not the last.
 fn reply(message: &MessageRecord) -> Option<Reply> {
     let fields = fields(message).filter(|_| !message.is_progress)?;
     if message.message == MessageType::Error {
         let error = fields.get(4)?.as_str()?.to_owned();
         return Some(Reply::Error(error, arguments(&fields, 5)));
+    }
+    if matches!(message.message, MessageType::Published | MessageType::Subscribed) {
+        return Some(Reply::Done);
     }
     let is_result = matches!(message.message, MessageType::Result | MessageType::Yield);
     is_result.then(|| Reply::Result(arguments(&fields, 3)))

@@ -69,13 +69,21 @@ pub(super) async fn export(admin: SocketAddr, export: &Export) -> Result<(), Tra
 
 /// All records that the trace has now.
 async fn fetch(admin: SocketAddr, trace: &str, words: &[Word]) -> Result<Vec<Record>, TraceError> {
-    let (conditions, mut cursor, mut all) = (query(words), 0, Vec::new());
+    let (conditions, mut cursor, mut all) = (query(words)?, 0, Vec::new());
     loop {
         let page = page(admin, trace, cursor, &conditions).await?;
         all.extend(records(&page.body)?);
-        if !page.has_more {
-            return Ok(all);
-        }
         cursor = page.next_seq;
+        if !page.has_more {
+            break;
+        }
     }
+    let first = all.first().map_or(cursor, Record::seq);
+    if words.is_empty() && first > 0 {
+        eprintln!(
+            "flowgate: the first {first} records of {trace} are gone: `limit` and `max_memory` say \
+             how many stay"
+        );
+    }
+    Ok(all)
 }

@@ -50,7 +50,7 @@ pub(super) struct Page {
 
 pub(super) async fn tail(admin: SocketAddr, tail: &Tail) -> Result<(), TraceError> {
     let shape = if tail.json { Shape::Json } else { Shape::Lines };
-    follow(admin, &tail.trace, &query(&tail.words), shape).await
+    follow(admin, &tail.trace, &query(&tail.words)?, shape).await
 }
 
 /// Traces until it is told to end, and leaves nothing behind.

@@ -17,6 +17,14 @@ pub(super) enum Word {
 #[error("must not be empty")]
 pub(super) struct EmptyWord;
 
+/// Words that do not go together; the user's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WordsError {
+    /// A trace has one URI or pattern.
+    #[error("one URI or pattern can be followed at a time, not both {0} and {1}")]
+    Uris(String, String),
+}
+
 impl FromStr for Word {
     type Err = EmptyWord;
 
@@ -60,16 +68,31 @@ fn uri_policy(uri: &str) -> Option<&'static str> {
 }
 
 /// The options of a trace.
-pub(super) fn options(texts: &[(String, String)], words: &[Word]) -> Value<'static> {
+pub(super) fn options(
+    texts: &[(String, String)],
+    words: &[Word],
+) -> Result<Value<'static>, WordsError> {
     let texts = texts.iter().map(|(key, value)| (&**key, &**value));
-    options_from_texts(texts.chain(words.iter().flat_map(Word::texts)))
+    Ok(options_from_texts(texts.chain(told(words)?)))
 }
 
 /// The conditions of a query for records.
-pub(super) fn query(words: &[Word]) -> String {
+pub(super) fn query(words: &[Word]) -> Result<String, WordsError> {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(words.iter().flat_map(Word::texts));
-    query.finish()
+    query.extend_pairs(told(words)?);
+    Ok(query.finish())
+}
+
+/// What all words stand for.
+fn told(words: &[Word]) -> Result<impl Iterator<Item = (&str, &str)>, WordsError> {
+    let mut uris = words.iter().filter_map(|word| match word {
+        Word::Uri(uri) => Some(uri),
+        Word::Option(..) => None,
+    });
+    if let (Some(one), Some(other)) = (uris.next(), uris.next()) {
+        return Err(WordsError::Uris(one.clone(), other.clone()));
+    }
+    Ok(words.iter().flat_map(Word::texts))
 }
 
 #[cfg(test)]
@@ -87,11 +110,18 @@ mod tests {
             ("realm=a=b", r#"{"realm":"a=b"}"#),
         ] {
             let word: Word = text.parse().unwrap();
-            assert_eq!(serde_json::to_string(&options(&[], &[word])).unwrap(), wanted, "{text}");
+            assert_eq!(
+                serde_json::to_string(&options(&[], &[word]).unwrap()).unwrap(),
+                wanted,
+                "{text}"
+            );
         }
         assert_eq!("".parse::<Word>(), Err(EmptyWord));
         let words = ["a.", "msg_type=Call"].map(|text| text.parse().unwrap());
-        assert_eq!(query(&words), "uri=a.&match=prefix&msg_type=Call");
+        assert_eq!(query(&words).unwrap(), "uri=a.&match=prefix&msg_type=Call");
         assert!(words[1].is_option("msg_type") && !words[0].is_option("uri"));
+        let several = ["a.", "b"].map(|text| text.parse().unwrap());
+        assert_eq!(query(&several), Err(WordsError::Uris("a.".to_owned(), "b".to_owned())));
+        assert!(options(&[], &several).is_err());
     }
 }

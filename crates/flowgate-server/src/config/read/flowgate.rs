@@ -8,9 +8,9 @@ use flowgate_wire::{MatchPolicy, Uri, UriCheck};
 
 use super::permission::POLICIES;
 use crate::config::{
-    AdminTracing, FlowgateConfig, HttpUrl, Keepalive, LogConfig, LogFormat, LogLevel,
-    MetricsConfig, ObserverConfig, OtlpConfig, RealmConfig, RequestIds, TopicPattern, TraceGrant,
-    TracedRealms, TracingConfig,
+    AdminTracing, FlowgateConfig, HostName, HttpUrl, InvalidHostName, Keepalive, LogConfig,
+    LogFormat, LogLevel, MetricsConfig, ObserverConfig, OtlpConfig, RealmConfig, RequestIds,
+    TopicPattern, TraceGrant, TracedRealms, TracingConfig,
     reader::{Field, Map, Reader},
     schema::{
         ADMIN, FLOWGATE, KEEPALIVE, LIMITS, LOG, METRICS, METRICS_TOPIC, OBSERVER, OTLP,
@@ -70,6 +70,7 @@ pub(super) fn read_flowgate<'n>(
     if let Some(section) = reader.optional_section(&map, "admin", &ADMIN) {
         read_admin(reader, &section, &mut admin);
         config.admin = admin.address;
+        config.admin_hosts = read_hosts(reader, &section);
     }
     if let Some(section) = reader.optional_section(&map, "observer", &OBSERVER) {
         config.observer = Some(read_observer(reader, &section));
@@ -322,6 +323,18 @@ fn read_admin<'n>(reader: &mut Reader<'_>, section: &Map<'n>, admin: &mut Admin<
         admin.address = address;
         admin.field = Some(field);
     }
+}
+
+fn read_hosts(reader: &mut Reader<'_>, section: &Map<'_>) -> Vec<HostName> {
+    let mut hosts = Vec::new();
+    for field in reader.list(section, "hosts") {
+        match reader.text(&field).map(str::parse::<HostName>) {
+            Some(Ok(host)) => hosts.push(host),
+            Some(Err(error @ InvalidHostName)) => reader.error(&field, error.to_string()),
+            None => {}
+        }
+    }
+    hosts
 }
 
 /// An address and port, or `off`; `None` if it is neither, which is then an error.

@@ -21,7 +21,7 @@ pub(in crate::config) const FLOWGATE: Section = Section {
 };
 
 pub(in crate::config) const ADMIN: Section =
-    Section { name: "flowgate admin", keys: &[&[used("listen")]] };
+    Section { name: "flowgate admin", keys: &[&[used("listen"), used("hosts")]] };
 
 pub(in crate::config) const OBSERVER: Section = Section {
     name: "flowgate observer",

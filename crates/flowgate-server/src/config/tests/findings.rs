@@ -161,6 +161,14 @@ fn findings_of_flowgates_own_settings() {
         &["2:20: flowgate.admin.port: unknown key in section flowgate admin"],
     );
     check(
+        &File { node: "flowgate: {admin: {hosts: [a.example, 'b:8081', 5, '']}}", ..FILE },
+        &[
+            "2:39: flowgate.admin.hosts[1]: must be the name of a host without a port, such as \"flowgate.example\"",
+            "2:49: flowgate.admin.hosts[2]: expected a string, found an integer",
+            "2:52: flowgate.admin.hosts[3]: must be the name of a host without a port, such as \"flowgate.example\"",
+        ],
+    );
+    check(
         &File { node: "flowgate: {admin: 1}", ..FILE },
         &["2:19: flowgate.admin: expected a map, found an integer"],
     );

@@ -439,7 +439,7 @@ fn flowgates_own_settings_are_read() {
     let settings = |node| accepted(&File { node, ..FILE }.text()).flowgate;
     assert_eq!(settings(""), FlowgateConfig::default());
     assert_eq!(settings("flowgate: {}"), FlowgateConfig::default());
-    let all = "flowgate: {admin: {listen: '[::1]:9'}, \
+    let all = "flowgate: {admin: {listen: '[::1]:9', hosts: [proxy.example]}, \
                observer: {listen: 'off', counters: '127.0.0.1:7777', timeout: 0.5, \
                max_label_values: 9, max_line_bytes: 70000, sources: ['http://a:1'], every: 2}, \
                metrics: {topics: [{uri: com.a}, {uri: com.b., match: prefix}]}, \
@@ -453,6 +453,7 @@ fn flowgates_own_settings_are_read() {
                strict_request_ids: true, worker_threads: 3}";
     let expected = FlowgateConfig {
         admin: Some("[::1]:9".parse().unwrap()),
+        admin_hosts: vec!["proxy.example".parse().unwrap()],
         observer: Some(ObserverConfig {
             listen: None,
             counters: Some("127.0.0.1:7777".parse().unwrap()),

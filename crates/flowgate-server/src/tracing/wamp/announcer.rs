@@ -68,23 +68,24 @@ impl Announcer {
     }
 
     /// Tells all realms of a trace of this router. `show` gives the arguments after the trace as
-    /// a group may see them, several times for several events, or not at all.
+    /// a group may see them there, several times for several events, or not at all.
     pub(super) fn announce(
         &self,
         event: TraceEvent,
         trace: &str,
-        mut show: impl FnMut(&Rights) -> Vec<Vec<Value<'static>>>,
+        mut show: impl FnMut(&Rights, Lead) -> Vec<Vec<Value<'static>>>,
     ) {
-        let topics: Vec<_> = event.topics().collect();
+        let topics = [Lead::Nothing, Lead::Place].map(|lead| (lead, event.topics(lead)));
         for Audience { cell, groups } in self.realms.values() {
-            let heard: Vec<_> = topics.iter().filter(|(topic, _)| cell.is_heard(topic)).collect();
-            if heard.is_empty() {
-                continue;
-            }
-            for Group { roles, rights } in groups {
-                for shown in show(rights) {
-                    for (topic, lead) in &heard {
-                        self.publish(cell, topic, roles, &arguments(*lead, trace, shown.clone()));
+            for (lead, topics) in &topics {
+                let heard: Vec<_> = topics.iter().filter(|topic| cell.is_heard(topic)).collect();
+                if heard.is_empty() {
+                    continue;
+                }
+                for Group { roles, rights } in groups {
+                    for shown in show(rights, *lead) {
+                        let args = arguments(*lead, trace, shown);
+                        heard.iter().for_each(|topic| self.publish(cell, topic, roles, &args));
                     }
                 }
             }
@@ -97,7 +98,7 @@ impl Announcer {
         event: CenterEvent,
         realm: &str,
         (trace, definition): (&str, &Definition),
-        mut show: impl FnMut(&Rights) -> Vec<Vec<Value<'static>>>,
+        mut show: impl FnMut(&Rights, Lead) -> Vec<Vec<Value<'static>>>,
     ) {
         let Some(Audience { cell, groups }) = self.realms.get(realm) else { return };
         let topic = event.topic();
@@ -119,7 +120,7 @@ impl Announcer {
             if readers.is_empty() {
                 continue;
             }
-            for shown in show(rights) {
+            for shown in show(rights, lead) {
                 self.publish(cell, &topic, &readers, &arguments(lead, trace, shown));
             }
         }
@@ -146,8 +147,9 @@ impl Announcer {
 }
 
 /// Records as they may be seen.
-pub(super) fn seen(rights: &Rights, records: &[Record]) -> Vec<Record> {
-    records.iter().filter_map(|record| rights.show(record.clone())).collect()
+pub(super) fn seen(rights: &Rights, lead: Lead, records: &[Record]) -> Vec<Record> {
+    let records = records.iter().filter(|record| lead.shows(record));
+    records.filter_map(|record| rights.show(record.clone())).collect()
 }
 
 fn arguments(lead: Lead, trace: &str, mut shown: Vec<Value<'static>>) -> Vec<Value<'static>> {

@@ -10,7 +10,7 @@ use super::{
     arguments::Arguments,
     definitions::Definition,
     error::CallError,
-    names::{CenterEvent, CenterProcedure, NODE_ID, WORKER_ID},
+    names::{CenterEvent, CenterProcedure, Lead, NODE_ID, WORKER_ID},
     to_value,
 };
 use crate::tracing::TraceError;
@@ -65,7 +65,10 @@ impl WampTracing {
                 let range = range.map_err(TraceError::from)?;
                 let data = self.tracing.get_trace_data(rights, id, range).await;
                 let (is_there, data) = match data {
-                    Ok(records) => (true, to_value(&records)?),
+                    Ok(mut records) => {
+                        records.retain(|record| Lead::Place.shows(record));
+                        (true, to_value(&records)?)
+                    }
                     Err(error) => (false, Value::from(error.to_string())),
                 };
                 let of_place = |(node, worker): &(String, String)| {
@@ -107,9 +110,12 @@ impl WampTracing {
     /// Starts the trace of a definition anew.
     async fn start(&mut self, caller: &Caller, id: &str, definition: &Definition) -> Answer {
         let Caller { realm, rights, .. } = caller;
-        self.announcer.announce_definition(CenterEvent::Starting, realm, (id, definition), |_| {
-            vec![Vec::new()]
-        });
+        self.announcer.announce_definition(
+            CenterEvent::Starting,
+            realm,
+            (id, definition),
+            |_, _| vec![Vec::new()],
+        );
         let started = if definition.is_here() {
             // If there is none, or none that may be seen, starting it says so.
             let there = self.tracing.get_trace(rights, id.to_owned()).await;
@@ -134,9 +140,12 @@ impl WampTracing {
 
     async fn stop(&mut self, caller: &Caller, id: &str, definition: &Definition) -> Answer {
         let Caller { realm, rights, .. } = caller;
-        self.announcer.announce_definition(CenterEvent::Stopping, realm, (id, definition), |_| {
-            vec![Vec::new()]
-        });
+        self.announcer.announce_definition(
+            CenterEvent::Stopping,
+            realm,
+            (id, definition),
+            |_, _| vec![Vec::new()],
+        );
         let stopped = self.tracing.stop_trace(rights, id.to_owned()).await;
         if stopped.is_ok()
             && let Some(definition) = self.definitions.get_mut(realm, id)
@@ -189,7 +198,7 @@ impl WampTracing {
         what: &Value<'static>,
     ) {
         self.announcer
-            .announce_definition(event, realm, (id, definition), |_| vec![vec![what.clone()]]);
+            .announce_definition(event, realm, (id, definition), |_, _| vec![vec![what.clone()]]);
     }
 
     /// The trace of a definition has ended by itself, or somebody else has stopped it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowgate_router::ServedApi;
+use flowgate_trace::Record;
 
 /// `node_id` in the descriptions of traces, and in the names and arguments of Crossbar.io.
 pub(crate) const NODE_ID: &str = "flowgate";
@@ -84,11 +85,13 @@ pub(super) enum CenterEvent {
     Data,
 }
 
-/// What comes before the trace in arguments.
+/// What comes before the trace in arguments, and with it what is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lead {
+    /// Nothing: all records are shown.
     Nothing,
-    /// The node and the worker.
+    /// The node and the worker, as in Crossbar.io, whose records all belong to an action of a
+    /// client: its scripts cannot show others.
     Place,
 }
 
@@ -157,11 +160,24 @@ impl TraceEvent {
         }
     }
 
-    /// The topics, and what their arguments begin with.
-    pub(super) fn topics(self) -> impl Iterator<Item = (String, Lead)> {
-        let prefixes = OF_ROUTER.into_iter().map(|prefix| (prefix, Lead::Nothing));
-        let prefixes = prefixes.chain([(OF_WORKER, Lead::Place)]);
-        prefixes.map(move |(prefix, lead)| (format!("{prefix}.{}", self.name()), lead))
+    /// The topics whose arguments begin so.
+    pub(super) fn topics(self, lead: Lead) -> Vec<String> {
+        let prefixes: &[&str] = match lead {
+            Lead::Nothing => &OF_ROUTER,
+            Lead::Place => &[OF_WORKER],
+        };
+        prefixes.iter().map(|prefix| format!("{prefix}.{}", self.name())).collect()
+    }
+}
+
+impl Lead {
+    /// Whether a record is shown there.
+    pub(super) fn shows(self, record: &Record) -> bool {
+        match (self, record) {
+            (Self::Nothing, _) => true,
+            (Self::Place, Record::Message(message)) => message.correlation().is_some(),
+            (Self::Place, Record::Action(action)) => action.originator.session.is_some(),
+        }
     }
 }
 

@@ -17,8 +17,10 @@ fn the_core_is_told_of_every_procedure_once() {
 #[test]
 fn no_topic_is_outside_the_prefixes() {
     let events = [TraceEvent::Started, TraceEvent::Stopped, TraceEvent::Data];
-    let topics = events.into_iter().flat_map(|event| event.topics().map(|(topic, _)| topic));
-    for topic in topics.chain([CenterEvent::Data.topic()]) {
+    let leads = [Lead::Nothing, Lead::Place];
+    let topics = leads.map(|lead| events.map(|event| event.topics(lead)).concat()).concat();
+    assert_eq!(topics.len(), 4 * 3);
+    for topic in topics.into_iter().chain([CenterEvent::Data.topic()]) {
         let is_below = |prefix: &&str| topic.starts_with(&format!("{prefix}."));
         assert_eq!(PREFIXES.iter().filter(|prefix| is_below(prefix)).count(), 1, "{topic}");
     }
