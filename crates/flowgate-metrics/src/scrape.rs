@@ -76,11 +76,10 @@ impl<C: Core> SeriesView<C> {
     /// series at once, which is most of what a long page costs.
     pub(crate) fn totals(&self, fetch: fn(&Labels)) -> impl Iterator<Item = (&Entry<C>, C::Total)> {
         self.entries.chunks(BLOCK_LENGTH).flat_map(move |block| {
-            block.iter().for_each(|entry| entry.series.fetch());
             let read = |entry: &Entry<C>| {
-                fetch(&entry.series.labels);
                 let mut total = C::zero(&self.family.spec);
                 entry.read(&mut total);
+                fetch(&entry.series.labels);
                 total
             };
             let totals: Vec<C::Total> = block.iter().map(read).collect();

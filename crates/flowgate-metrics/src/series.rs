@@ -1,7 +1,6 @@
 //! One labelled value, and what all kinds of values have in common.
 
 use std::fmt::Debug;
-use std::hint::black_box;
 use std::sync::Arc;
 
 use crate::cell::{Number, Shard};
@@ -49,13 +48,10 @@ pub trait Sealed {
 }
 
 /// One value of a family, with its labels.
-///
-/// In this order in memory: what a scrape reads of most kinds lies within 64 octets.
 #[derive(Debug)]
-#[repr(C)]
 pub struct Series<C> {
-    pub(crate) core: C,
     pub(crate) labels: Labels,
+    pub(crate) core: C,
     /// A moment before the first thing was counted, in nanoseconds; 0 if there is no clock.
     pub(crate) created_ns: u64,
     /// The activity that was seen last, and the tick at which it was new.
@@ -67,7 +63,7 @@ impl<C: Core> Series<C> {
     pub(crate) fn new(labels: Labels, spec: &C::Spec, created_ns: u64, tick: u64) -> Self {
         let active_at = Number::default();
         active_at.store(tick);
-        Self { core: C::new(spec), labels, created_ns, seen: Number::default(), active_at }
+        Self { labels, core: C::new(spec), created_ns, seen: Number::default(), active_at }
     }
 
     /// Notes whether anything has happened since the last call.
@@ -77,11 +73,6 @@ impl<C: Core> Series<C> {
             self.seen.store(activity);
             self.active_at.store(tick);
         }
-    }
-
-    /// Asks for the memory of the series, which is about to be read.
-    pub(crate) fn fetch(&self) {
-        black_box(self.labels.hash);
     }
 
     pub(crate) fn active_at(&self) -> u64 {
