@@ -1,5 +1,6 @@
 //! Small HTTP services.
 
+pub(crate) mod client;
 pub(crate) mod compress;
 mod hosts;
 

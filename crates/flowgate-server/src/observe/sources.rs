@@ -3,24 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use flowgate_observer::Snapshot;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::{Request, StatusCode, body::Bytes, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
-use tokio::{
-    net::TcpStream,
-    time::{MissedTickBehavior, interval, timeout},
-};
+use hyper::{Request, StatusCode, body::Bytes};
+use tokio::time::{MissedTickBehavior, interval};
 
-use crate::observe::{ObserveError, Observing};
+use crate::{
+    http::client::{AnswerLimits, ExchangeError, exchange},
+    observe::{ObserveError, Observing},
+};
 
 /// Where an observer's snapshot is.
 pub(super) const SNAPSHOT_PATH: &str = "/snapshot";
 
-/// The longest snapshot: far above what the limits of an observer allow.
-const MAX_SNAPSHOT_BYTES: usize = 256 << 20;
-
-/// How long an observer may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// What an observer's answer may take: far above what its own limits allow.
+const ANSWER_LIMITS: AnswerLimits =
+    AnswerLimits { within: Duration::from_secs(10), bytes: 256 << 20 };
 
 /// Another observer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,20 +28,12 @@ pub(super) struct Source {
 /// A source has not answered as it should; its last answer stays in force.
 #[derive(Debug, thiserror::Error)]
 enum SourceError {
-    #[error("cannot connect: {0}")]
-    Connect(#[from] std::io::Error),
-    #[error("no answer: {0}")]
-    Http(#[from] hyper::Error),
-    #[error("no answer within {} s", ANSWER_TIMEOUT.as_secs())]
-    TimedOut(#[from] tokio::time::error::Elapsed),
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
     #[error("answered {0}")]
     Status(StatusCode),
-    #[error("the answer cannot be read: {0}")]
-    Body(Box<dyn std::error::Error + Send + Sync>),
     #[error("the answer is no snapshot: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("the address cannot be asked: {0}")]
-    Request(#[from] hyper::http::Error),
 }
 
 impl Source {
@@ -70,7 +58,7 @@ impl Source {
         let mut answers = true;
         loop {
             ticks.tick().await;
-            match timeout(ANSWER_TIMEOUT, self.ask()).await.map_err(SourceError::from).flatten() {
+            match self.ask().await {
                 Ok(snapshot) => {
                     observing.aggregate().replace(&self.authority, snapshot);
                     answers = true;
@@ -86,24 +74,12 @@ impl Source {
     }
 
     async fn ask(&self) -> Result<Snapshot, SourceError> {
-        let stream = TcpStream::connect(&self.authority).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let request = Request::get(SNAPSHOT_PATH)
-            .header(header::HOST, &self.authority)
-            .header(header::CONNECTION, "close")
-            .body(Empty::<Bytes>::new())?;
-        let answer = async {
-            let answer = sender.send_request(request).await?;
-            if answer.status() != StatusCode::OK {
-                return Err(SourceError::Status(answer.status()));
-            }
-            let body = Limited::new(answer.into_body(), MAX_SNAPSHOT_BYTES).collect().await;
-            let body = body.map_err(SourceError::Body)?.to_bytes();
-            Ok(serde_json::from_slice(&body)?)
-        };
-        // The connection has to be driven while its answer is read.
-        let (answer, _) = tokio::join!(answer, connection);
-        answer
+        let request = Request::get(SNAPSHOT_PATH);
+        let answer = exchange(&self.authority, request, Bytes::new(), ANSWER_LIMITS).await?;
+        match answer.status() {
+            StatusCode::OK => Ok(serde_json::from_slice(answer.body())?),
+            status => Err(SourceError::Status(status)),
+        }
     }
 }
 

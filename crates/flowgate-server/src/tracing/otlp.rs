@@ -3,50 +3,34 @@
 use std::time::Duration;
 
 use flowgate_trace::{OTLP_CONTENT_TYPE, OtlpAnswer};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Request, body::Bytes, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, body::Bytes, header};
 use tokio::{
-    net::TcpStream,
     sync::watch,
     time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::Tracing;
-use crate::{config::HttpUrl, listener::Stop};
+use crate::{
+    config::HttpUrl,
+    http::client::{AnswerLimits, ExchangeError, exchange},
+    listener::Stop,
+};
 
 /// How often it is looked whether there is something to send: spans wait for others longer.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How long a collector may take to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a collector's answer may take.
+const ANSWER_LIMITS: AnswerLimits =
+    AnswerLimits { within: Duration::from_secs(5), bytes: 64 * 1024 };
 
 /// How long the last spans are given at shutdown.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The longest answer that is read.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// What a collector has said.
 pub(super) struct Said {
     status: u16,
     retry_after: Option<Duration>,
     body: Bytes,
-}
-
-/// A collector has not answered.
-#[derive(Debug, thiserror::Error)]
-enum PostError {
-    #[error("cannot connect: {0}")]
-    Connect(#[from] std::io::Error),
-    #[error("no answer: {0}")]
-    Http(#[from] hyper::Error),
-    #[error("no answer within {} s", ANSWER_TIMEOUT.as_secs())]
-    TimedOut(#[from] tokio::time::error::Elapsed),
-    #[error("the answer cannot be read: {0}")]
-    Body(Box<dyn std::error::Error + Send + Sync>),
-    #[error("the URL cannot be asked: {0}")]
-    Request(#[from] hyper::http::Error),
 }
 
 impl Said {
@@ -89,8 +73,7 @@ pub(crate) async fn export_spans(
 /// Sends what is due; `answers` is whether the collector did the last time.
 async fn send_due(tracing: &Tracing, collector: &HttpUrl, answers: &mut bool) {
     while let Ok(Some(body)) = tracing.otlp_request().await {
-        let posted = timeout(ANSWER_TIMEOUT, post(collector, body)).await;
-        let said = match posted.map_err(PostError::from).flatten() {
+        let said = match post(collector, body).await {
             Ok(said) => {
                 let is_ok = (200..300).contains(&said.status);
                 if !is_ok && *answers {
@@ -114,28 +97,16 @@ async fn send_due(tracing: &Tracing, collector: &HttpUrl, answers: &mut bool) {
     }
 }
 
-async fn post(collector: &HttpUrl, body: Bytes) -> Result<Said, PostError> {
-    let stream = TcpStream::connect(&collector.authority).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::post(&collector.path)
-        .header(header::HOST, &collector.authority)
-        .header(header::CONTENT_TYPE, OTLP_CONTENT_TYPE)
-        .header(header::CONNECTION, "close")
-        .body(Full::new(body))?;
-    let answer = async {
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        let retry_after = head.headers.get(header::RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(PostError::Body)?;
-        Ok(Said {
-            status: head.status.as_u16(),
-            retry_after: retry_after.map(Duration::from_secs),
-            body: body.to_bytes(),
-        })
-    };
-    // The connection has to be driven while its answer is read.
-    let (answer, _) = tokio::join!(answer, connection);
-    answer
+async fn post(collector: &HttpUrl, body: Bytes) -> Result<Said, ExchangeError> {
+    let request = Request::post(&collector.path).header(header::CONTENT_TYPE, OTLP_CONTENT_TYPE);
+    let answer = exchange(&collector.authority, request, body, ANSWER_LIMITS).await?;
+    let retry_after = answer.headers().get(header::RETRY_AFTER);
+    let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+    Ok(Said {
+        status: answer.status().as_u16(),
+        retry_after: retry_after.map(Duration::from_secs),
+        body: answer.into_body(),
+    })
 }
 
 #[cfg(test)]

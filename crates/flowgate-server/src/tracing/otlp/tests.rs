@@ -1,7 +1,9 @@
 use std::sync::{Arc, Mutex};
 
 use flowgate_trace::{OtlpCounts, Sampling};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, sync::Notify};
 
 use super::*;
