@@ -245,6 +245,33 @@ async fn nobody_traces_without_a_right_to() {
     .await;
 }
 
+/// Payload is a right of its own: without it, records of a trace that has it come without.
+#[tokio::test]
+async fn payload_is_shown_to_whoever_may_see_it() {
+    within(async {
+        for may_see in [false, true] {
+            let allow = json!([{"realm": REALM, "role": "anonymous", "payload": may_see}]);
+            let tracing = json!({"allow": allow, "admin": "payload"});
+            let router = Router::start(&Setup::with_flowgate(json!({"tracing": tracing})));
+            let session = router.join((Transport::WebSocket, JSON)).await;
+            let mut data = subscribe(&session, "flowgate.tracing.on_trace_data").await;
+            let options = json!({"trace_app_payload": true, "msg_type": "Publish"});
+            let body = json!({"trace_id": "all", "trace_options": options});
+            crate::tracing::post(&router, "/api/traces", &body).await;
+            session.publish("com.example.topic", Dict::EMPTY, ()).await.unwrap();
+            let live = next(&mut data).await[2].clone();
+            let fetched = call(&session, "flowgate.tracing.get_trace_data", &texts(["all"])).await;
+            for records in [live, fetched] {
+                let [record] = records.as_list().unwrap() else { panic!("{records:?}") };
+                assert_eq!(text(record, "uri"), "com.example.topic");
+                let is_seen = record.get("msg").is_some_and(|message| *message != Value::Null);
+                assert_eq!(is_seen, may_see, "{record:?}");
+            }
+        }
+    })
+    .await;
+}
+
 /// As the management scripts of Crossbar.io do it.
 #[tokio::test]
 async fn a_trace_is_defined_started_stopped_and_deleted() {
