@@ -183,6 +183,11 @@ async fn rights_bound_what_is_traced_and_what_is_seen() {
     let guest = rig.rights("guest");
     let stopped = rig.tracing.stop_trace(&guest, "all".to_owned()).await;
     assert_eq!(denied(stopped), "realm");
+    let both = json!({"realm": ["realm1", "realm2"]});
+    rig.start("both", both).await.unwrap();
+    let stopped = rig.tracing.stop_trace(&guest, "both".to_owned()).await;
+    assert_eq!(denied(stopped), "realm");
+    rig.tracing.stop_trace(&guest, "guests".to_owned()).await.unwrap();
     rig.tracing.stop_trace(&rig.rights("root"), "all".to_owned()).await.unwrap();
     let full = rig.records("root", "all").await;
     assert_eq!(full.len(), 2);
