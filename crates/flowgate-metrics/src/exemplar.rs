@@ -105,6 +105,17 @@ impl ExemplarSlot {
         *slot = (recorded, exemplar);
     }
 
+    /// Whether there is one that was seen after a moment; never waits, and takes one for there that
+    /// somebody has in hand.
+    pub(crate) fn is_newer(&self, than: Timestamp) -> bool {
+        let Some(slot) = self.0.get() else { return false };
+        match slot.try_lock() {
+            Ok(slot) => slot.1.at > than,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().1.at > than,
+            Err(TryLockError::WouldBlock) => true,
+        }
+    }
+
     pub(crate) fn latest(&self) -> Option<(u64, Exemplar)> {
         let slot = self.0.get()?;
         Some(slot.lock().unwrap_or_else(PoisonError::into_inner).clone())

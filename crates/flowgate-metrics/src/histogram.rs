@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use flowgate_event::Timestamp;
+
 use crate::cell::{Cells, Local, Number, Shard};
 use crate::counter::nanos;
 use crate::exemplar::{Exemplar, ExemplarSlot};
@@ -16,6 +18,9 @@ mod tests;
 pub use self::buckets::{Buckets, BucketsError};
 use self::buckets::{CHUNK_COUNT, CHUNK_LENGTH, Layout};
 use self::distribution::Distribution;
+
+/// How long a [sampled](LocalHistogram::record_sampled) exemplar stays.
+const EXEMPLAR_PERIOD_NS: u64 = 100_000_000;
 
 /// How values are distributed: durations, sizes, fan-out.
 ///
@@ -109,6 +114,23 @@ impl LocalHistogram {
         self.record(value);
         self.series.core.remember(value, exemplar);
     }
+
+    /// Records a value, and remembers an example of it unless its bucket has one of the last tenth
+    /// of a second before `at`: where values are frequent, making examples of all would cost more
+    /// than everything else.
+    pub fn record_sampled(
+        &self,
+        value: u64,
+        at: Timestamp,
+        exemplar: impl FnOnce() -> Option<Exemplar>,
+    ) {
+        self.record(value);
+        if !self.series.core.has_exemplar_of(value, at)
+            && let Some(exemplar) = exemplar()
+        {
+            self.series.core.remember(value, exemplar);
+        }
+    }
 }
 
 impl Metric for Histogram {
@@ -146,6 +168,13 @@ impl HistogramCore {
         if let Some(slot) = slots.get(self.layout.place(value).classic) {
             slot.put(value, exemplar);
         }
+    }
+
+    /// Whether the bucket of a value has an exemplar of the last [`EXEMPLAR_PERIOD_NS`].
+    fn has_exemplar_of(&self, value: u64, at: Timestamp) -> bool {
+        let slot = self.exemplars.get().and_then(|all| all.get(self.layout.place(value).classic));
+        let since = Timestamp::from_nanos(at.as_nanos().saturating_sub(EXEMPLAR_PERIOD_NS));
+        slot.is_some_and(|slot| slot.is_newer(since))
     }
 
     /// The latest exemplar of a classic bucket.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flowgate_event::Timestamp;
 use proptest::prelude::*;
 
 use super::buckets::{CHUNK_COUNT, CHUNK_LENGTH, Layout};
 use super::distribution::{Distribution, NATIVE_COUNT_MAX};
 use super::{Buckets, BucketsError, Place};
-use crate::{Descriptor, Metric, Registry, Unit};
+use crate::{Descriptor, Exemplar, Metric, Registry, Unit};
 
 /// Values of all magnitudes.
 fn values() -> impl Strategy<Value = u64> {
@@ -162,4 +163,24 @@ fn native_buckets_are_never_behind_classic_ones() {
         }
         assert_eq!((total.count(), total.native_count()), (450_000, 450_000));
     });
+}
+
+#[test]
+fn a_bucket_has_a_new_example_each_tenth_of_a_second_at_most() {
+    let registry = Registry::new();
+    let descriptor = Descriptor::new("time", "Time.").unit(Unit::Seconds);
+    let histogram = registry.histogram(descriptor, Buckets::new([10, 20]).unwrap()).unwrap();
+    let local = histogram.local(&registry.shard());
+    let mut made = Vec::new();
+    for (value, millis) in [(1, 1000), (2, 1099), (11, 1099), (3, 1100), (99, 1150)] {
+        let at = Timestamp::from_nanos(millis * 1_000_000);
+        local.record_sampled(value, at, || {
+            made.push(value);
+            Some(Exemplar::trace(value.into(), 1, at))
+        });
+    }
+    assert_eq!(made, [1, 11, 3, 99]);
+    assert_eq!(histogram.count(), 5);
+    let latest = |bucket| histogram.series.core.exemplar(bucket).map(|(value, _)| value);
+    assert_eq!([0, 1, 2].map(latest), [Some(3), Some(11), Some(99)]);
 }

@@ -158,9 +158,12 @@ impl Local {
         let Some(calls) = self.calls(realm) else { return };
         let duration_ns = written.nanos_since(call.began);
         calls.with_procedure(self, call.registration, |procedure| {
-            match traced.and_then(|traced| traced.exemplar(written)) {
+            match traced {
                 None => procedure.duration.record(duration_ns),
-                Some(exemplar) => procedure.duration.record_with(duration_ns, exemplar),
+                Some(traced) => {
+                    let exemplar = || traced.exemplar(written);
+                    procedure.duration.record_sampled(duration_ns, written, exemplar);
+                }
             }
             if let Some(callee_ns) = callee_ns {
                 procedure.callee.record(callee_ns);
