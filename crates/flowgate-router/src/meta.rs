@@ -16,7 +16,6 @@ use flowgate_wire::{
 
 use crate::{
     MetaApi, SessionKey, Traffic,
-    broker::{Extras, Publication},
     calls::{observe_ended, observe_replied},
     realm::State,
     request_error::RequestError,
@@ -121,20 +120,7 @@ impl State {
         args: &[Value<'_>],
         traffic: Traffic,
     ) {
-        let own = turn.begin_own(&mut self.correlations, topic, None);
-        let publication = Publication {
-            topic,
-            id: self.ids.publication(),
-            now: turn.now,
-            publisher: None,
-            trustlevel: None,
-            exclude: None,
-            payload: Payload::from_values(args, &[]),
-            traffic,
-            extras: Extras::default(),
-        };
-        self.broker.publish(turn, &self.sessions, &publication);
-        turn.end_own(own);
+        self.publish_own(turn, topic, Payload::from_values(args, &[]), None, traffic);
     }
 }
 

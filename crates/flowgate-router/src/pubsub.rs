@@ -4,12 +4,13 @@ use flowgate_event::{
     ContextCounts, Disclosure, Event, EventKind, GateAction, Observer, SpanId, Verdict,
 };
 use flowgate_wire::{
-    Dict, Event as EventMessage, MatchPolicy, MessageType, PublicationId, Publish, Published,
-    SessionId, Subscribe, Subscribed, SubscriptionId, Unsubscribe, Unsubscribed, Value,
+    Dict, Event as EventMessage, MatchPolicy, MessageType, Payload, PublicationId, Publish,
+    Published, SessionId, Subscribe, Subscribed, SubscriptionId, Unsubscribe, Unsubscribed, Value,
 };
 
 use crate::{
     MetaApi, SessionKey, Traffic,
+    audience::Audience,
     broker::{self, Extras, Joined, Left, NewSubscriber, Publication, Released, retained_details},
     foreign_context::ForeignContext,
     options::{
@@ -310,6 +311,32 @@ impl State {
             let except = identity.filter(|_| exclude.is_some()).map(|identity| identity.session);
             self.retention.retain(turn.now, publication.record(), except);
         }
+    }
+
+    /// Publishes an event of the router itself, to everybody if there is no audience. An action of
+    /// its own, unless something is its cause.
+    pub(crate) fn publish_own<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        topic: &str,
+        payload: Payload<'_>,
+        audience: Option<&Audience>,
+        traffic: Traffic,
+    ) {
+        let own = turn.begin_own(&mut self.correlations, topic, None);
+        let publication = Publication {
+            topic,
+            id: self.ids.publication(),
+            now: turn.now,
+            publisher: None,
+            trustlevel: None,
+            exclude: None,
+            payload,
+            traffic,
+            extras: Extras { audience, ..Extras::default() },
+        };
+        self.broker.publish(turn, &self.sessions, &publication);
+        turn.end_own(own);
     }
 
     /// What the gate denies is observed where it is denied; what waits is not dropped.

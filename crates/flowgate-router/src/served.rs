@@ -12,7 +12,6 @@ use crate::{
     Action, Announcement, ClientFeatures, Reply, ServeId, ServedApi, ServedCall, SessionKey,
     Traffic,
     audience::Audience,
-    broker::{Extras, Publication},
     calls::Outcome,
     options::CallOptions,
     realm::{State, is_below, is_reserved},
@@ -160,24 +159,9 @@ impl State {
         if !self.broker.is_heard(topic) {
             return;
         }
-        let own = turn.begin_own(&mut self.correlations, topic, None);
         let audience = Audience::of_roles(*eligible_authroles, *exclude_authroles);
-        let publication = Publication {
-            topic,
-            id: self.ids.publication(),
-            now: turn.now,
-            publisher: None,
-            trustlevel: None,
-            exclude: None,
-            payload: Payload::clone(payload),
-            traffic: Traffic::Ordinary,
-            extras: Extras {
-                audience: Some(&audience).filter(|audience| !audience.is_everybody()),
-                ..Extras::default()
-            },
-        };
-        self.broker.publish(turn, &self.sessions, &publication);
-        turn.end_own(own);
+        let audience = Some(&audience).filter(|audience| !audience.is_everybody());
+        self.publish_own(turn, topic, Payload::clone(payload), audience, Traffic::Ordinary);
     }
 }
 

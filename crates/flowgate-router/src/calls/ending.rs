@@ -161,16 +161,8 @@ impl Calls {
     ) {
         let Some(call) = self.get_mut(key) else { return };
         // A call that waits for a callee is skipped, and so is one that the shell serves.
-        let interruptible = call.with().filter(|with| with.interrupt == Interruptible::Yes);
-        let mode = if interruptible.is_some() { mode } else { CancelMode::Skip };
-        if let Some(Assigned { callee, invocation, .. }) = interruptible
-            && mode != CancelMode::Skip
-            && call.phase == CallPhase::Running
-        {
-            let cause = turn.trail.enter(call.tag.clone());
-            turn.interrupt(callee, invocation, mode.name());
-            turn.trail.enter(cause);
-        }
+        let mode = if call.interruptible().is_some() { mode } else { CancelMode::Skip };
+        call.interrupt(turn, mode);
         match mode {
             CancelMode::Kill => call.phase = CallPhase::Killed,
             CancelMode::Skip | CancelMode::KillNoWait => {
@@ -188,14 +180,7 @@ impl Calls {
         outcome: Outcome<'_>,
     ) {
         let Some(call) = self.get(key) else { return };
-        if let Some(Assigned { callee, invocation, interrupt: Interruptible::Yes, .. }) =
-            call.with()
-            && call.phase == CallPhase::Running
-        {
-            let cause = turn.trail.enter(call.tag.clone());
-            turn.interrupt(callee, invocation, CancelMode::KillNoWait.name());
-            turn.trail.enter(cause);
-        }
+        call.interrupt(turn, CancelMode::KillNoWait);
         self.finish(turn, key, outcome);
     }
 
@@ -244,6 +229,24 @@ impl Calls {
 }
 
 impl PendingCall {
+    /// The callee that has the call, if it can be interrupted.
+    fn interruptible(&self) -> Option<Assigned> {
+        self.with().filter(|with| with.interrupt == Interruptible::Yes)
+    }
+
+    /// Sends INTERRUPT to the callee that runs the call, if it can be interrupted and the mode does
+    /// not skip it.
+    fn interrupt<O: Observer>(&self, turn: &mut Turn<'_, O>, mode: CancelMode) {
+        if let Some(Assigned { callee, invocation, .. }) = self.interruptible()
+            && mode != CancelMode::Skip
+            && self.phase == CallPhase::Running
+        {
+            let cause = turn.trail.enter(self.tag.clone());
+            turn.interrupt(callee, invocation, mode.name());
+            turn.trail.enter(cause);
+        }
+    }
+
     fn is_with(&self, session: SessionKey) -> bool {
         self.with().is_some_and(|with| with.callee == session)
     }
