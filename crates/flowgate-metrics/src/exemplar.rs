@@ -1,6 +1,6 @@
 //! Examples of what was counted, which lead from a metric to a trace.
 
-use std::sync::{Mutex, OnceLock, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use flowgate_event::Timestamp;
 
@@ -96,28 +96,30 @@ impl ExemplarSlot {
             let _ = self.0.set(Box::new(Mutex::new((recorded, exemplar))));
             return;
         };
-        let mut slot = match slot.try_lock() {
-            Ok(slot) => slot,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // A reader or another writer is here: its exemplar is as good as this one.
-            Err(TryLockError::WouldBlock) => return,
-        };
-        *slot = (recorded, exemplar);
+        if let Some(mut slot) = in_hand(slot) {
+            *slot = (recorded, exemplar);
+        }
     }
 
     /// Whether there is one that was seen after a moment; never waits, and takes one for there that
     /// somebody has in hand.
     pub(crate) fn is_newer(&self, than: Timestamp) -> bool {
         let Some(slot) = self.0.get() else { return false };
-        match slot.try_lock() {
-            Ok(slot) => slot.1.at > than,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().1.at > than,
-            Err(TryLockError::WouldBlock) => true,
-        }
+        in_hand(slot).is_none_or(|slot| slot.1.at > than)
     }
 
     pub(crate) fn latest(&self) -> Option<(u64, Exemplar)> {
         let slot = self.0.get()?;
         Some(slot.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+/// What is in a slot; `None` while a reader or another writer has it, whose exemplar is as good as
+/// any.
+fn in_hand<T>(slot: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match slot.try_lock() {
+        Ok(slot) => Some(slot),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }

@@ -124,11 +124,13 @@ impl LocalHistogram {
         at: Timestamp,
         exemplar: impl FnOnce() -> Option<Exemplar>,
     ) {
-        self.record(value);
-        if !self.series.core.has_exemplar_of(value, at)
+        let core = &self.series.core;
+        let place = core.layout.place(value);
+        self.record_at(place, value);
+        if !core.has_exemplar(place.classic, at)
             && let Some(exemplar) = exemplar()
         {
-            self.series.core.remember(value, exemplar);
+            core.remember(value, exemplar);
         }
     }
 }
@@ -170,9 +172,9 @@ impl HistogramCore {
         }
     }
 
-    /// Whether the bucket of a value has an exemplar of the last [`EXEMPLAR_PERIOD_NS`].
-    fn has_exemplar_of(&self, value: u64, at: Timestamp) -> bool {
-        let slot = self.exemplars.get().and_then(|all| all.get(self.layout.place(value).classic));
+    /// Whether a classic bucket has an exemplar of the last [`EXEMPLAR_PERIOD_NS`].
+    fn has_exemplar(&self, classic: usize, at: Timestamp) -> bool {
+        let slot = self.exemplars.get().and_then(|slots| slots.get(classic));
         let since = Timestamp::from_nanos(at.as_nanos().saturating_sub(EXEMPLAR_PERIOD_NS));
         slot.is_some_and(|slot| slot.is_newer(since))
     }
