@@ -18,13 +18,14 @@ use crate::config::HostName;
 /// The name that leads to the loopback interface everywhere.
 const LOCALHOST: &str = "localhost";
 
-/// The names by which a service may be asked over the loopback interface, besides every address and
-/// `localhost`.
+/// The names by which a service may be asked over the loopback interface, besides every address.
 #[derive(Debug)]
 pub(crate) struct Hosts(Vec<HostName>);
 
 impl Hosts {
-    pub(crate) const fn new(names: Vec<HostName>) -> Self {
+    /// These names, and `localhost`.
+    pub(crate) fn new(mut names: Vec<HostName>) -> Self {
+        names.extend(LOCALHOST.parse::<HostName>());
         Self(names)
     }
 
@@ -52,9 +53,7 @@ impl Hosts {
         let Ok(authority) = Authority::try_from(authority) else { return false };
         let host = authority.host();
         let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        address.unwrap_or(host).parse::<IpAddr>().is_ok()
-            || LOCALHOST.parse::<HostName>().is_ok_and(|localhost| localhost.is(host))
-            || self.0.iter().any(|name| name.is(host))
+        address.unwrap_or(host).parse::<IpAddr>().is_ok() || self.0.iter().any(|name| name.is(host))
     }
 }
 

@@ -176,10 +176,7 @@ impl Local {
         serializer: Serializer,
     ) -> Option<Messages<'_>> {
         let lane = self.lanes.get(lane_index(realm, direction, serializer))?;
-        let lane = match lane.get() {
-            Some(lane) => lane,
-            None => lane.get_or_init(|| self.lane(realm, direction, serializer)),
-        };
+        let lane = made(lane, || self.lane(realm, direction, serializer));
         Some(Messages { local: self, lane })
     }
 
@@ -187,11 +184,7 @@ impl Local {
     #[inline]
     pub(super) fn wire_bytes(&self, listener: ListenerIndex, direction: Direction, bytes: usize) {
         let Some(both) = self.wire.get(listener.0 as usize) else { return };
-        let count = both.of(direction);
-        match count.get() {
-            Some(count) => count.add(bytes as u64),
-            None => count.get_or_init(|| self.wire(listener, direction)).add(bytes as u64),
-        }
+        made(both.of(direction), || self.wire(listener, direction)).add(bytes as u64);
     }
 
     /// A session was not allowed to do something.
@@ -244,10 +237,8 @@ impl Local {
     #[inline]
     pub(super) fn calls(&self, realm: RealmIndex) -> Option<&RealmCalls> {
         let calls = self.calls.get(realm.0 as usize)?;
-        Some(match calls.get() {
-            Some(calls) => calls,
-            None => calls.get_or_init(|| Box::new(RealmCalls::new(self, realm))),
-        })
+        let calls = made(calls, || Box::new(RealmCalls::new(self, realm)));
+        Some(calls)
     }
 
     /// This thread's handle for a series.
@@ -273,6 +264,16 @@ impl Messages<'_> {
             Some(count) => count.inc(),
             None => local.first_message(lane, message),
         }
+    }
+}
+
+/// What is in a cell, made if it is the first time: what comes with every message is looked up in
+/// line, which `get_or_init` alone is not.
+#[inline]
+fn made<T>(cell: &OnceCell<T>, make: impl FnOnce() -> T) -> &T {
+    match cell.get() {
+        Some(there) => there,
+        None => cell.get_or_init(make),
     }
 }
 
