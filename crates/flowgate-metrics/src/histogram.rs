@@ -55,6 +55,29 @@ impl Histogram {
         self.series.core.remember(value, exemplar);
     }
 
+    /// Records values that were counted elsewhere: how many fell into each of the buckets, in order,
+    /// and their sum; nanoseconds if the unit is seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`BucketsError::Native`], if the histogram has native buckets too, and
+    /// [`BucketsError::Beyond`], if there are more counts than buckets; nothing is recorded then.
+    pub fn record_counted(&self, counts: &[u64], sum: u64) -> Result<(), BucketsError> {
+        let core = &self.series.core;
+        if core.layout.is_native {
+            return Err(BucketsError::Native);
+        }
+        if counts.len() > core.layout.bounds.len() + 1 {
+            return Err(BucketsError::Beyond(counts.len()));
+        }
+        let cell = core.cells.shared();
+        cell.sum.add_shared(sum);
+        for (bucket, count) in cell.classic().zip(counts).filter(|(_, count)| **count != 0) {
+            bucket.add_shared_last(*count);
+        }
+        Ok(())
+    }
+
     /// How many values were recorded.
     #[must_use]
     pub fn count(&self) -> u64 {

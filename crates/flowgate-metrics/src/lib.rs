@@ -71,6 +71,7 @@
 //! | [`LocalCounter::add`] | a load, an addition and a store; no locked instruction |
 //! | [`LocalHistogram::record`] | three of these, and two look-ups in small tables |
 //! | [`Counter::add`] | one atomic addition |
+//! | [`Tally::add`] | the same, for numbers that lie side by side |
 //! | memory | two cache lines for each counter and thread that counts locally |
 //! | [`Registry::scrape`] and encoding | no lock that somebody who counts could wait for |
 //!
@@ -108,6 +109,7 @@ mod registry;
 mod scrape;
 mod series;
 mod stats;
+mod tally;
 #[cfg(feature = "websocket")]
 pub mod websocket;
 
@@ -128,3 +130,4 @@ pub use registry::{RegisterError, Registration, Registry, RegistryConfig};
 pub use scrape::{Filter, Scrape};
 pub use series::Metric;
 pub use stats::{Stat, Stats};
+pub use tally::{Tally, TallyReader};

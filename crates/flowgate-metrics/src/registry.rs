@@ -1,6 +1,7 @@
 //! Where metrics are registered, and what is read out of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use flowgate_event::Timestamp;
@@ -85,8 +86,20 @@ struct Inner {
     clock: Arc<Clock>,
     families: Mutex<BTreeMap<String, AnyFamily>>,
     windows: Mutex<Windows>,
+    /// What to do before anything is read.
+    preparations: Mutex<Vec<Preparation>>,
     overflow: Option<Family<Counter, 1>>,
     failures: Option<Family<Counter, 1>>,
+}
+
+/// See [`Registry::before_reading`].
+#[derive(Clone)]
+struct Preparation(Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Preparation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preparation").finish_non_exhaustive()
+    }
 }
 
 /// The time as the registry was told it last.
@@ -204,6 +217,7 @@ impl Registry {
             owners: Arc::default(),
             families: Mutex::default(),
             windows: Mutex::default(),
+            preparations: Mutex::default(),
             overflow: None,
             failures: None,
         };
@@ -380,6 +394,16 @@ impl Registry {
         Shard::new(&self.inner.owners)
     }
 
+    /// Lets `prepare` run before anything is read, as long as the registry is there: to bring home
+    /// what is counted elsewhere, as by a [`Tally`](crate::Tally).
+    ///
+    /// It runs on the thread that reads, several at once if there are several, and must neither
+    /// wait nor read the registry itself.
+    /// What a metric's own `value` says is not prepared for.
+    pub fn before_reading(&self, prepare: impl Fn() + Send + Sync + 'static) {
+        self.inner.preparations().push(Preparation(Arc::new(prepare)));
+    }
+
     /// Says what time it is: to be called every 2.5 s.
     ///
     /// Takes a sample of everything that is [`measured`](Descriptor::measured), and notes which
@@ -388,6 +412,8 @@ impl Registry {
     /// average covers the last 24 of them.
     pub fn sample(&self, now: Timestamp) {
         let inner = &*self.inner;
+        // Before the time is said: a series that is new by it was made at the tick before.
+        inner.prepare();
         inner.clock.now_ns.store(now.as_nanos());
         inner.clock.tick.add_shared(1);
         let tick = inner.clock.tick();
@@ -405,6 +431,7 @@ impl Registry {
     /// Runs the pulls; the rest is read while it is encoded.
     #[must_use]
     pub fn scrape(&self) -> Scrape {
+        self.inner.prepare();
         let families: Vec<AnyFamily> = self.inner.families().values().cloned().collect();
         Scrape::new(families.into_iter().map(|family| self.inner.read(family)).collect())
     }
@@ -430,6 +457,15 @@ impl Inner {
 
     fn windows(&self) -> MutexGuard<'_, Windows> {
         self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn preparations(&self) -> MutexGuard<'_, Vec<Preparation>> {
+        self.preparations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prepare(&self) {
+        let preparations = self.preparations().clone();
+        preparations.iter().for_each(|Preparation(prepare)| prepare());
     }
 
     fn identify(

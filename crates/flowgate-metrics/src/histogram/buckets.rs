@@ -34,7 +34,7 @@ pub struct Buckets {
     is_native: bool,
 }
 
-/// Bounds that cannot be. The caller's fault.
+/// Bounds that cannot be, or counts that do not belong to them. The caller's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BucketsError {
@@ -44,6 +44,12 @@ pub enum BucketsError {
     /// There are too many: each is a series of its own for every label set.
     #[error("{0} bucket bounds are more than {BOUNDS_COUNT_MAX}")]
     TooMany(usize),
+    /// What was counted in classic buckets alone is not enough for a histogram that has native ones.
+    #[error("the histogram has native buckets, which counts of classic ones do not tell")]
+    Native,
+    /// There are fewer buckets than counts.
+    #[error("the histogram has fewer buckets than the {0} that were counted")]
+    Beyond(usize),
 }
 
 impl Buckets {
@@ -61,6 +67,20 @@ impl Buckets {
     #[must_use]
     pub fn sizes() -> Self {
         Self { bounds: (3..=12).map(|exponent| 1 << (2 * exponent)).collect(), is_native: true }
+    }
+
+    /// How many buckets [`sizes`](Self::sizes) has, with the one without a bound.
+    pub const SIZE_COUNT: usize = 11;
+
+    /// Which bucket of [`sizes`](Self::sizes) a size belongs to, counted from 0: for those who
+    /// count by themselves, see [`Histogram::record_counted`](crate::Histogram::record_counted).
+    #[inline]
+    #[must_use]
+    pub const fn size_place(bytes: u64) -> usize {
+        // Bounds are inclusive, so that one less has the bits that tell, two for each bucket above
+        // 64; below 32 there is nothing to tell.
+        let place = ((bytes.saturating_sub(1) | 31).ilog2() as usize - 4) / 2;
+        if place < Self::SIZE_COUNT { place } else { Self::SIZE_COUNT - 1 }
     }
 
     /// For how many receivers something has: 1 to 65 536 in powers of 2, 17 bounds.

@@ -38,6 +38,35 @@ proptest! {
     }
 
     #[test]
+    fn the_place_of_a_size_is_that_of_its_bucket(value in values(), exponent in 0..26_u32) {
+        let layout = Layout::new(Buckets::sizes(), Unit::Bytes);
+        prop_assert_eq!(layout.bounds.len() + 1, Buckets::SIZE_COUNT);
+        let bound = 1_u64 << exponent;
+        for value in [value, bound - 1, bound, bound + 1] {
+            prop_assert_eq!(Buckets::size_place(value), layout.place(value).classic, "{}", value);
+        }
+    }
+
+    #[test]
+    fn values_that_were_counted_elsewhere_are_as_if_recorded(
+        values in proptest::collection::vec(0..100_000_000_u64, 0..100),
+    ) {
+        let registry = Registry::new();
+        let buckets = || Buckets::sizes().classic_only();
+        let one_by_one = registry.histogram(Descriptor::new("one_by_one", "Sizes."), buckets()).unwrap();
+        let together = registry.histogram(Descriptor::new("together", "Sizes."), buckets()).unwrap();
+        let mut counts = [0; Buckets::SIZE_COUNT];
+        for value in &values {
+            one_by_one.record(*value);
+            counts[Buckets::size_place(*value)] += 1;
+        }
+        together.record_counted(&counts, values.iter().sum()).unwrap();
+        let (one_by_one, together) = (one_by_one.distribution(), together.distribution());
+        prop_assert_eq!(one_by_one.classic, together.classic);
+        prop_assert_eq!(one_by_one.sum, together.sum);
+    }
+
+    #[test]
     fn a_native_bucket_holds_what_lies_between_its_bounds(value in values(), unit in units()) {
         prop_assume!(value != 0);
         let layout = Layout::new(Buckets::native_only(), unit);
@@ -183,4 +212,17 @@ fn a_bucket_has_a_new_example_each_tenth_of_a_second_at_most() {
     assert_eq!(histogram.count(), 5);
     let latest = |bucket| histogram.series.core.exemplar(bucket).map(|(value, _)| value);
     assert_eq!([0, 1, 2].map(latest), [Some(3), Some(11), Some(99)]);
+}
+
+#[test]
+fn counts_that_do_not_belong_to_the_buckets_are_refused() {
+    let registry = Registry::new();
+    let native = registry.histogram(Descriptor::new("native", "Sizes."), Buckets::sizes()).unwrap();
+    assert_eq!(native.record_counted(&[1], 1), Err(BucketsError::Native));
+    let few = Buckets::new([1, 2]).unwrap().classic_only();
+    let few = registry.histogram(Descriptor::new("few", "Sizes."), few).unwrap();
+    assert_eq!(few.record_counted(&[1, 1, 1, 1], 1), Err(BucketsError::Beyond(4)));
+    assert_eq!((few.count(), few.sum()), (0, 0));
+    assert_eq!(few.record_counted(&[1, 1, 1], 6), Ok(()));
+    assert_eq!((few.count(), few.sum()), (3, 6));
 }
