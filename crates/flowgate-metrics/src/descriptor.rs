@@ -86,9 +86,14 @@ impl Unit {
 
     /// A recorded number, possibly between two integers, in this unit.
     pub(crate) fn scale(self, recorded: f64) -> f64 {
+        recorded / self.divisor()
+    }
+
+    /// How many of what is recorded make one unit.
+    pub(crate) const fn divisor(self) -> f64 {
         match self {
-            Self::Seconds => recorded / 1e9,
-            Self::None | Self::Bytes | Self::Ratio | Self::Counted(_) => recorded,
+            Self::Seconds => 1e9,
+            Self::None | Self::Bytes | Self::Ratio | Self::Counted(_) => 1.0,
         }
     }
 }

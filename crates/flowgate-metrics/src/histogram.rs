@@ -108,17 +108,8 @@ impl LocalHistogram {
     /// Records a value; nanoseconds if the unit is seconds.
     #[inline]
     pub fn record(&self, value: u64) {
-        let layout = &self.series.core.layout;
-        if layout.is_native {
-            return self.record_native(value);
-        }
-        self.record_at(layout.classic_place(value), value);
-    }
-
-    /// Apart, so that it does not burden those who count every message, in classic buckets alone.
-    #[inline(never)]
-    fn record_native(&self, value: u64) {
-        self.record_at(self.series.core.layout.native_place(value), value);
+        let place = self.series.core.layout.place(value);
+        self.record_at(place, value);
     }
 
     #[inline]
@@ -297,11 +288,8 @@ impl HistogramCell {
         add(&self.sum, value);
         match place.native {
             Some(index) => {
-                if let Some(chunk) = self.native.get(index / CHUNK_LENGTH) {
-                    let chunk = chunk.get_or_init(new_chunk);
-                    if let Some(number) = chunk.0.get(index % CHUNK_LENGTH) {
-                        add(number, 1);
-                    }
+                if let Some(number) = self.native(index) {
+                    add(number, 1);
                 }
             }
             None => add(&self.zero, 1),
@@ -314,6 +302,14 @@ impl HistogramCell {
                 }
             }
         }
+    }
+
+    #[inline]
+    fn native(&self, index: usize) -> Option<&Number> {
+        let chunk = self.native.get(index / CHUNK_LENGTH)?;
+        // Looked up in line, which `get_or_init` alone is not.
+        let chunk = chunk.get().unwrap_or_else(|| chunk.get_or_init(new_chunk));
+        chunk.0.get(index % CHUNK_LENGTH)
     }
 
     fn more(&self, index: usize) -> Option<&Number> {

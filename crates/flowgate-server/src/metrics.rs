@@ -7,6 +7,7 @@
 
 mod calls;
 mod families;
+mod lane;
 mod local;
 mod page;
 #[cfg(target_os = "linux")]
@@ -16,6 +17,7 @@ mod recording;
 mod runtime;
 mod sampling;
 mod stats;
+mod tallies;
 mod topics;
 mod traced;
 mod traces;
@@ -41,8 +43,9 @@ use crate::{
     tracing::TraceCounts,
 };
 
-pub(crate) use calls::CallsInFlight;
+pub(crate) use calls::{AnsweredCalls, CallsInFlight};
 use families::Families;
+pub(crate) use lane::Lane;
 pub(crate) use local::{COUNTS, Direction, Local};
 pub(crate) use page::{
     detailed_page, metrics_page, record_page, report_page, show_page, stats_page,
@@ -167,6 +170,8 @@ impl Metrics {
             ..RegistryConfig::default()
         })?;
         let families = Arc::new(Families::register(&registry, realms, listeners, topics)?);
+        let tallied = Arc::clone(&families);
+        registry.before_reading(move || tallied.tallies.gather(&tallied));
         let series_counts = Arc::default();
         let mut collectors = vec![families::collect_series(&registry, &series_counts)?];
         collectors.push(families::collect_calls_in_flight(&registry, &families)?);
@@ -209,12 +214,6 @@ impl Metrics {
     #[cold]
     pub(crate) fn traced_reply(&self, realm: RealmIndex, call: AnsweredCall, traced: Traced) {
         self.traced.expect(realm, call, traced);
-    }
-
-    /// What leads to the records of a call whose reply has been written, if there are any.
-    #[inline]
-    pub(crate) fn traced(&self, realm: RealmIndex, call: AnsweredCall) -> Option<Traced> {
-        self.traced.take(realm, call)
     }
 
     /// One more session, for as long as the guard lives.
@@ -362,7 +361,7 @@ fn transport_name(wire: Wire) -> &'static str {
 
 /// What the `serializer` label says.
 fn serializer_name(wire: Wire) -> &'static str {
-    local::serializer_name(local::serializer_index(wire.serializer))
+    lane::serializer_name(wire.serializer)
 }
 
 /// Locks, and goes on after another thread's panic: the data are valid after each statement.

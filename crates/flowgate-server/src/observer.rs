@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use flowgate_event::{Event, EventKind, LeaveReason, Observer, Timestamp};
+use flowgate_event::{CallOutcome, Called, Event, EventKind, LeaveReason, Observer, Timestamp};
 use flowgate_metrics::Held;
 use flowgate_wire::{RegistrationId, SubscriptionId};
 
-use crate::metrics::{COUNTS, CallsInFlight, Metrics, RealmIndex};
+use crate::metrics::{AnsweredCalls, COUNTS, CallsInFlight, Metrics, RealmIndex};
 
 /// Watches one realm.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ impl RealmObserver {
             realm: place,
             registrations: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            answered: AnsweredCalls::default(),
         };
         Self { log: LogObserver { realm }, metrics }
     }
@@ -40,14 +41,15 @@ impl RealmObserver {
 }
 
 impl Observer for RealmObserver {
+    #[inline]
     fn observe(&mut self, now: Timestamp, event: &Event<'_>) {
         // The only one that comes with every call is not logged.
         if let &Event::CallEnded { called, outcome, error } = event {
-            let MetricsObserver { metrics, realm, .. } = &self.metrics;
-            return metrics.local().call_ended(*realm, called, outcome, error);
+            self.metrics.call_ended(called, outcome, error);
+        } else {
+            self.log.observe(now, event);
+            self.metrics.observe(now, event);
         }
-        self.log.observe(now, event);
-        self.metrics.observe(now, event);
     }
 
     /// How many calls there are is known without counting them.
@@ -64,15 +66,31 @@ struct MetricsObserver {
     realm: RealmIndex,
     registrations: BTreeMap<RegistrationId, Held>,
     subscriptions: BTreeMap<SubscriptionId, Held>,
+    answered: AnsweredCalls,
+}
+
+impl MetricsObserver {
+    #[inline]
+    fn call_ended(&mut self, called: Called<'_>, outcome: CallOutcome, error: Option<&str>) {
+        let Self { metrics, realm, answered, .. } = self;
+        if let Called::Registered(registration) = called
+            && outcome == CallOutcome::Ok
+        {
+            answered.count(metrics, *realm, registration);
+        } else {
+            metrics.count(|local| local.call_failed(*realm, called, outcome, error));
+        }
+    }
 }
 
 impl Observer for MetricsObserver {
+    #[inline(never)]
     #[allow(
         clippy::wildcard_enum_match_arm,
         reason = "the enum grows; new events need no line here"
     )]
     fn observe(&mut self, _now: Timestamp, event: &Event<'_>) {
-        let Self { metrics, realm, registrations, subscriptions } = self;
+        let Self { metrics, realm, registrations, subscriptions, .. } = self;
         match *event {
             Event::Published { topic, event_count } => {
                 metrics.count(|local| local.published(*realm, topic, event_count));
@@ -121,6 +139,7 @@ struct LogObserver {
 }
 
 impl Observer for LogObserver {
+    #[inline(never)]
     #[allow(
         clippy::wildcard_enum_match_arm,
         reason = "the enum grows; new events need no line here"

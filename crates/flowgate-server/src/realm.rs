@@ -293,7 +293,14 @@ impl Turn<'_> {
             None
         };
         let Self {
-            ref seats, ref mut scratch, now, place, services, ref mut trace, answer, ..
+            ref seats,
+            ref mut scratch,
+            now,
+            place,
+            services,
+            ref mut trace,
+            ref mut answer,
+            ..
         } = *self;
         let recording = trace.as_mut().map(|trace| &mut *trace.recording);
         let mut delivery = Delivery { seats, scratch, now, place, services, answer, recording };
@@ -301,7 +308,6 @@ impl Turn<'_> {
         if delivery.has_more() {
             settle(self.realm, now, &mut delivery);
         }
-        self.answer = delivery.answer;
         if let Some((at, is_about_traces)) = traced {
             self.end_traced(at, is_about_traces);
         }

@@ -70,11 +70,14 @@ impl<'a> Dict<'a> {
     }
 
     /// Whether there are no entries.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        match &self.0 {
+        match self.0 {
+            // What most messages have.
+            DictRepr::Raw { format, bytes } if is_shortest_empty(format, bytes) => true,
             DictRepr::Raw { .. } => self.entries().next().is_none(),
-            DictRepr::Entries(entries) => entries.is_empty(),
+            DictRepr::Entries(ref entries) => entries.is_empty(),
         }
     }
 }

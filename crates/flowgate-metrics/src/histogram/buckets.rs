@@ -130,11 +130,12 @@ impl Buckets {
 }
 
 /// Buckets in a unit, prepared for finding places.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Layout {
     pub(crate) bounds: Box<[u64]>,
     pub(crate) is_native: bool,
     pub(crate) unit: Unit,
+    scale: Scale,
     /// For each native bucket, or each length in bits if there are none, how many classic bounds
     /// lie below all of its values.
     below: Box<[u8]>,
@@ -144,7 +145,8 @@ impl Layout {
     pub(crate) fn new(buckets: Buckets, unit: Unit) -> Arc<Self> {
         let bounds = buckets.bounds.into_boxed_slice();
         let is_native = buckets.is_native;
-        let index = |bound: &u64| if is_native { native_index(*bound, unit) } else { bits(*bound) };
+        let scale = Scale::new(unit);
+        let index = |bound: &u64| if is_native { scale.index(*bound) } else { bits(*bound) };
         let indexes: Vec<usize> = bounds.iter().map(index).collect();
         let index_count = if is_native { CHUNK_COUNT * CHUNK_LENGTH } else { LENGTH_COUNT };
         let below = (0..index_count).map(|index| {
@@ -152,7 +154,7 @@ impl Layout {
             // There are fewer than 255 bounds.
             u8::try_from(count).unwrap_or(u8::MAX)
         });
-        Arc::new(Self { below: below.collect(), bounds, is_native, unit })
+        Arc::new(Self { below: below.collect(), bounds, is_native, unit, scale })
     }
 
     /// Where a value belongs: the first bucket whose bound is not below it.
@@ -164,7 +166,7 @@ impl Layout {
     /// The same, if there are native buckets.
     #[inline]
     pub(super) fn native_place(&self, value: u64) -> Place {
-        let index = native_index(value, self.unit);
+        let index = self.scale.index(value);
         Place { classic: self.classic(index, value), native: (value != 0).then_some(index) }
     }
 
@@ -214,19 +216,35 @@ const fn first_index(unit: Unit) -> i32 {
     }
 }
 
-/// Which native bucket a value belongs to, counted from the first; ascends with the value.
-#[inline]
-fn native_index(value: u64, unit: Unit) -> usize {
-    #[expect(clippy::cast_precision_loss, reason = "a bucket is wider than the loss")]
-    let value = unit.scale(value as f64);
-    let bits = value.to_bits();
-    let fraction = bits & FRACTION_MASK;
-    // The exponent has eleven bits, and the sign is never set.
-    let octave = i32::try_from(bits >> FRACTION_BITS).unwrap_or_default() - EXPONENT_BIAS;
-    let step = usize::try_from(fraction >> (FRACTION_BITS - 4)).unwrap_or_default();
-    let (passed, next) = STEPS.get(step).copied().unwrap_or_default();
-    let index = octave * PER_OCTAVE + passed + i32::from(fraction > next) - first_index(unit);
-    usize::try_from(index).unwrap_or_default()
+/// How values of a unit find their native buckets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Scale {
+    /// How many of what is recorded make one unit.
+    divisor: f64,
+    /// What the first bucket would be, if they were counted from the least exponent of a float.
+    first: u64,
+}
+
+impl Scale {
+    fn new(unit: Unit) -> Self {
+        // Never below zero: the exponent of the least value is above the bias's negative.
+        let first = EXPONENT_BIAS * PER_OCTAVE + first_index(unit);
+        Self { divisor: unit.divisor(), first: u64::try_from(first).unwrap_or_default() }
+    }
+
+    /// Which native bucket a value belongs to, counted from the first; ascends with the value.
+    #[inline]
+    fn index(self, value: u64) -> usize {
+        #[expect(clippy::cast_precision_loss, reason = "a bucket is wider than the loss")]
+        let bits = (value as f64 / self.divisor).to_bits();
+        let fraction = bits & FRACTION_MASK;
+        let step = (fraction >> (FRACTION_BITS - 4)) as usize;
+        let (passed, next) = STEPS.get(step).copied().unwrap_or_default();
+        let octaves = (bits >> FRACTION_BITS) * u64::from(PER_OCTAVE.unsigned_abs());
+        let index = octaves + passed + u64::from(fraction > next);
+        // Zero has none, and nobody asks.
+        usize::try_from(index.wrapping_sub(self.first)).unwrap_or_default()
+    }
 }
 
 const FRACTION_BITS: u32 = 52;
@@ -236,7 +254,7 @@ const EXPONENT_BIAS: i32 = 1023;
 /// For each sixteenth between 1 and 2: how many of the bounds 2^(0/8) to 2^(7/8) lie below it, and
 /// the fraction bits of the one that lies in it, if any.
 #[expect(clippy::indexing_slicing, reason = "the compiler evaluates it, and would refuse")]
-const STEPS: [(i32, u64); 16] = {
+const STEPS: [(u64, u64); 16] = {
     // The fraction bits of 2^(k/8), rounded to the nearest number.
     let bounds: [u64; 8] = [
         0x0_0000_0000_0000,

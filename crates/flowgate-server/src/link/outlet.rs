@@ -30,7 +30,7 @@ use tokio::sync::Notify;
 use super::socket::WriteHalf;
 use crate::{
     frame::Wire,
-    metrics::{Direction, ListenerMetrics, Local, Metrics, RealmIndex, Traced},
+    metrics::{Direction, Lane, ListenerMetrics, Local, RealmIndex, Traced},
     realm::RealmCell,
     scratch::Scratch,
 };
@@ -90,6 +90,9 @@ pub(crate) struct Metering {
     pub(crate) session: SessionKey,
     /// The realm's place in the metrics.
     pub(crate) place: RealmIndex,
+    /// Where the metrics count the session's messages, by direction.
+    pub(crate) received: Lane,
+    pub(crate) sent: Lane,
     /// What the session has been called with and has not answered.
     pub(crate) invocations: Invocations,
     /// The session's place among those that there are.
@@ -454,40 +457,51 @@ impl Outlet {
         if let Some(local) = local {
             self.metrics.wire_bytes(local, Direction::Sent, written_bytes);
         }
-        let serializer = self.wire.serializer;
-        let sent_in =
-            |place| local.and_then(|local| local.messages(place, Direction::Sent, serializer));
         let mut metering = self.metering();
         let Some(metering) = metering.as_mut() else {
-            let sent = sent_in(RealmIndex::NONE);
-            while let Some(mark) = sender.next_sent() {
+            let lane = Lane::new(RealmIndex::NONE, Direction::Sent, self.wire.serializer);
+            let sent = local.and_then(|local| local.messages(lane));
+            while let Some(mark) = sender.sent() {
                 if let Some(sent) = sent {
                     sent.count(mark.message, mark.bytes);
                 }
+                sender.pass();
             }
             return Flushed::Done;
         };
-        let sent = sent_in(metering.place);
+        let sent = local.and_then(|local| Some((local, local.messages(metering.sent)?)));
         // One moment for all that one write has taken, read if it matters.
         let mut written = None;
-        while let Some(mark) = sender.next_sent() {
-            if let Some(sent) = sent {
+        while let Some(mark) = sender.sent() {
+            if let Some((local, sent)) = sent {
                 sent.count(mark.message, mark.bytes);
+                if !matches!(mark.timing, Timing::None) {
+                    let written = *written.get_or_insert_with(|| self.now());
+                    match mark.timing {
+                        Timing::None => {}
+                        Timing::Event(_, since) => {
+                            local.event_written(metering.place, written.nanos_since(since));
+                        }
+                        Timing::Invocation(request) => {
+                            metering.invocations.written(request, written);
+                        }
+                        Timing::Reply { call, callee_ns } => {
+                            let metrics = self.metrics.all();
+                            local.call_answered(metrics, metering.place, call, callee_ns, written);
+                        }
+                    }
+                }
             }
-            if let Some(local) = local
-                && !matches!(mark.timing, Timing::None)
-            {
-                let written = *written.get_or_insert_with(|| self.now());
-                metering.measure(self.metrics.all(), local, &mark, written);
-            }
-            let traffic = match mark.kind {
+            let &Mark { bytes, kind, .. } = mark;
+            sender.pass();
+            let traffic = match kind {
                 Kind::Statistics => flowgate_meter::Traffic::StatsEvent,
                 Kind::Ordinary | Kind::Welcome => flowgate_meter::Traffic::Ordinary,
             };
-            let due = metering.meter.sent(mark.bytes, traffic);
-            if mark.kind == Kind::Welcome || due == Due::Now {
+            let due = metering.meter.sent(bytes, traffic);
+            if kind == Kind::Welcome || due == Due::Now {
                 let written = *written.get_or_insert_with(|| self.now());
-                self.close_window(metering, mark.kind, due, written);
+                self.close_window(metering, kind, due, written);
             }
         }
         if metering.reports.is_empty() { Flushed::Done } else { Flushed::Reports }
@@ -503,25 +517,6 @@ impl Outlet {
         }
         if due == Due::Now {
             metering.reports.extend(metering.meter.close(written));
-        }
-    }
-}
-
-impl Metering {
-    /// Measures what has ended with a message that has been handed to the socket.
-    // Apart, as what calls it is: what they keep at hand would not fit, and go over the stack.
-    #[inline(never)]
-    fn measure(&mut self, metrics: &Metrics, local: &Local, mark: &Mark, written: Timestamp) {
-        match mark.timing {
-            Timing::None => {}
-            Timing::Event(_, since) => {
-                local.event_written(self.place, written.nanos_since(since));
-            }
-            Timing::Invocation(request) => self.invocations.written(request, written),
-            Timing::Reply { call, callee_ns } => {
-                let traced = metrics.traced(self.place, call);
-                local.call_answered(self.place, call, callee_ns, written, traced);
-            }
         }
     }
 }

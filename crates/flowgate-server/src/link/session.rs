@@ -5,9 +5,7 @@ use std::{mem, sync::Arc};
 use flowgate_event::LeaveReason;
 use flowgate_meter::{Due, SessionMeter};
 use flowgate_router::{Close, HandshakeStep, Input, Join, Refusal};
-use flowgate_wire::{
-    Abort, DecodeError, Dict, Message, MessageType, Payload, RequestId, Value, uris,
-};
+use flowgate_wire::{Abort, DecodeError, Dict, Message, MessageType, Payload, Value, Yield, uris};
 
 use super::{
     Enqueued, Kind, Link, Phase,
@@ -16,7 +14,7 @@ use super::{
     recording::First,
 };
 use crate::{
-    metrics::{COUNTS, Direction, Fault, RealmIndex},
+    metrics::{COUNTS, Direction, Fault, Lane},
     realm::{Turn, deliver},
     scratch::Scratch,
 };
@@ -72,8 +70,10 @@ impl Link {
                 let metrics = self.service.metrics.all();
                 let place = metrics.realm(&accepted.realm);
                 let serializer = self.outlet.wire.serializer;
+                let lane = |direction| Lane::new(place, direction, serializer);
+                let (received, sent) = (lane(Direction::Received), lane(Direction::Sent));
                 if let Some(local) = scratch.local(metrics)
-                    && let Some(received) = local.messages(place, Direction::Received, serializer)
+                    && let Some(received) = local.messages(received)
                 {
                     received.count(MessageType::Hello, octets.len());
                 }
@@ -89,6 +89,8 @@ impl Link {
                             realm: Arc::clone(&realm),
                             session,
                             place,
+                            received,
+                            sent,
                             invocations: Invocations::default(),
                             _held: held,
                         });
@@ -161,16 +163,17 @@ impl Link {
         let now = self.service.clock.now();
         let (session, outlet) = (*session, &self.outlet);
         let local = scratch.local(self.service.metrics.all()).cloned();
-        let serializer = outlet.wire.serializer;
         let mut handled = 0;
         let mut last_words = None;
         let mut violated = false;
         realm.turn(now, scratch, |turn| {
             let mut metering = outlet.metering();
-            let place = metering.as_ref().map_or(RealmIndex::NONE, |metering| metering.place);
-            let received = local.as_deref();
-            let received =
-                received.and_then(|local| local.messages(place, Direction::Received, serializer));
+            let Some(metering) = metering.as_mut() else {
+                // Invariant: who has joined is metered. What a session without a meter says is lost.
+                handled = batch.len();
+                return;
+            };
+            let received = local.as_deref().and_then(|local| local.messages(metering.received));
             // Taken from where they are: the array may be of sixteen.
             for (octets, slot) in batch.iter().zip(&mut decoded) {
                 let Some(message) = slot.take() else { return };
@@ -183,32 +186,39 @@ impl Link {
                         return;
                     }
                 };
+                let message_type = message.message_type();
                 if let Some(received) = received {
-                    received.count(message.message_type(), octets.len());
+                    received.count(message_type, octets.len());
                 }
-                let due = metering.as_mut().map(|metering| metering.meter.received(octets.len()));
-                if let Message::Goodbye(_) = message {
+                let due = metering.meter.received(octets.len());
+                turn.note_octets(format, octets);
+                if message_type == MessageType::Goodbye {
                     last_words = Some(LeaveReason::Goodbye);
-                } else if let Message::Abort(_) = message {
+                } else if message_type == MessageType::Abort {
                     last_words = Some(LeaveReason::Aborted);
                 }
-                turn.note_octets(format, octets);
-                let answered = answered_invocation(&message);
-                let mut began = Began::Unknown;
-                if let (Some(request), Some(metering)) = (answered, metering.as_mut()) {
-                    began = metering.invocations.take(request);
-                    turn.expect_reply(began);
+                // The invocation that a callee says its last about.
+                let answered = if !COUNTS {
+                    None
+                } else if let Message::Yield(result) = &message {
+                    Some(result.request).filter(|_| result.options.is_empty() || is_final(result))
+                } else if let Message::Error(error) = &message {
+                    Some(error.request).filter(|_| error.request_type == MessageType::Invocation)
+                } else {
+                    None
+                };
+                match answered {
+                    None => turn.handle(Input::Message { session, message }),
+                    Some(request) => {
+                        let began = metering.invocations.take(request);
+                        turn.expect_reply(began);
+                        turn.handle(Input::Message { session, message });
+                        if turn.has_replied() && began == Began::JustNow {
+                            metering.invocations.overtake(request);
+                        }
+                    }
                 }
-                turn.handle(Input::Message { session, message });
-                if let (Some(request), Some(metering)) = (answered, metering.as_mut())
-                    && turn.has_replied()
-                    && began == Began::JustNow
-                {
-                    metering.invocations.overtake(request);
-                }
-                if due == Some(Due::Now)
-                    && let Some(metering) = metering.as_mut()
-                {
+                if due == Due::Now {
                     metering.reports.extend(metering.meter.close(now));
                     metering.publish(turn);
                 }
@@ -275,19 +285,10 @@ impl Link {
     }
 }
 
-/// The invocation that a callee says its last about.
-#[inline]
-fn answered_invocation(message: &Message<'_>) -> Option<RequestId> {
-    if !COUNTS {
-        None
-    } else if let Message::Yield(message) = message {
-        let is_final = message.options.get("progress") != Some(Value::Bool(true));
-        Some(message.request).filter(|_| is_final)
-    } else if let Message::Error(message) = message {
-        Some(message.request).filter(|_| message.request_type == MessageType::Invocation)
-    } else {
-        None
-    }
+/// Whether no more results follow.
+#[cold]
+fn is_final(message: &Yield<'_>) -> bool {
+    message.options.get("progress") != Some(Value::Bool(true))
 }
 
 impl Metering {

@@ -16,13 +16,13 @@ use std::{
 };
 
 use flowgate_event::{CallOutcome, Called, Timestamp};
-use flowgate_metrics::{Counter, LocalCounter, LocalFamily, LocalHistogram, OTHER};
+use flowgate_metrics::{Counter, LocalCounter, LocalFamily, LocalHistogram, OTHER, Tally};
 use flowgate_router::AnsweredCall;
 use flowgate_wire::RegistrationId;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::{RealmIndex, Traced, families::Families, local::Local, lock, topics::Publications};
+use super::{Metrics, RealmIndex, families::Families, local::Local, lock, topics::Publications};
 
 /// Names of registrations that are gone are kept for as many, for calls that they outlived.
 const GONE_COUNT: usize = 4096;
@@ -71,8 +71,9 @@ impl Procedures {
         self.edition.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn name(&self, realm: RealmIndex, registration: RegistrationId) -> Option<Arc<str>> {
-        lock(&self.names).by_registration.get(&(realm, registration)).cloned()
+    fn name(&self, realm: RealmIndex, registration: RegistrationId) -> Arc<str> {
+        let known = lock(&self.names).by_registration.get(&(realm, registration)).cloned();
+        known.unwrap_or_else(|| OTHER.into())
     }
 }
 
@@ -90,6 +91,45 @@ impl CallsInFlight {
     #[expect(clippy::cast_precision_loss, reason = "there are fewer calls than 2^53")]
     pub(super) fn get(&self) -> f64 {
         self.0.load(Ordering::Relaxed) as f64
+    }
+}
+
+/// How many calls of a realm's procedures have ended well: counted by whoever has its lock.
+#[derive(Debug, Default)]
+pub(crate) struct AnsweredCalls {
+    /// By [`slot`]: registrations count up, so that those there are seldom share one.
+    procedures: Vec<Option<(RegistrationId, Tally<1>)>>,
+}
+
+impl AnsweredCalls {
+    /// A call has ended well.
+    #[inline]
+    pub(crate) fn count(
+        &mut self,
+        metrics: &Metrics,
+        realm: RealmIndex,
+        registration: RegistrationId,
+    ) {
+        match self.procedures.get(slot(registration)) {
+            Some(Some((known, tally))) if *known == registration => tally.add(0, 1),
+            Some(_) | None => self.count_first(metrics, realm, registration),
+        }
+    }
+
+    #[cold]
+    fn count_first(&mut self, metrics: &Metrics, realm: RealmIndex, registration: RegistrationId) {
+        let families = &metrics.families;
+        let tally = Tally::new();
+        tally.add(0, 1);
+        let procedure = families.procedures.name(realm, registration);
+        families.tallies.add_answered(realm, procedure, tally.reader());
+        let slot = slot(registration);
+        if self.procedures.len() <= slot {
+            self.procedures.resize_with(slot + 1, Default::default);
+        }
+        if let Some(place) = self.procedures.get_mut(slot) {
+            *place = Some((registration, tally));
+        }
     }
 }
 
@@ -114,15 +154,13 @@ pub(super) struct RealmCalls {
 struct Procedure {
     registration: RegistrationId,
     name: Arc<str>,
-    ok: LocalCounter,
     duration: LocalHistogram,
     callee: LocalHistogram,
 }
 
 impl Local {
-    /// A call has ended.
-    #[inline]
-    pub(crate) fn call_ended(
+    /// A call has ended otherwise than [well](AnsweredCalls).
+    pub(crate) fn call_failed(
         &self,
         realm: RealmIndex,
         called: Called<'_>,
@@ -133,11 +171,7 @@ impl Local {
         match called {
             Called::Registered(registration) => {
                 calls.with_procedure(self, registration, |procedure| {
-                    if outcome == CallOutcome::Ok {
-                        procedure.ok.inc();
-                    } else {
-                        calls.failed(&procedure.name, outcome, error);
-                    }
+                    calls.failed(&procedure.name, outcome, error);
                 });
             }
             Called::Router(name) => calls.failed(name, outcome, error),
@@ -146,32 +180,34 @@ impl Local {
     }
 
     /// The final reply of a call has been handed to the socket; `callee_ns` is how long the callee
-    /// that has answered it took, if one has, and `traced` leads to its records, if there are any.
+    /// that has answered it took, if one has.
+    // Apart: where it is called from, what it keeps at hand would not fit, and go over the stack.
+    #[inline(never)]
     pub(crate) fn call_answered(
         &self,
+        metrics: &Metrics,
         realm: RealmIndex,
         call: AnsweredCall,
         callee_ns: Option<u64>,
         written: Timestamp,
-        traced: Option<Traced>,
     ) {
         let Some(calls) = self.calls(realm) else { return };
         let duration_ns = written.nanos_since(call.began);
+        if let Some(callee_ns) = callee_ns {
+            calls.router.record(duration_ns.saturating_sub(callee_ns));
+        }
         calls.with_procedure(self, call.registration, |procedure| {
-            match traced {
+            if let Some(callee_ns) = callee_ns {
+                procedure.callee.record(callee_ns);
+            }
+            match metrics.traced.take(realm, call) {
                 None => procedure.duration.record(duration_ns),
                 Some(traced) => {
                     let exemplar = || traced.exemplar(written);
                     procedure.duration.record_sampled(duration_ns, written, exemplar);
                 }
             }
-            if let Some(callee_ns) = callee_ns {
-                procedure.callee.record(callee_ns);
-            }
         });
-        if let Some(callee_ns) = callee_ns {
-            calls.router.record(duration_ns.saturating_sub(callee_ns));
-        }
     }
 
     /// A publication was handed to its receivers.
@@ -225,13 +261,19 @@ impl RealmCalls {
         act: impl FnOnce(&Procedure),
     ) {
         let edition = self.families.procedures.edition.load(Ordering::Relaxed);
-        if let Some(Some(known)) = self.procedures.borrow().get(slot(registration))
-            && known.registration == registration
-            && edition == self.edition.get()
-        {
-            return act(known);
-        }
-        act(&self.find_procedure(local, registration, edition));
+        let procedures = self.procedures.borrow();
+        let known = match procedures.get(slot(registration)) {
+            Some(Some(known))
+                if known.registration == registration && edition == self.edition.get() =>
+            {
+                known
+            }
+            Some(_) | None => {
+                drop(procedures);
+                &self.find_procedure(local, registration, edition)
+            }
+        };
+        act(known);
     }
 
     #[cold]
@@ -243,11 +285,9 @@ impl RealmCalls {
     ) -> Rc<Procedure> {
         let families = &self.families;
         let name = families.procedures.name(self.realm, registration);
-        let name = name.unwrap_or_else(|| OTHER.into());
         let realm = families.realm_name(self.realm);
         let found = Rc::new(Procedure {
             registration,
-            ok: local.handle(&families.rpc_calls, [realm, &name, CallOutcome::Ok.name()]),
             duration: local.handle(&families.rpc_duration, [realm, &name]),
             callee: local.handle(&families.rpc_callee, [realm, &name]),
             name,

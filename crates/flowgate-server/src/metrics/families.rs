@@ -16,6 +16,7 @@ use super::{
     ListenerIndex, MetricsError, RealmIndex,
     calls::{CallsInFlight, Procedures},
     lock,
+    tallies::Tallies,
 };
 use crate::config::TopicPattern;
 
@@ -47,6 +48,7 @@ pub(super) struct Families {
     /// By [`ListenerIndex`].
     pub(super) listeners: Vec<String>,
     pub(super) procedures: Procedures,
+    pub(super) tallies: Tallies,
     /// What the `topic` label says, by the first that matches.
     pub(super) topics: Vec<TopicPattern>,
     pub(super) connections: Family<Gauge, 3>,
@@ -113,6 +115,7 @@ impl Families {
             realms: realms.collect(),
             listeners,
             procedures: Procedures::default(),
+            tallies: Tallies::default(),
             topics,
             connections: registry.gauges(
                 transport("connections", "Connections", "Open connections that carry messages.")

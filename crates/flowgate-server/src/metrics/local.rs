@@ -5,11 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use flowgate_event::GateAction;
-use flowgate_meter::RatedMessageSize;
-use flowgate_metrics::{Counter, Family, LocalCounter, LocalFamily, LocalHistogram, Metric, Shard};
-use flowgate_wire::{Batching, Format, MessageType, Serializer};
+use flowgate_metrics::{Counter, Family, LocalCounter, LocalFamily, Metric, Shard, Tally};
+use flowgate_wire::MessageType;
 
-use super::{ListenerIndex, Metrics, RealmIndex, calls::RealmCalls, families::Families};
+use super::{
+    ListenerIndex, Metrics, RealmIndex,
+    calls::RealmCalls,
+    families::Families,
+    lane::{Lane, LaneTally},
+};
 
 thread_local! {
     /// Of each router in this process that has used this thread.
@@ -21,12 +25,6 @@ thread_local! {
 /// `cargo xtask bench` builds a router in which it is not, to say what it costs.
 pub(crate) const COUNTS: bool = !cfg!(feature = "uncounted");
 
-/// How many codes of message types there may be; the highest is YIELD's 70.
-const TYPE_COUNT: usize = 72;
-
-/// How many serializers there are.
-const SERIALIZER_COUNT: usize = 6;
-
 /// Which way something goes, seen from the router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -37,27 +35,19 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Received => "received",
             Self::Sent => "sent",
         }
     }
-}
 
-/// Something for each direction.
-#[derive(Debug, Default)]
-struct Both<T> {
-    received: T,
-    sent: T,
-}
-
-impl<T> Both<T> {
+    /// Where something is tallied that is counted for both.
     #[inline]
-    const fn of(&self, direction: Direction) -> &T {
-        match direction {
-            Direction::Received => &self.received,
-            Direction::Sent => &self.sent,
+    pub(super) const fn place(self) -> usize {
+        match self {
+            Self::Received => 0,
+            Self::Sent => 1,
         }
     }
 }
@@ -67,35 +57,15 @@ impl<T> Both<T> {
 pub(crate) struct Local {
     pub(super) families: Arc<Families>,
     pub(super) shard: Shard,
-    /// See [`lane_index`].
-    lanes: Box<[OnceCell<Box<Lane>>]>,
+    /// By [`Lane`].
+    lanes: Box<[OnceCell<LaneTally>]>,
     /// By [`RealmIndex`].
     calls: Box<[OnceCell<Box<RealmCalls>>]>,
     /// By [`ListenerIndex`].
-    wire: Box<[Both<OnceCell<LocalCounter>>]>,
+    wire: Box<[OnceCell<Tally<2>>]>,
     authorizations: RefCell<LocalFamily<Counter, 3>>,
     messages_dropped: RefCell<LocalFamily<Counter, 3>>,
     events_dropped: RefCell<LocalFamily<Counter, 2>>,
-}
-
-/// The messages of one realm, direction and serializer.
-#[derive(Debug)]
-struct Lane {
-    realm: RealmIndex,
-    direction: Direction,
-    rated_message_size: RatedMessageSize,
-    rated: LocalCounter,
-    bytes: LocalCounter,
-    sizes: LocalHistogram,
-    /// By code.
-    messages: [OnceCell<LocalCounter>; TYPE_COUNT],
-}
-
-/// One thread's counts of messages that have realm, direction and serializer in common.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Messages<'a> {
-    local: &'a Local,
-    lane: &'a Lane,
 }
 
 impl Metrics {
@@ -145,13 +115,9 @@ impl Metrics {
 impl Local {
     fn new(families: Arc<Families>, shard: Shard) -> Self {
         Self {
-            lanes: families
-                .realms
-                .iter()
-                .flat_map(|_| [const { OnceCell::new() }; LANE_COUNT])
-                .collect(),
+            lanes: (0..Lane::count(families.realms.len())).map(|_| OnceCell::new()).collect(),
             calls: families.realms.iter().map(|_| OnceCell::new()).collect(),
-            wire: families.listeners.iter().map(|_| Default::default()).collect(),
+            wire: families.listeners.iter().map(|_| OnceCell::new()).collect(),
             authorizations: RefCell::new(families.authorizations.local(&shard)),
             messages_dropped: RefCell::new(families.messages_dropped.local(&shard)),
             events_dropped: RefCell::new(families.events_dropped.local(&shard)),
@@ -166,25 +132,18 @@ impl Local {
         Arc::ptr_eq(&self.families, &metrics.families)
     }
 
-    /// The counts of messages of one realm, direction and serializer; who counts several messages
-    /// keeps what this returns.
+    /// The counts of a lane's messages; who counts several keeps what this returns.
     #[inline]
-    pub(crate) fn messages(
-        &self,
-        realm: RealmIndex,
-        direction: Direction,
-        serializer: Serializer,
-    ) -> Option<Messages<'_>> {
-        let lane = self.lanes.get(lane_index(realm, direction, serializer))?;
-        let lane = made(lane, || self.lane(realm, direction, serializer));
-        Some(Messages { local: self, lane })
+    pub(crate) fn messages(&self, lane: Lane) -> Option<&LaneTally> {
+        let tally = self.lanes.get(lane.index())?;
+        Some(made(tally, || self.lane(lane)))
     }
 
     /// Octets went over the wire.
     #[inline]
     pub(super) fn wire_bytes(&self, listener: ListenerIndex, direction: Direction, bytes: usize) {
-        let Some(both) = self.wire.get(listener.0 as usize) else { return };
-        made(both.of(direction), || self.wire(listener, direction)).add(bytes as u64);
+        let Some(tally) = self.wire.get(listener.0 as usize) else { return };
+        made(tally, || self.wire(listener)).add(direction.place(), bytes as u64);
     }
 
     /// A session was not allowed to do something.
@@ -203,34 +162,18 @@ impl Local {
     }
 
     #[cold]
-    fn lane(&self, realm: RealmIndex, direction: Direction, serializer: Serializer) -> Box<Lane> {
-        let families = &self.families;
-        let (realm_name, way) = (families.realm_name(realm), direction.name());
-        let serializer = serializer_name(serializer_index(serializer));
-        let rated = families.realm(realm).map(|realm| realm.rated_message_size);
-        Box::new(Lane {
-            realm,
-            direction,
-            rated_message_size: rated.unwrap_or_default(),
-            rated: self.handle(&families.rated_messages, [realm_name, way]),
-            bytes: self.handle(&families.message_bytes, [realm_name, way, serializer]),
-            sizes: self.handle(&families.message_size, [way, serializer]),
-            messages: [const { OnceCell::new() }; TYPE_COUNT],
-        })
-    }
-
-    /// Counts the first message of a type.
-    #[cold]
-    fn first_message(&self, lane: &Lane, message: MessageType) {
-        let Some(count) = lane.messages.get(message.code() as usize) else { return };
-        let values = [self.families.realm_name(lane.realm), lane.direction.name(), message.name()];
-        count.get_or_init(|| self.handle(&self.families.messages, values)).inc();
+    fn lane(&self, lane: Lane) -> LaneTally {
+        let rated = self.families.realm(lane.realm()).map(|realm| realm.rated_message_size);
+        let tally = LaneTally::new(rated.unwrap_or_default());
+        self.families.tallies.add_lane(lane, &tally);
+        tally
     }
 
     #[cold]
-    fn wire(&self, listener: ListenerIndex, direction: Direction) -> LocalCounter {
-        let values = [self.families.listener_name(listener), direction.name()];
-        self.handle(&self.families.wire, values)
+    fn wire(&self, listener: ListenerIndex) -> Tally<2> {
+        let tally = Tally::new();
+        self.families.tallies.add_wire(listener, tally.reader());
+        tally
     }
 
     /// The realm's calls and publications.
@@ -251,22 +194,6 @@ impl Local {
     }
 }
 
-impl Messages<'_> {
-    /// A message was metered.
-    #[inline]
-    pub(crate) fn count(&self, message: MessageType, bytes: usize) {
-        let Self { local, lane } = *self;
-        lane.rated.add(lane.rated_message_size.rate(bytes));
-        lane.bytes.add(bytes as u64);
-        lane.sizes.record(bytes as u64);
-        let Some(count) = lane.messages.get(message.code() as usize) else { return };
-        match count.get() {
-            Some(count) => count.inc(),
-            None => local.first_message(lane, message),
-        }
-    }
-}
-
 /// What is in a cell, made if it is the first time: what comes with every message is looked up in
 /// line, which `get_or_init` alone is not.
 #[inline]
@@ -275,39 +202,4 @@ fn made<T>(cell: &OnceCell<T>, make: impl FnOnce() -> T) -> &T {
         Some(there) => there,
         None => cell.get_or_init(make),
     }
-}
-
-/// Lanes of one realm.
-const LANE_COUNT: usize = 2 * SERIALIZER_COUNT;
-
-/// A lane's place: by realm, then direction, then serializer.
-#[inline]
-fn lane_index(realm: RealmIndex, direction: Direction, serializer: Serializer) -> usize {
-    let offset = match direction {
-        Direction::Received => 0,
-        Direction::Sent => SERIALIZER_COUNT,
-    };
-    realm.0 as usize * LANE_COUNT + offset + serializer_index(serializer)
-}
-
-/// A number below [`SERIALIZER_COUNT`], different for each serializer.
-#[inline]
-pub(super) fn serializer_index(serializer: Serializer) -> usize {
-    let format = match serializer.format {
-        Format::Json => 0,
-        Format::MessagePack => 1,
-        Format::Cbor => 2,
-    };
-    match serializer.batching {
-        Batching::Single => format,
-        Batching::Batched => format + 3,
-    }
-}
-
-/// What the `serializer` label says, as `wamp.session.on_stats` does.
-pub(super) fn serializer_name(index: usize) -> &'static str {
-    ["json", "msgpack", "cbor", "json.batched", "msgpack.batched", "cbor.batched"]
-        .get(index)
-        .copied()
-        .unwrap_or_default()
 }

@@ -30,7 +30,7 @@ pub(super) struct Delivery<'a> {
     /// Where the calls go that no client answers.
     pub(super) services: Option<&'a ServiceLine>,
     /// What is to be said about the call that a callee has answered.
-    pub(super) answer: Answer,
+    pub(super) answer: &'a mut Answer,
     /// If messages are traced.
     pub(super) recording: Option<&'a mut Recording>,
 }
@@ -113,7 +113,7 @@ impl Outbox for Delivery<'_> {
         };
         // The first final reply is that of the call that is answered; it may free the callee for
         // others, which end after it.
-        let callee_ns = match mem::replace(&mut self.answer, Answer::None) {
+        let callee_ns = match mem::replace(self.answer, Answer::None) {
             Answer::None => None,
             Answer::Given { callee_ns } => callee_ns,
         };

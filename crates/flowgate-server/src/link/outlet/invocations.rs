@@ -1,16 +1,17 @@
 //! When a callee was given what it has not answered yet.
 
-use std::collections::VecDeque;
+use std::{collections::BTreeMap, mem};
 
 use flowgate_event::Timestamp;
 use flowgate_wire::RequestId;
 
-/// How many invocations are remembered: a callee that never answers canceled ones may not fill the
-/// memory. When there are more, all are forgotten, and these calls are measured as a whole only.
-const REMEMBERED_COUNT: usize = 16_384;
+/// How many invocations are remembered that later ones have displaced: a callee that never answers
+/// canceled ones may not fill the memory. When there are more, they are forgotten, and these calls
+/// are measured as a whole only.
+const OLDER_COUNT: usize = 16_384;
 
-/// How many notes there may be before the settled ones among others are removed.
-const NOTE_COUNT: usize = 2 * REMEMBERED_COUNT;
+/// How many places there are for recent ones, at first and at most.
+const RECENT_COUNTS: (usize, usize) = (8, 4_096);
 
 /// When the INVOCATIONs without an answer were handed to the callee's socket.
 ///
@@ -21,15 +22,17 @@ pub(crate) struct Invocations {
     notes: Option<Box<Notes>>,
 }
 
-/// Notes by request, ascending: requests count up, so that a new one nearly always comes last, and
-/// most callees answer in order, so that the one looked for nearly always comes first.
-#[derive(Debug, Default)]
+/// Notes by request.
+///
+/// Requests count up, so that of those that are open at a time, one in each place is all there is
+/// unless a callee leaves some unanswered for long.
+#[derive(Debug)]
 struct Notes {
-    /// The first one is not settled.
-    list: VecDeque<(RequestId, Note)>,
-    /// How many of them are not settled.
-    open_count: usize,
-    /// The latest request when all were forgotten.
+    /// The place of a request is its remainder by their number, a power of two.
+    recent: Box<[Option<(RequestId, Note)>]>,
+    /// Those whose place a later one has taken.
+    older: BTreeMap<RequestId, Note>,
+    /// The latest request when the older ones were forgotten.
     forgotten: Option<RequestId>,
 }
 
@@ -38,8 +41,6 @@ enum Note {
     Written(Timestamp),
     /// The answer has come before the note.
     Answered,
-    /// Both have come.
-    Settled,
 }
 
 /// When a callee was given what it answers.
@@ -54,113 +55,128 @@ pub(crate) enum Began {
 
 impl Invocations {
     /// An INVOCATION has been handed to the socket; of one in parts the first counts.
+    #[inline]
     pub(super) fn written(&mut self, request: RequestId, at: Timestamp) {
         let notes = &mut **self.notes.get_or_insert_default();
-        if notes.list.back().is_none_or(|(latest, _)| *latest < request) {
-            notes.make_room(request);
-            notes.list.push_back((request, Note::Written(at)));
-            notes.open_count += 1;
-        } else if let Some(Note::Answered) = notes.get(request) {
-            notes.settle(request);
-        } else {
-            notes.insert(request, Note::Written(at));
+        let has_older = !notes.older.is_empty();
+        match notes.place(request) {
+            Some(place @ None) if !has_older => {
+                *place = Some((request, Note::Written(at)));
+            }
+            Some(_) | None => notes.add(request, Note::Written(at)),
         }
     }
 
     /// The callee has said its last about an invocation.
+    #[inline]
     pub(crate) fn take(&mut self, request: RequestId) -> Began {
         let Some(notes) = self.notes.as_deref_mut() else { return Began::JustNow };
-        match notes.settle(request) {
-            Some(Note::Written(at)) => Began::At(at),
-            Some(Note::Answered) => Began::Unknown,
-            Some(Note::Settled) | None if notes.has_forgotten(request) => Began::Unknown,
-            Some(Note::Settled) | None => Began::JustNow,
+        match notes.place(request) {
+            Some(place @ &mut Some((known, Note::Written(at)))) if known == request => {
+                *place = None;
+                Began::At(at)
+            }
+            Some(_) | None => notes.take(request),
         }
     }
 
     /// The note of an invocation that is answered already is still to come.
+    #[cold]
     pub(crate) fn overtake(&mut self, request: RequestId) {
-        let notes = &mut **self.notes.get_or_insert_default();
-        notes.insert(request, Note::Answered);
+        self.notes.get_or_insert_default().add(request, Note::Answered);
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.notes.as_ref().map_or(0, |notes| notes.list.len())
+        let notes = self.notes.as_ref();
+        notes.map_or(0, |notes| notes.recent.iter().flatten().count() + notes.older.len())
     }
+}
 
-    #[cfg(test)]
-    fn open_count(&self) -> usize {
-        self.notes.as_ref().map_or(0, |notes| notes.open_count)
+impl Default for Notes {
+    fn default() -> Self {
+        let recent = vec![None; RECENT_COUNTS.0].into_boxed_slice();
+        Self { recent, older: BTreeMap::new(), forgotten: None }
     }
 }
 
 impl Notes {
-    fn place(&self, request: RequestId) -> Result<usize, usize> {
-        self.list.binary_search_by_key(&request, |(request, _)| *request)
+    #[inline]
+    fn place(&mut self, request: RequestId) -> Option<&mut Option<(RequestId, Note)>> {
+        // The remainder fits.
+        #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are what counts")]
+        let place = request.get() as usize & (self.recent.len() - 1);
+        self.recent.get_mut(place)
     }
 
-    fn get(&self, request: RequestId) -> Option<Note> {
-        let place = self.place(request).ok()?;
-        self.list.get(place).map(|(_, note)| *note)
-    }
-
-    /// Adds a note where there is none that says more.
-    fn insert(&mut self, request: RequestId, note: Note) {
-        self.make_room(request);
-        match self.place(request) {
-            Ok(place) => {
-                if let Some((_, settled @ Note::Settled)) = self.list.get_mut(place) {
-                    *settled = note;
-                    self.open_count += 1;
-                }
-            }
-            Err(place) => {
-                self.list.insert(place, (request, note));
-                self.open_count += 1;
-            }
-        }
-    }
-
-    /// What was noted, which nobody asks for again.
-    fn settle(&mut self, request: RequestId) -> Option<Note> {
-        let taken = match self.list.front() {
-            // The first one is not settled.
-            Some((first, _)) if *first == request => {
-                self.open_count -= 1;
-                self.list.pop_front()?.1
-            }
-            Some(_) | None => self.settle_behind(request)?,
-        };
-        while let Some((_, Note::Settled)) = self.list.front() {
-            self.list.pop_front();
-        }
-        Some(taken)
-    }
-
-    /// What was noted behind the first note.
+    /// Adds a note, or settles with what there is: of two written ones the first counts, and what
+    /// is both written and answered is done.
     #[cold]
-    fn settle_behind(&mut self, request: RequestId) -> Option<Note> {
-        let place = self.place(request).ok()?;
-        let (_, note) = self.list.get_mut(place)?;
-        let taken = std::mem::replace(note, Note::Settled);
-        self.open_count -= usize::from(taken != Note::Settled);
-        Some(taken)
-    }
-
-    /// Makes sure that there is room for one more note, for `request`. Cost: O(1) on average.
-    fn make_room(&mut self, request: RequestId) {
-        if self.open_count >= REMEMBERED_COUNT {
-            self.list.clear();
-            self.open_count = 0;
-            self.forgotten = Some(request);
-        } else if self.list.len() >= NOTE_COUNT {
-            self.list.retain(|(_, note)| *note != Note::Settled);
+    fn add(&mut self, request: RequestId, note: Note) {
+        match (self.remove(request), note) {
+            (None, note) => self.insert(request, note),
+            (Some(first @ Note::Written(_)), Note::Written(_))
+            | (Some(first @ Note::Answered), Note::Answered) => self.insert(request, first),
+            (Some(Note::Written(_)), Note::Answered) | (Some(Note::Answered), Note::Written(_)) => {
+            }
         }
     }
 
-    fn has_forgotten(&self, request: RequestId) -> bool {
-        self.forgotten.is_some_and(|latest| request <= latest)
+    #[cold]
+    fn take(&mut self, request: RequestId) -> Began {
+        match self.remove(request) {
+            Some(Note::Written(at)) => Began::At(at),
+            Some(Note::Answered) => Began::Unknown,
+            None if self.forgotten.is_some_and(|latest| request <= latest) => Began::Unknown,
+            None => Began::JustNow,
+        }
+    }
+
+    fn remove(&mut self, request: RequestId) -> Option<Note> {
+        match self.place(request) {
+            Some(place @ &mut Some((known, note))) if known == request => {
+                *place = None;
+                Some(note)
+            }
+            Some(_) | None => self.older.remove(&request),
+        }
+    }
+
+    /// Adds what is not there.
+    fn insert(&mut self, request: RequestId, note: Note) {
+        let Some(place) = self.place(request) else { return };
+        let (older, older_note) = match place.replace((request, note)) {
+            None => return,
+            // The latest of a place has it.
+            Some(latest) if latest.0 > request => {
+                *place = Some(latest);
+                (request, note)
+            }
+            Some(older) => older,
+        };
+        self.older.insert(older, older_note);
+        if self.older.len() > self.recent.len() && self.recent.len() < RECENT_COUNTS.1 {
+            self.grow();
+        } else if self.older.len() > OLDER_COUNT {
+            self.forgotten = self.older.keys().next_back().copied();
+            self.older.clear();
+        }
+    }
+
+    /// Makes twice as many places.
+    fn grow(&mut self) {
+        let places = vec![None; 2 * self.recent.len()].into_boxed_slice();
+        let recent = mem::replace(&mut self.recent, places);
+        let mut all = mem::take(&mut self.older);
+        all.extend(recent.into_iter().flatten());
+        for (request, note) in all {
+            // Ascending, so that the latest of each place ends up there.
+            if let Some(place) = self.place(request)
+                && let Some((older, note)) = place.replace((request, note))
+            {
+                self.older.insert(older, note);
+            }
+        }
     }
 }
 

@@ -133,11 +133,15 @@ impl Sender {
     }
 
     /// The next message that has been handed to the socket completely.
-    pub(super) fn next_sent(&mut self) -> Option<Mark> {
-        if self.marks.front()?.end > self.position {
-            return None;
-        }
-        self.marks.pop_front()
+    #[inline]
+    pub(super) fn sent(&self) -> Option<&Mark> {
+        self.marks.front().filter(|mark| mark.end <= self.position)
+    }
+
+    /// Passes it: it is accounted for.
+    #[inline]
+    pub(super) fn pass(&mut self) {
+        self.marks.pop_front();
     }
 
     pub(super) fn position(&self) -> u64 {

@@ -1,3 +1,7 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
 use super::*;
 
 fn request(number: u64) -> RequestId {
@@ -9,6 +13,56 @@ fn request(number: u64) -> RequestId {
 }
 
 const NOON: Timestamp = Timestamp::from_nanos(12);
+
+/// What a callee is told and says, in any order.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Written,
+    Answered,
+}
+
+proptest! {
+    /// A list of all notes says the same.
+    #[test]
+    fn it_is_as_if_all_were_listed(
+        steps in prop::collection::vec(
+            (1_u64..200, prop_oneof![2 => Just(Step::Written), 1 => Just(Step::Answered)]), 0..600,
+        ),
+    ) {
+        let mut invocations = Invocations::default();
+        let mut listed: BTreeMap<u64, Note> = BTreeMap::new();
+        for (at, (number, step)) in (0..).zip(steps) {
+            let at = Timestamp::from_nanos(at);
+            let known = listed.remove(&number);
+            match step {
+                Step::Written => {
+                    invocations.written(request(number), at);
+                    match known {
+                        None => drop(listed.insert(number, Note::Written(at))),
+                        Some(Note::Written(first)) => {
+                            listed.insert(number, Note::Written(first));
+                        }
+                        Some(Note::Answered) => {}
+                    }
+                }
+                Step::Answered => {
+                    let began = invocations.take(request(number));
+                    let expected = match known {
+                        None => Began::JustNow,
+                        Some(Note::Written(at)) => Began::At(at),
+                        Some(Note::Answered) => Began::Unknown,
+                    };
+                    prop_assert_eq!(began, expected);
+                    if began == Began::JustNow {
+                        invocations.overtake(request(number));
+                        listed.insert(number, Note::Answered);
+                    }
+                }
+            }
+            prop_assert_eq!(invocations.len(), listed.len());
+        }
+    }
+}
 
 #[test]
 fn an_answer_finds_when_the_first_part_was_written() {
@@ -32,28 +86,13 @@ fn a_note_that_comes_after_the_answer_is_not_kept() {
 fn unanswered_invocations_do_not_pile_up_and_forgotten_ones_have_no_time() {
     let mut invocations = Invocations::default();
     let mut latest = RequestId::MIN;
-    for _ in 0..=REMEMBERED_COUNT {
+    for _ in 0..5 * OLDER_COUNT {
         invocations.written(latest, NOON);
         latest = latest.next();
+        assert!(invocations.len() <= OLDER_COUNT + RECENT_COUNTS.1);
     }
-    assert_eq!(invocations.len(), 1);
     assert_eq!(invocations.take(RequestId::MIN), Began::Unknown);
     assert_eq!(invocations.take(latest), Began::JustNow);
-}
-
-#[test]
-fn answers_come_in_any_order_and_before_notes() {
-    let mut invocations = Invocations::default();
-    let at = |number| Timestamp::from_nanos(number);
-    invocations.overtake(request(3));
-    for number in [1, 2, 3, 4] {
-        invocations.written(request(number), at(number));
-    }
-    for number in [2, 4, 1] {
-        assert_eq!(invocations.take(request(number)), Began::At(at(number)), "{number}");
-    }
-    assert_eq!(invocations.len(), 0);
-    assert_eq!(invocations.open_count(), 0);
 }
 
 #[test]
@@ -61,12 +100,14 @@ fn one_that_stays_unanswered_outlasts_all_that_are_answered() {
     let mut invocations = Invocations::default();
     invocations.written(RequestId::MIN, NOON);
     let mut latest = RequestId::MIN;
-    for _ in 0..3 * NOTE_COUNT {
+    for _ in 0..3 * OLDER_COUNT {
         latest = latest.next();
         invocations.written(latest, NOON);
         assert_eq!(invocations.take(latest), Began::At(NOON));
-        assert!(invocations.len() <= NOTE_COUNT);
+        assert_eq!(invocations.len(), 1);
     }
+    let notes = invocations.notes.as_ref().map(|notes| notes.recent.len());
+    assert_eq!(notes, Some(RECENT_COUNTS.0), "one alone needs no more room");
     assert_eq!(invocations.take(RequestId::MIN), Began::At(NOON));
     assert_eq!(invocations.len(), 0);
 }
