@@ -88,11 +88,8 @@ pub(crate) struct Metering {
     pub(crate) realm: Arc<RealmCell>,
     /// The session's place in it.
     pub(crate) session: SessionKey,
-    /// The realm's place in the metrics.
-    pub(crate) place: RealmIndex,
-    /// Where the metrics count the session's messages, by direction.
+    /// Where the metrics count what it says, which also says where the realm is.
     pub(crate) received: Lane,
-    pub(crate) sent: Lane,
     /// What the session has been called with and has not answered.
     pub(crate) invocations: Invocations,
     /// The session's place among those that there are.
@@ -469,7 +466,7 @@ impl Outlet {
             }
             return Flushed::Done;
         };
-        let sent = local.and_then(|local| Some((local, local.messages(metering.sent)?)));
+        let sent = local.and_then(|local| Some((local, local.messages(metering.received.back())?)));
         // One moment for all that one write has taken, read if it matters.
         let mut written = None;
         while let Some(mark) = sender.sent() {
@@ -480,14 +477,23 @@ impl Outlet {
                     match mark.timing {
                         Timing::None => {}
                         Timing::Event(_, since) => {
-                            local.event_written(metering.place, written.nanos_since(since));
+                            local.event_written(
+                                metering.received.realm(),
+                                written.nanos_since(since),
+                            );
                         }
                         Timing::Invocation(request) => {
                             metering.invocations.written(request, written);
                         }
                         Timing::Reply { call, callee_ns } => {
                             let metrics = self.metrics.all();
-                            local.call_answered(metrics, metering.place, call, callee_ns, written);
+                            local.call_answered(
+                                metrics,
+                                metering.received.realm(),
+                                call,
+                                callee_ns,
+                                written,
+                            );
                         }
                     }
                 }

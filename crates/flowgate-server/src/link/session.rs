@@ -70,12 +70,11 @@ impl Link {
                 let metrics = self.service.metrics.all();
                 let place = metrics.realm(&accepted.realm);
                 let serializer = self.outlet.wire.serializer;
-                let lane = |direction| Lane::new(place, direction, serializer);
-                let (received, sent) = (lane(Direction::Received), lane(Direction::Sent));
+                let received = Lane::new(place, Direction::Received, serializer);
                 if let Some(local) = scratch.local(metrics)
-                    && let Some(received) = local.messages(received)
+                    && let Some(tally) = local.messages(received)
                 {
-                    received.count(MessageType::Hello, octets.len());
+                    tally.count(MessageType::Hello, octets.len());
                 }
                 let authmethod = accepted.authmethod;
                 let held = metrics.session(place, authmethod);
@@ -88,9 +87,7 @@ impl Link {
                             reports: Default::default(),
                             realm: Arc::clone(&realm),
                             session,
-                            place,
                             received,
-                            sent,
                             invocations: Invocations::default(),
                             _held: held,
                         });

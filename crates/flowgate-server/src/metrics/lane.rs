@@ -56,12 +56,20 @@ impl Lane {
         Self(realm.0 * LANES + way + serializer_index(serializer))
     }
 
+    /// The lane of what goes the other way, if this one is of received messages.
+    #[inline]
+    pub(crate) const fn back(self) -> Self {
+        Self(self.0 + SERIALIZERS)
+    }
+
     #[inline]
     pub(super) const fn index(self) -> usize {
         self.0 as usize
     }
 
-    pub(super) const fn realm(self) -> RealmIndex {
+    /// The realm.
+    #[inline]
+    pub(crate) const fn realm(self) -> RealmIndex {
         RealmIndex(self.0 / LANES)
     }
 
