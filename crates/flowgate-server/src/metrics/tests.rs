@@ -134,26 +134,26 @@ async fn octets_and_answered_calls_reach_their_families() {
     let office = metrics.realm("office");
     let listener = ListenerMetrics::new(&metrics, "door");
     let local = metrics.local();
-    listener.wire_bytes(&local, Direction::Received, 7);
-    listener.wire_bytes(&local, Direction::Sent, 8);
-    let (first, second) = (RegistrationId::MIN, RegistrationId::MIN.next());
+    let first = RegistrationId::MIN;
+    // Has the place of the first, and nobody has said what it is called.
+    let second = (0..4096).fold(first, |id, _| id.next());
     metrics.families.procedures.add(office, first, "com.example.add");
     let mut answered = AnsweredCalls::default();
-    for _ in 0..3 {
-        answered.count(&metrics, office, first);
-    }
-    // Nobody has said what this one is called.
-    answered.count(&metrics, office, second);
-    drop(answered);
-    let lines = [
-        "flowgate_wire_bytes_total{listener=\"door\",direction=\"received\"} 7",
-        "flowgate_wire_bytes_total{listener=\"door\",direction=\"sent\"} 8",
-        "flowgate_rpc_calls_total{realm=\"office\",procedure=\"com.example.add\",outcome=\"ok\"} 3",
-        "flowgate_rpc_calls_total{realm=\"office\",procedure=\"_other\",outcome=\"ok\"} 1",
-    ];
-    // What has been told is not told again.
-    for page in [page_of(&metrics), page_of(&metrics)] {
-        for line in lines {
+    // What has been told is not told again, and what comes after it is.
+    for times in 1..=3 {
+        listener.wire_bytes(&local, Direction::Received, 7);
+        listener.wire_bytes(&local, Direction::Sent, 8);
+        for registration in [first, first, second, first] {
+            answered.count(&metrics, office, registration);
+        }
+        let page = page_of(&metrics);
+        for (family, labels, once) in [
+            ("wire_bytes", r#"listener="door",direction="received""#, 7),
+            ("wire_bytes", r#"listener="door",direction="sent""#, 8),
+            ("rpc_calls", r#"realm="office",procedure="com.example.add",outcome="ok""#, 3),
+            ("rpc_calls", r#"realm="office",procedure="_other",outcome="ok""#, 1),
+        ] {
+            let line = format!("flowgate_{family}_total{{{labels}}} {}", times * once);
             assert!(page.lines().any(|of| of == line), "{line} is not in\n{page}");
         }
     }
