@@ -33,10 +33,10 @@ const LANES: u32 = 2 * SERIALIZERS;
 /// Messages by type: at its code, of which YIELD's 70 is the highest.
 const TYPES: usize = 72;
 
-/// Messages by size, a place for each bucket.
+/// Messages by size: a place for all that the same power of two is the least to hold.
 const SIZES: usize = TYPES;
 
-const RATED: usize = SIZES + Buckets::SIZE_COUNT;
+const RATED: usize = SIZES + u64::BITS as usize;
 const BYTES: usize = RATED + 1;
 const PLACES: usize = BYTES + 1;
 
@@ -98,7 +98,7 @@ impl LaneTally {
         // From the highest place down: sums are never behind what they are the sums of.
         tally.add(BYTES, bytes as u64);
         tally.add(RATED, self.rated_message_size.rate(bytes));
-        tally.add(SIZES + Buckets::size_place(bytes as u64), 1);
+        tally.add(SIZES + size_place(bytes as u64), 1);
         tally.add(message.code() as usize, 1);
     }
 }
@@ -115,9 +115,14 @@ impl LaneReader {
             let serializer = lane.serializer();
             families.rated_messages.with([realm, way]).add(at(RATED));
             families.message_bytes.with([realm, way, serializer]).add(at(BYTES));
-            let sizes = added.get(SIZES..RATED).unwrap_or_default();
+            let mut sizes = [0; Buckets::SIZE_COUNT];
+            for exponent in 0..u64::BITS {
+                if let Some(count) = sizes.get_mut(Buckets::size_place(1 << exponent)) {
+                    *count += at(SIZES + exponent as usize);
+                }
+            }
             let recorded =
-                families.message_size.with([way, serializer]).record_counted(sizes, at(BYTES));
+                families.message_size.with([way, serializer]).record_counted(&sizes, at(BYTES));
             debug_assert!(recorded.is_ok(), "sizes have the buckets that they are counted in");
             for message in MessageType::ALL {
                 let count = at(message.code() as usize);
@@ -128,6 +133,13 @@ impl LaneReader {
         }
         !is_final
     }
+}
+
+/// The exponent of the least power of two that is not below a size. Bounds of sizes are powers of
+/// two, so that this tells the bucket, and finding it takes less.
+#[inline]
+const fn size_place(bytes: u64) -> usize {
+    ((2 * bytes).saturating_sub(1) | 1).ilog2() as usize
 }
 
 /// What the `serializer` label says, as `wamp.session.on_stats` does.
@@ -149,5 +161,20 @@ fn serializer_index(serializer: Serializer) -> u32 {
     match serializer.batching {
         Batching::Single => format,
         Batching::Batched => format + 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_up_to_a_power_of_two_have_its_place() {
+        for exponent in 0..40 {
+            let bound = 1 << exponent;
+            assert_eq!(size_place(bound), exponent, "{bound}");
+            assert_eq!(size_place(bound + 1), exponent + 1, "{bound} + 1");
+        }
+        assert_eq!(size_place(0), 0);
     }
 }
