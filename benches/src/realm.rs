@@ -29,8 +29,8 @@ struct Frames {
 impl Outbox for Frames {
     fn push(&mut self, action: Action<'_>) {
         match action {
-            Action::Send { to, message } => self.deliver(&[to], &message),
-            Action::FanOut { to, message, .. } => self.deliver(to, &message),
+            Action::Send { to, message } => self.deliver(&[to], message),
+            Action::FanOut { to, message, .. } => self.deliver(to, message),
             Action::Close { session, how } => unreachable!("{session:?} is closed: {how:?}"),
             Action::Ask { ask, .. } => unreachable!("no gate asks, as {ask:?} does"),
             Action::Serve { call, .. } => unreachable!("nothing is served, as {call:?} is"),
@@ -105,7 +105,7 @@ impl Bench {
     /// The frame is no message.
     pub fn receive(&mut self, session: SessionKey, format: Format, frame: &[u8]) {
         let message = Message::decode(format, frame, &Limits::default()).expect("encoded here");
-        self.handle(Input::Message { session, message });
+        self.handle(Input::Message { session, message: &message });
     }
 
     /// The octets that a session has been sent so far.
@@ -134,7 +134,7 @@ impl Bench {
 
     fn admit<'a>(&mut self, session: SessionKey, message: impl Into<Message<'a>>) {
         self.out.refused = false;
-        self.handle(Input::Message { session, message: message.into() });
+        self.handle(Input::Message { session, message: &message.into() });
         assert!(!self.out.refused, "the realm refuses");
     }
 }

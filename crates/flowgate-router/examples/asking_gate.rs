@@ -113,7 +113,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for text in texts {
         writeln!(shell.out, "from {session:?}: {text}")?;
         let message = Message::decode(Format::Json, text.as_bytes(), &Limits::default())?;
-        realm.handle(now, Input::Message { session, message }, &mut shell);
+        realm.handle(now, Input::Message { session, message: &message }, &mut shell);
     }
     for _ in 0..2 {
         let (session, ask, answer) = answered.recv()?;

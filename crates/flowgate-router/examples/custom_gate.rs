@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for text in [r#"[32,1,{},"user.joe.mail"]"#, r#"[32,2,{},"user.ann.mail"]"#] {
         writeln!(out.0, "from {session:?}: {text}")?;
         let message = Message::decode(Format::Json, text.as_bytes(), &Limits::default())?;
-        realm.handle(now, Input::Message { session, message }, &mut out);
+        realm.handle(now, Input::Message { session, message: &message }, &mut out);
     }
     Ok(())
 }

@@ -63,14 +63,14 @@ pub enum Action<'a> {
         /// The receiver.
         to: SessionKey,
         /// The message.
-        message: Message<'a>,
+        message: &'a Message<'a>,
     },
     /// Send one message to many sessions; each is listed once.
     FanOut {
         /// The receivers, never empty.
         to: &'a [SessionKey],
         /// The message, the same for all.
-        message: Message<'a>,
+        message: &'a Message<'a>,
         /// Whether the delivery may close a metering window of its receiver.
         traffic: Traffic,
     },
@@ -195,7 +195,12 @@ pub trait Outbox {
     /// `call` says more of a call that was accepted for a registered procedure.
     /// Whoever returns [`Taken::TooLarge`] says
     /// [undeliverable](crate::Input::Undeliverable) too, as for every message.
-    fn reply(&mut self, to: SessionKey, message: Message<'_>, call: Option<AnsweredCall>) -> Taken {
+    fn reply(
+        &mut self,
+        to: SessionKey,
+        message: &Message<'_>,
+        call: Option<AnsweredCall>,
+    ) -> Taken {
         let _ = call;
         self.push(Action::Send { to, message });
         Taken::Whole

@@ -18,7 +18,7 @@ pub enum Input<'a> {
         /// The sender.
         session: SessionKey,
         /// The message.
-        message: Message<'a>,
+        message: &'a Message<'a>,
     },
     /// A session has sent something that is no valid message.
     Violation {

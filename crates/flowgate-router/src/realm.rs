@@ -16,7 +16,7 @@ use crate::{
     retention::Retention,
     served::Served,
     session::{Phase, Session, Sessions},
-    tracing::Correlations,
+    tracing::{Correlations, Traced},
     turn::Turn,
 };
 
@@ -34,6 +34,7 @@ pub(crate) const MAX_URI_BYTES: usize = 2048;
 pub struct Realm<O = ()> {
     state: State,
     observer: O,
+    traced: Traced,
 }
 
 /// Everything but the observer; the handlers are in `lifecycle`, `pubsub`, `rpc` and `meta`.
@@ -88,7 +89,7 @@ impl<O> Realm<O> {
             contexts: ContextCounts::default(),
             ids,
         };
-        Self { state, observer }
+        Self { state, observer, traced: Traced::default() }
     }
 
     /// The realm's name.
@@ -126,7 +127,10 @@ impl<O> Realm<O> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let State { calls, sessions, .. } = &self.state;
-        [calls.next_deadline(), sessions.next_deadline()].into_iter().flatten().min()
+        match (calls.next_deadline(), sessions.next_deadline()) {
+            (Some(of_call), Some(of_session)) => Some(of_call.min(of_session)),
+            (of_call, of_session) => of_call.or(of_session),
+        }
     }
 
     /// Whether anybody would get an event of the router itself, or a history would: to make none in
@@ -189,10 +193,10 @@ impl<O: Observer> Realm<O> {
     ///
     /// Faults of peers become ERROR, ABORT and [`Close`](crate::Action::Close).
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>, out: &mut dyn Outbox) {
-        let Self { state, observer } = self;
-        let turn = &mut Turn::new(now, out, observer);
+        let Self { state, observer, traced } = self;
+        let turn = &mut Turn::new(now, out, observer, traced);
         match input {
-            Input::Message { session, message } => state.handle_message(turn, session, &message),
+            Input::Message { session, message } => state.handle_message(turn, session, message),
             Input::Join(join) => state.handle_join(turn, join),
             Input::Violation { session, what } => state.handle_violation(turn, session, what),
             Input::Undeliverable { session, message, lost, step } => {
@@ -235,20 +239,28 @@ impl State {
         }
     }
 
+    #[inline]
     pub(crate) fn handle_open<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &Message<'_>,
     ) {
-        if self.config.request_ids == RequestIds::Sequential
-            && let Some(request) = counted_request(message)
-            && !self.take_request(from, request, message)
-        {
-            turn.note_ignored(from, message);
-            return self.violate(turn, from, "request identifier out of sequence");
+        if self.config.request_ids == RequestIds::Sequential && !self.take_request(from, message) {
+            return self.refuse_sequence(turn, from, message);
         }
         self.dispatch(turn, from, message);
+    }
+
+    #[cold]
+    fn refuse_sequence<O: Observer>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        from: SessionKey,
+        message: &Message<'_>,
+    ) {
+        turn.note_ignored(from, message);
+        self.violate(turn, from, "request identifier out of sequence");
     }
 
     /// Handles a message of an open session, whose request has been noted.
@@ -300,12 +312,8 @@ impl State {
 
     /// Notes a client's request where they are to be in sequence; whether it is one that may come
     /// now.
-    fn take_request(
-        &mut self,
-        from: SessionKey,
-        request: RequestId,
-        message: &Message<'_>,
-    ) -> bool {
+    fn take_request(&mut self, from: SessionKey, message: &Message<'_>) -> bool {
+        let Some(request) = counted_request(message) else { return true };
         let Some(session) = self.sessions.open_mut(from) else { return false };
         let expected = session.last_request.map_or(RequestId::MIN, RequestId::next);
         if request == expected {

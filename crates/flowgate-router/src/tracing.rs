@@ -44,11 +44,11 @@ pub(crate) struct Correlations(fastrand::Rng);
 /// Where the handling of an input stands; nothing if messages are not traced, and then it costs one
 /// comparison wherever it matters.
 #[derive(Debug)]
-pub(crate) struct Trail(Option<Box<Traced>>);
+pub(crate) struct Trail<'t>(Option<&'t mut Traced>);
 
 /// Where the handling of an input stands that is traced.
 #[derive(Debug, Default)]
-struct Traced {
+pub(crate) struct Traced {
     /// Whether the action has no message yet.
     is_fresh: bool,
     /// Whether a pending call has taken over the action, which ends with it.
@@ -151,9 +151,11 @@ impl Over {
     }
 }
 
-impl Trail {
-    pub(crate) fn new(is_on: bool) -> Self {
-        Self(is_on.then(Box::default))
+impl<'t> Trail<'t> {
+    /// The trail of an input, kept in `traced` if messages are traced.
+    #[inline]
+    pub(crate) fn new(is_on: bool, traced: &'t mut Traced) -> Self {
+        Self(is_on.then(|| traced.begin()))
     }
 
     /// Whether messages are traced.
@@ -162,17 +164,22 @@ impl Trail {
         self.0.is_some()
     }
 
+    #[inline]
+    fn traced(&mut self) -> Option<&mut Traced> {
+        self.0.as_deref_mut()
+    }
+
     /// Lets what follows belong to another action, or to none; returns the one before, to be
     /// entered again.
     #[inline]
     pub(crate) fn enter(&mut self, tag: Option<Arc<Tag>>) -> Option<Arc<Tag>> {
-        std::mem::replace(&mut self.0.as_mut()?.cause, tag)
+        std::mem::replace(&mut self.traced()?.cause, tag)
     }
 
     /// The action that is handled, which ends with the pending call that keeps it.
     #[inline]
     pub(crate) fn keep(&mut self) -> Option<Arc<Tag>> {
-        let traced = self.0.as_mut()?;
+        let traced = self.traced()?;
         traced.is_kept = true;
         traced.cause.clone()
     }
@@ -184,15 +191,24 @@ impl Trail {
 
     /// What is known of the message that is handled, which is to wait.
     pub(crate) fn take_waited(&mut self, now: Timestamp) -> Waited {
-        let known = self.0.as_mut().and_then(|traced| traced.waited.take());
+        let known = self.traced().and_then(|traced| traced.waited.take());
         known.unwrap_or(Waited { since: now, begun: None })
     }
 
     /// The next message that is handled has waited.
     pub(crate) fn resume(&mut self, waited: Waited) {
-        if let Some(traced) = &mut self.0 {
+        if let Some(traced) = self.traced() {
             traced.waited = Some(waited);
         }
+    }
+}
+
+impl Traced {
+    /// Another input is handled.
+    #[cold]
+    fn begin(&mut self) -> &mut Self {
+        *self = Self::default();
+        self
     }
 }
 
@@ -200,7 +216,7 @@ impl<O: Observer> Turn<'_, O> {
     /// Says where the message that is sent next belongs.
     #[cold]
     pub(crate) fn place(&mut self) {
-        let Some(traced) = &mut self.trail.0 else { return };
+        let Some(traced) = self.trail.traced() else { return };
         let position = Position::new(std::mem::take(&mut traced.is_fresh), false);
         if let Some(tag) = &traced.cause {
             self.out.place(tag.step(position));
@@ -239,7 +255,7 @@ impl<O: Observer> Turn<'_, O> {
         topic: &str,
         context: Option<TraceContext>,
     ) -> OwnAction {
-        let Some(traced) = &mut self.trail.0 else { return OwnAction::None };
+        let Some(traced) = self.trail.traced() else { return OwnAction::None };
         if traced.cause.is_some() {
             return OwnAction::None;
         }
@@ -251,7 +267,7 @@ impl<O: Observer> Turn<'_, O> {
     /// The publication is out; what nobody has heard has been no action.
     pub(crate) fn end_own(&mut self, own: OwnAction) {
         let OwnAction::Begun = own else { return };
-        let Some(traced) = &mut self.trail.0 else { return };
+        let Some(traced) = self.trail.traced() else { return };
         let is_heard = !std::mem::take(&mut traced.is_fresh);
         if let Some(tag) = traced.cause.take().filter(|_| is_heard) {
             self.out.ended(tag.correlation, None);
@@ -260,7 +276,7 @@ impl<O: Observer> Turn<'_, O> {
 
     /// Says that a message of a client is handled, and returns when it came, if it has waited.
     fn receive(&mut self, from: SessionKey, message: &Message<'_>, step: Option<Step<'_>>) {
-        let waited = self.trail.0.as_mut().and_then(|traced| traced.waited.take());
+        let waited = self.trail.traced().and_then(|traced| traced.waited.take());
         let since = waited.map(|waited| waited.since);
         self.out.received(Received { from, message, step, since });
     }
@@ -290,14 +306,14 @@ impl State {
         from: SessionKey,
         message: &Message<'_>,
     ) {
-        let Some(traced) = &mut turn.trail.0 else { return };
+        let Some(traced) = turn.trail.traced() else { return };
         traced.since = traced.waited.as_ref().map_or(turn.now, |waited| waited.since);
         let belongs = match traced.waited.as_mut().and_then(|waited| waited.begun.take()) {
             Some(tag) => Belongs::Begins(tag),
             None => self.belongs(from, message),
         };
         turn.receive(from, message, belongs.step());
-        let Some(traced) = &mut turn.trail.0 else { return };
+        let Some(traced) = turn.trail.traced() else { return };
         (traced.cause, traced.begun) = match belongs {
             Belongs::Nowhere | Belongs::TooLate(_) => (None, None),
             Belongs::Later(tag) => (Some(tag), None),
@@ -314,7 +330,7 @@ impl State {
         from: SessionKey,
         message: &Message<'_>,
     ) {
-        let Some(traced) = &mut turn.trail.0 else { return };
+        let Some(traced) = turn.trail.traced() else { return };
         traced.cause = None;
         let begun = traced.begun.take();
         if turn.asked.is_some() {

@@ -9,7 +9,7 @@ use crate::{
     Action, AnsweredCall, Close, Outbox, SessionKey, Taken, Traffic,
     details::Details,
     request_error::RequestError,
-    tracing::Trail,
+    tracing::{Traced, Trail},
     waiting::{Answers, Asked},
 };
 
@@ -23,20 +23,26 @@ pub(crate) struct Turn<'t, O> {
     /// The authorizer that has been asked about the message that is handled.
     pub(crate) asked: Option<Asked>,
     /// The action that is handled, if messages are traced.
-    pub(crate) trail: Trail,
+    pub(crate) trail: Trail<'t>,
 }
 
 impl<'t, O: Observer> Turn<'t, O> {
-    pub(crate) fn new(now: Timestamp, out: &'t mut dyn Outbox, observer: &'t mut O) -> Self {
-        let trail = Trail::new(out.is_traced());
+    pub(crate) fn new(
+        now: Timestamp,
+        out: &'t mut dyn Outbox,
+        observer: &'t mut O,
+        traced: &'t mut Traced,
+    ) -> Self {
+        let trail = Trail::new(out.is_traced(), traced);
         Self { now, out, observer, answers: Answers::default(), asked: None, trail }
     }
 
     pub(crate) fn send<'m>(&mut self, to: SessionKey, message: impl Into<Message<'m>>) {
+        let message = &message.into();
         if self.trail.is_on() {
             self.place();
         }
-        self.out.push(Action::Send { to, message: message.into() });
+        self.out.push(Action::Send { to, message });
     }
 
     pub(crate) fn fan_out<'m>(
@@ -45,10 +51,11 @@ impl<'t, O: Observer> Turn<'t, O> {
         message: impl Into<Message<'m>>,
         traffic: Traffic,
     ) {
+        let message = &message.into();
         if self.trail.is_on() {
             self.place();
         }
-        self.out.push(Action::FanOut { to, message: message.into(), traffic });
+        self.out.push(Action::FanOut { to, message, traffic });
     }
 
     /// Sends the final reply of a call; of one that the router itself answers without saying what
@@ -59,10 +66,11 @@ impl<'t, O: Observer> Turn<'t, O> {
         message: impl Into<Message<'m>>,
         call: Option<AnsweredCall>,
     ) -> Taken {
+        let message = &message.into();
         if self.trail.is_on() {
             self.place();
         }
-        self.out.reply(to, message.into(), call)
+        self.out.reply(to, message, call)
     }
 
     pub(crate) fn close(&mut self, session: SessionKey, how: Close) {

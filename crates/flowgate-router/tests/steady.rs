@@ -145,7 +145,7 @@ impl Bench {
 
     fn receive(&mut self, frame: &Frame) {
         let message = Message::decode(frame.format, &frame.octets, &Limits::default()).unwrap();
-        self.handle(Input::Message { session: frame.session, message });
+        self.handle(Input::Message { session: frame.session, message: &message });
     }
 
     fn handle(&mut self, input: Input<'_>) {
@@ -249,7 +249,7 @@ impl Outbox for Frames {
     fn push(&mut self, action: Action<'_>) {
         match action {
             Action::Send { to, message } => {
-                let range = self.encode(self.format(to), &message);
+                let range = self.encode(self.format(to), message);
                 self.sent.push((to, range));
             }
             Action::FanOut { to, message, .. } => {
@@ -259,7 +259,7 @@ impl Outbox for Frames {
                     for session in to.iter().filter(|to| formats[to.0 as usize] == format) {
                         let range = match &range {
                             Some(range) => Range::clone(range),
-                            None => range.insert(self.encode(format, &message)).clone(),
+                            None => range.insert(self.encode(format, message)).clone(),
                         };
                         self.sent.push((*session, range));
                     }

@@ -92,8 +92,8 @@ impl Outbox for Encoder<'_> {
     fn push(&mut self, action: Action<'_>) {
         match action {
             Action::Send { to, message } => {
-                let step = self.placed(&message);
-                self.encode(to, &message, step.as_ref());
+                let step = self.placed(message);
+                self.encode(to, message, step.as_ref());
             }
             Action::FanOut { to, message, .. } => {
                 let mut receivers = to.to_vec();
@@ -102,9 +102,9 @@ impl Outbox for Encoder<'_> {
                 if receivers.is_empty() || receivers.len() != to.len() {
                     self.fault = Some(format!("fan-out to {to:?}"));
                 }
-                let step = self.placed(&message);
+                let step = self.placed(message);
                 for receiver in to {
-                    self.encode(*receiver, &message, step.as_ref());
+                    self.encode(*receiver, message, step.as_ref());
                 }
             }
             Action::Ask { session, ask, request } => {

@@ -395,7 +395,7 @@ impl World {
             Some(Some(bytes)) => {
                 let message = decode(format, &bytes)?;
                 self.message_count += 1;
-                self.handle(Input::Message { session, message })
+                self.handle(Input::Message { session, message: &message })
             }
         }
     }

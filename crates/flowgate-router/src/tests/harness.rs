@@ -152,12 +152,12 @@ fn json(payload: &Payload<'_>) -> String {
 impl Outbox for Transcript {
     fn push(&mut self, action: Action<'_>) {
         match action {
-            Action::Send { to, message } => self.message(to, &message, Traffic::Ordinary),
+            Action::Send { to, message } => self.message(to, message, Traffic::Ordinary),
             Action::FanOut { to, message, traffic } => {
                 assert!(!to.is_empty(), "a fan-out has receivers");
                 for (place, receiver) in to.iter().enumerate() {
                     assert!(!to[..place].contains(receiver), "a receiver is listed once");
-                    self.message(*receiver, &message, traffic);
+                    self.message(*receiver, message, traffic);
                 }
             }
             Action::Ask { session, ask, request } => {
@@ -358,7 +358,7 @@ impl World {
         let text = self.transcript.with_ids(text);
         let message = Message::decode(Format::Json, text.as_bytes(), &Limits::default());
         let message = message.unwrap_or_else(|error| panic!("{text}: {error}"));
-        self.handle(Input::Message { session: self.transcript.key(from), message });
+        self.handle(Input::Message { session: self.transcript.key(from), message: &message });
     }
 }
 

@@ -212,7 +212,7 @@ fn a_testament_that_is_denied_when_its_session_ends_is_refused() {
         let (mut outcomes, mut events) = (Outcomes::default(), EventCount::default());
         let mut realm = Realm::new(config, 1, &mut outcomes);
         let (watcher, ending) = (SessionKey(0), SessionKey(1));
-        let mut handle = |input| realm.handle(Timestamp::EPOCH, input, &mut events);
+        let mut handle = |input: Input<'_>| realm.handle(Timestamp::EPOCH, input, &mut events);
         handle(Input::Join(join(watcher, None)));
         handle(Input::Join(join(ending, None)));
         for (session, text) in [
@@ -220,7 +220,7 @@ fn a_testament_that_is_denied_when_its_session_ends_is_refused() {
             (ending, r#"[48,1,{},"wamp.session.add_testament",["com.t",[],{}]]"#),
         ] {
             let message = Message::decode(Format::Json, text.as_bytes(), &Limits::default());
-            handle(Input::Message { session, message: message.expect("a message") });
+            handle(Input::Message { session, message: &message.expect("a message") });
         }
         revoked.store(is_revoked, Ordering::Relaxed);
         let reason = LeaveReason::TransportLost;

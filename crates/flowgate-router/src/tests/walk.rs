@@ -39,10 +39,10 @@ impl Outbox for Clients {
     fn push(&mut self, action: Action<'_>) {
         self.transcript.push(format!("{action:?}"));
         match action {
-            Action::Send { to, message } => self.receive(to, &message),
+            Action::Send { to, message } => self.receive(to, message),
             Action::FanOut { to, message, .. } => {
                 assert!(!to.is_empty());
-                to.iter().for_each(|receiver| self.receive(*receiver, &message));
+                to.iter().for_each(|receiver| self.receive(*receiver, message));
             }
             Action::Ask { .. } | Action::Serve { .. } => {}
             Action::Close { session, how } => {
@@ -150,7 +150,7 @@ impl Walk {
     fn goodbye(&mut self, session: SessionKey) {
         self.clients.calls.retain(|(caller, _)| *caller != session);
         let reason = Uri::from("wamp.close.close_realm");
-        let message = Goodbye { details: Dict::EMPTY, reason }.into();
+        let message = &Goodbye { details: Dict::EMPTY, reason }.into();
         self.handle(Input::Message { session, message });
     }
 
@@ -182,7 +182,7 @@ impl Walk {
                 Unsubscribe { request, subscription }.into()
             }
         };
-        self.handle(Input::Message { session, message });
+        self.handle(Input::Message { session, message: &message });
     }
 
     fn register(&mut self, session: SessionKey) {
@@ -196,7 +196,7 @@ impl Walk {
             let registration = RegistrationId::new(self.rng.u64(1..20)).expect("in range");
             Unregister { request, registration }.into()
         };
-        self.handle(Input::Message { session, message });
+        self.handle(Input::Message { session, message: &message });
     }
 
     fn call(&mut self, session: SessionKey) {
@@ -208,7 +208,7 @@ impl Walk {
         if self.clients.sessions.get(&session) == Some(&Receives::Yes) {
             self.clients.calls.insert((session, request));
         }
-        let message = Call { request, options, procedure, payload: Payload::EMPTY }.into();
+        let message = &Call { request, options, procedure, payload: Payload::EMPTY }.into();
         self.handle(Input::Message { session, message });
     }
 
@@ -219,7 +219,7 @@ impl Walk {
         let modes = ["skip", "kill", "killnowait"];
         let options = [entry("mode", self.rng.choice(modes).expect("there are modes"))];
         let options = Dict::from_entries(&options);
-        self.handle(Input::Message { session, message: Cancel { request, options }.into() });
+        self.handle(Input::Message { session, message: &Cancel { request, options }.into() });
     }
 
     /// One of the invocations that a session was ever sent.
@@ -239,7 +239,7 @@ impl Walk {
             let (details, error) = (Dict::EMPTY, Uri::from("com.failed"));
             Error { request_type, request, details, error, payload: Payload::EMPTY }.into()
         };
-        self.handle(Input::Message { session, message });
+        self.handle(Input::Message { session, message: &message });
     }
 
     fn pattern(&mut self) -> (&'static str, &'static str) {

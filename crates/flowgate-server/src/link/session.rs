@@ -1,6 +1,6 @@
 //! A connection's session: joining, messages, leaving.
 
-use std::{mem, sync::Arc};
+use std::{array, mem, sync::Arc};
 
 use flowgate_event::LeaveReason;
 use flowgate_meter::{Due, SessionMeter};
@@ -153,10 +153,10 @@ impl Link {
     fn route_batch<const ROOM: usize>(&mut self, batch: &[&[u8]], scratch: &mut Scratch) -> usize {
         let Phase::Joined { realm, session } = &self.phase else { return batch.len() };
         let format = self.outlet.wire.serializer.format;
-        let mut decoded: [Option<Result<Message<'_>, DecodeError>>; ROOM] = [const { None }; ROOM];
-        for (slot, octets) in decoded.iter_mut().zip(batch) {
-            *slot = Some(Message::decode(format, octets, &self.limits));
-        }
+        let mut octets = batch.iter();
+        let decoded: [Option<Result<Message<'_>, DecodeError>>; ROOM] = array::from_fn(|_| {
+            octets.next().map(|octets| Message::decode(format, octets, &self.limits))
+        });
         let now = self.service.clock.now();
         let (session, outlet) = (*session, &self.outlet);
         let local = scratch.local(self.service.metrics.all()).cloned();
@@ -171,9 +171,8 @@ impl Link {
                 return;
             };
             let received = local.as_deref().and_then(|local| local.messages(metering.received));
-            // Taken from where they are: the array may be of sixteen.
-            for (octets, slot) in batch.iter().zip(&mut decoded) {
-                let Some(message) = slot.take() else { return };
+            for (octets, slot) in batch.iter().zip(&decoded) {
+                let Some(message) = slot else { return };
                 handled += 1;
                 let message = match message {
                     Ok(message) => message,
@@ -197,9 +196,9 @@ impl Link {
                 // The invocation that a callee says its last about.
                 let answered = if !COUNTS {
                     None
-                } else if let Message::Yield(result) = &message {
+                } else if let Message::Yield(result) = message {
                     Some(result.request).filter(|_| result.options.is_empty() || is_final(result))
-                } else if let Message::Error(error) = &message {
+                } else if let Message::Error(error) = message {
                     Some(error.request).filter(|_| error.request_type == MessageType::Invocation)
                 } else {
                     None

@@ -77,16 +77,16 @@ impl Outbox for Delivery<'_> {
             Action::Send { to, message } => {
                 let timing = if !COUNTS {
                     Timing::None
-                } else if let Message::Invocation(invocation) = &message {
+                } else if let Message::Invocation(invocation) = message {
                     Timing::Invocation(invocation.request)
                 } else if let Message::Event(_) = message {
                     Timing::Event(self.place, self.now)
                 } else {
                     Timing::None
                 };
-                self.send(to, &message, timing);
+                self.send(to, message, timing);
             }
-            Action::FanOut { to, message, traffic } => self.fan_out(to, &message, traffic),
+            Action::FanOut { to, message, traffic } => self.fan_out(to, message, traffic),
             // The gates of a configuration decide by themselves; without an answer the request
             // would fail in time.
             Action::Ask { request, .. } => {
@@ -107,9 +107,14 @@ impl Outbox for Delivery<'_> {
         }
     }
 
-    fn reply(&mut self, to: SessionKey, message: Message<'_>, call: Option<AnsweredCall>) -> Taken {
+    fn reply(
+        &mut self,
+        to: SessionKey,
+        message: &Message<'_>,
+        call: Option<AnsweredCall>,
+    ) -> Taken {
         let Some(call) = call else {
-            return self.send_as(to, &message, Kind::Ordinary, Timing::None);
+            return self.send_as(to, message, Kind::Ordinary, Timing::None);
         };
         // The first final reply is that of the call that is answered; it may free the callee for
         // others, which end after it.
@@ -123,7 +128,7 @@ impl Outbox for Delivery<'_> {
             outlet.expect_traced(self.place, call, traced);
         }
         let timing = if COUNTS { Timing::Reply { call, callee_ns } } else { Timing::None };
-        self.send_as(to, &message, Kind::Ordinary, timing)
+        self.send_as(to, message, Kind::Ordinary, timing)
     }
 
     #[inline]

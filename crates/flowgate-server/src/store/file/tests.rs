@@ -70,7 +70,7 @@ fn records(count: u64) -> Vec<Arc<EventRecord>> {
             topic: "com.a".into(),
             payload: Payload::from_values(&payload, &[]),
         };
-        let message = message.into();
+        let message = &message.into();
         realm.handle(Timestamp::EPOCH, Input::Message { session, message }, &mut Nobody);
     }
     records.try_iter().collect()
