@@ -2,24 +2,27 @@
 
 mod ending;
 mod queues;
+mod requests;
 mod timeouts;
 
 use std::{sync::Arc, time::Duration};
 
 use flowgate_event::{Event, EventKind, Observer, Timestamp};
 use flowgate_wire::{OwnedPayload, RegistrationId, RequestId};
+use foldhash::fast::SeedableRandomState;
 
 use crate::{
     ServeId, SessionKey,
     deadlines::{DeadlineKey, Deadlines},
     dealer::{Route, Seat},
-    ids::{HashMap, hasher},
+    ids::hasher,
     options::{CallOptions, Progress},
     tracing::{Over, Part, Tag},
     turn::Turn,
 };
 pub(crate) use ending::{Outcome, observe_ended, observe_replied};
 use queues::Queues;
+use requests::Requests;
 use timeouts::Timeout;
 
 /// The only owner of pending calls.
@@ -46,7 +49,8 @@ pub(crate) struct Calls {
     sessions: Vec<SessionCalls>,
     /// Calls of a session that is being detached.
     scratch: Vec<(RequestId, CallKey)>,
-    seed: u64,
+    /// Of the tables of all sessions.
+    hasher: SeedableRandomState,
 }
 
 /// The place of a pending call.
@@ -54,11 +58,12 @@ pub(crate) struct Calls {
 pub(crate) struct CallKey(usize);
 
 /// What a session takes part in.
+#[derive(Default)]
 struct SessionCalls {
     /// By the CALL's request.
-    as_caller: HashMap<RequestId, CallKey>,
+    as_caller: Requests,
     /// By the INVOCATION's request.
-    as_callee: HashMap<RequestId, CallKey>,
+    as_callee: Requests,
     /// The latest INVOCATION request; they count up from 1 ("IDs", session scope).
     issued: Option<RequestId>,
     /// The highest request of a CALL made in parts.
@@ -199,20 +204,20 @@ impl Calls {
             serving_count: 0,
             sessions: Vec::new(),
             scratch: Vec::new(),
-            seed,
+            hasher: hasher(seed),
         }
     }
 
     /// The pending call that a caller made.
     pub(crate) fn of_caller(&self, caller: SessionKey, request: RequestId) -> Option<CallKey> {
-        self.sessions.get(caller.index())?.as_caller.get(&request).copied()
+        self.sessions.get(caller.index())?.as_caller.get(&self.hasher, request)
     }
 
     /// Whether a CALL is a new one.
     pub(crate) fn standing(&self, caller: SessionKey, request: RequestId) -> Standing {
         let Some(own) = self.sessions.get(caller.index()) else { return Standing::New };
-        match own.as_caller.get(&request) {
-            Some(key) => Standing::Pending(*key),
+        match own.as_caller.get(&self.hasher, request) {
+            Some(key) => Standing::Pending(key),
             None if own.streamed.is_some_and(|latest| request <= latest) => Standing::Over,
             None => Standing::New,
         }
@@ -220,7 +225,7 @@ impl Calls {
 
     /// The pending call that a callee was given.
     pub(crate) fn of_callee(&self, callee: SessionKey, invocation: RequestId) -> Option<CallKey> {
-        self.sessions.get(callee.index())?.as_callee.get(&invocation).copied()
+        self.sessions.get(callee.index())?.as_callee.get(&self.hasher, invocation)
     }
 
     /// Whether a callee was ever given an invocation.
@@ -234,9 +239,8 @@ impl Calls {
         let now = turn.now;
         let key = self.free.pop().unwrap_or(CallKey(self.pending.len()));
         let NewCall { caller, request, target, receive_progress, timeout, kept } = call;
-        let own = self.session(caller);
-        if let Some(own) = own {
-            own.as_caller.insert(request, key);
+        if let Some((own, hasher)) = self.session(caller) {
+            own.as_caller.add(hasher, request, key);
         }
         let deadline = timeout.map(|after| self.wait(now, Timeout { call: key, after }));
         let phase = CallPhase::Running;
@@ -263,7 +267,7 @@ impl Calls {
 
     /// Notes that a request begins a call in parts.
     pub(crate) fn note_parts(&mut self, caller: SessionKey, request: RequestId) {
-        if let Some(own) = self.session(caller) {
+        if let Some((own, _)) = self.session(caller) {
             own.streamed = own.streamed.max(Some(request));
         }
     }
@@ -301,10 +305,10 @@ impl Calls {
     pub(crate) fn assign(&mut self, key: CallKey, to: Assignment) -> RequestId {
         let Assignment { callee, interrupt, seat } = to;
         let mut invocation = RequestId::MIN;
-        if let Some(own) = self.session(callee) {
+        if let Some((own, hasher)) = self.session(callee) {
             invocation = own.issued.map_or(RequestId::MIN, RequestId::next);
             own.issued = Some(invocation);
-            own.as_callee.insert(invocation, key);
+            own.as_callee.add(hasher, invocation, key);
         }
         if let Some(call) = self.get_mut(key) {
             let earlier =
@@ -327,7 +331,7 @@ impl Calls {
         }
         self.released.extend(seat.map(|seat| (registration, seat)));
         if let Some(own) = self.sessions.get_mut(callee.index()) {
-            own.as_callee.remove(&invocation);
+            own.as_callee.remove(&self.hasher, invocation);
             if let Some(tag) = &tag {
                 own.note_over(Part::Callee, invocation, tag);
             }
@@ -360,7 +364,7 @@ impl Calls {
 
     /// Notes the action of a call that never was pending.
     pub(crate) fn note_over(&mut self, caller: SessionKey, request: RequestId, tag: &Arc<Tag>) {
-        if let Some(own) = self.session(caller) {
+        if let Some((own, _)) = self.session(caller) {
             own.note_over(Part::Caller, request, tag);
         }
     }
@@ -370,13 +374,12 @@ impl Calls {
         self.get(key)?.tag.as_ref()
     }
 
-    /// The tables of a session.
-    fn session(&mut self, key: SessionKey) -> Option<&mut SessionCalls> {
+    /// The tables of a session, and their hasher.
+    fn session(&mut self, key: SessionKey) -> Option<(&mut SessionCalls, &SeedableRandomState)> {
         if self.sessions.len() <= key.index() {
-            let seed = self.seed;
-            self.sessions.resize_with(key.index() + 1, || SessionCalls::new(seed));
+            self.sessions.resize_with(key.index() + 1, SessionCalls::default);
         }
-        self.sessions.get_mut(key.index())
+        self.sessions.get_mut(key.index()).map(|own| (own, &self.hasher))
     }
 
     /// What has to be remembered of a call, if anything.
@@ -405,22 +408,30 @@ impl Calls {
         self.get(key).map(|call| call.caller)
     }
 
+    /// Whether no counted call has ended of which the dealer does not know, and no callees have
+    /// changed for whom calls may wait.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.released.is_empty() && self.queues.is_settled()
+    }
+
     /// The next of the counted calls that are over.
     pub(crate) fn pop_released(&mut self) -> Option<(RegistrationId, Seat)> {
         self.released.pop()
     }
 
-    fn remove(&mut self, key: CallKey) -> Option<PendingCall> {
-        let call = self.pending.get_mut(key.0)?.take()?;
-        self.free.push(key);
+    /// Removes a call from all tables.
+    fn remove(&mut self, key: CallKey) {
+        let Some(slot) = self.pending.get_mut(key.0) else { return };
+        let Some(call) = slot else { return };
         if let Some(deadline) = call.deadline {
             self.deadlines.call_off(deadline);
         }
+        if let Some(tag) = &call.tag {
+            call.note_over(&mut self.sessions, tag);
+        }
         if let Some(caller) = self.sessions.get_mut(call.caller.index()) {
-            caller.as_caller.remove(&call.request);
-            if let Some(tag) = &call.tag {
-                caller.note_over(Part::Caller, call.request, tag);
-            }
+            caller.as_caller.remove(&self.hasher, call.request);
         }
         match call.target {
             Target::Registered {
@@ -428,19 +439,19 @@ impl Calls {
                 with: Some(Assigned { callee, invocation, seat, .. }),
             } => {
                 if let Some(callee) = self.sessions.get_mut(callee.index()) {
-                    callee.as_callee.remove(&invocation);
-                    if let Some(tag) = &call.tag {
-                        callee.note_over(Part::Callee, invocation, tag);
-                    }
+                    callee.as_callee.remove(&self.hasher, invocation);
                 }
-                self.released.extend(seat.map(|seat| (registration, seat)));
+                if let Some(seat) = seat {
+                    self.released.push((registration, seat));
+                }
             }
             Target::Registered { registration, with: None } => {
                 self.queues.remove(registration, key);
             }
             Target::Served { .. } => self.serving_count -= 1,
         }
-        Some(call)
+        *slot = None;
+        self.free.push(key);
     }
 
     /// How many calls of registrations are pending.
@@ -544,6 +555,19 @@ impl PendingCall {
         }
     }
 
+    /// Notes that the call is over, for what its sides say about it late.
+    #[cold]
+    fn note_over(&self, sessions: &mut [SessionCalls], tag: &Arc<Tag>) {
+        if let Some(caller) = sessions.get_mut(self.caller.index()) {
+            caller.note_over(Part::Caller, self.request, tag);
+        }
+        if let Some(Assigned { callee, invocation, .. }) = self.with()
+            && let Some(callee) = sessions.get_mut(callee.index())
+        {
+            callee.note_over(Part::Callee, invocation, tag);
+        }
+    }
+
     /// Gives the call to a callee, or takes it away; returns the one that had it.
     fn replace_callee(&mut self, callee: Option<Assigned>) -> Option<Assigned> {
         match &mut self.target {
@@ -562,15 +586,5 @@ impl SessionCalls {
     #[cold]
     fn note_over(&mut self, part: Part, request: RequestId, tag: &Arc<Tag>) {
         self.over.get_or_insert_default().push(part, request, tag);
-    }
-
-    fn new(seed: u64) -> Self {
-        Self {
-            as_caller: HashMap::with_hasher(hasher(seed)),
-            as_callee: HashMap::with_hasher(hasher(seed)),
-            issued: None,
-            streamed: None,
-            over: None,
-        }
     }
 }

@@ -6,7 +6,7 @@ use flowgate_event::{Observer, SpanId};
 use flowgate_wire::{Dict, Invocation, MatchPolicy, Payload, RequestId};
 
 use crate::{
-    ClientFeatures, TrustLevel,
+    ClientFeatures, SessionKey, TrustLevel,
     calls::{Disclosed, Interruptible},
     dealer::Route,
     details::Details,
@@ -14,7 +14,7 @@ use crate::{
     options::{CallOptions, CalleeTerms, Progress},
     passthru::Passthru,
     request_error::RequestError,
-    session::{Identity, Sessions},
+    session::{Session, Sessions},
     turn::Turn,
 };
 
@@ -23,26 +23,35 @@ const DETAILS_MAX: usize = 8 + Passthru::KEYS.len() + GivenContext::KEY_COUNT;
 
 /// One INVOCATION to be.
 pub(crate) struct Invoke<'a> {
-    pub(crate) route: Route,
+    pub(crate) route: &'a Route,
     pub(crate) request: RequestId,
     pub(crate) procedure: &'a str,
     pub(crate) options: &'a CallOptions,
     /// The options count in the first part only, but for this one.
     pub(crate) progress: Progress,
-    pub(crate) caller: Option<Identity<'a>>,
+    /// Who calls, if the callee is told.
+    pub(crate) caller: Option<&'a Session>,
     pub(crate) trustlevel: Option<TrustLevel>,
-    pub(crate) features: ClientFeatures,
+    pub(crate) features: &'a ClientFeatures,
     /// The timeout that the callee looks after.
     pub(crate) timeout: Option<Duration>,
-    pub(crate) payload: Payload<'a>,
+    pub(crate) payload: &'a Payload<'a>,
 }
 
 impl Invoke<'_> {
     /// Sends INVOCATION ("Calling and Invocations").
-    pub(crate) fn send<O: Observer>(self, turn: &mut Turn<'_, O>, sessions: &Sessions) {
-        if self.is_plain() {
-            return self.send_with(turn, Dict::EMPTY);
+    #[inline]
+    pub(crate) fn send<O: Observer>(&self, turn: &mut Turn<'_, O>, sessions: &Sessions) {
+        if !self.is_plain() {
+            return self.send_detailed(turn, sessions);
         }
+        let (callee, invocation) = self.invocation(Dict::EMPTY);
+        turn.send(callee, invocation);
+    }
+
+    // Apart, so that a plain INVOCATION needs no room for details.
+    #[inline(never)]
+    fn send_detailed<O: Observer>(&self, turn: &mut Turn<'_, O>, sessions: &Sessions) {
         let context = self.options.context.as_ref().map(|context| {
             let action = turn.trail.correlation().zip(sessions.get(self.route.callee));
             context.pass(action.map(|(correlation, callee)| {
@@ -53,7 +62,7 @@ impl Invoke<'_> {
         if self.route.policy != MatchPolicy::Exact {
             details.push("procedure", self.procedure);
         }
-        if let Some(caller) = self.caller {
+        if let Some(caller) = self.caller.map(Session::identity) {
             details.push("caller", caller.session.get());
             details.push("caller_authid", caller.authid);
             details.push("caller_authrole", caller.authrole);
@@ -76,16 +85,17 @@ impl Invoke<'_> {
         if let Some(context) = &context {
             context.push_to(&mut details);
         }
-        let details = details.as_dict();
-        let Self { route, request, ref payload, .. } = self;
-        let (registration, payload) = (route.registration, payload.clone());
-        turn.send(route.callee, Invocation { request, registration, details, payload });
+        let (callee, invocation) = self.invocation(details.as_dict());
+        turn.send(callee, invocation);
     }
 
-    fn send_with<O: Observer>(self, turn: &mut Turn<'_, O>, details: Dict<'_>) {
-        let Self { route, request, payload, .. } = self;
-        let registration = route.registration;
-        turn.send(route.callee, Invocation { request, registration, details, payload });
+    /// INVOCATION, and who gets it.
+    #[inline]
+    fn invocation<'m>(&'m self, details: Dict<'m>) -> (SessionKey, Invocation<'m>) {
+        let &Self { route, request, payload, .. } = self;
+        let &Route { registration, callee, .. } = route;
+        let payload = payload.reborrow();
+        (callee, Invocation { request, registration, details, payload })
     }
 
     /// Whether there is nothing to say but the payload.
@@ -118,7 +128,7 @@ impl CallOptions {
     /// Whether a callee supports what a call needs.
     pub(crate) fn check_callee(
         &self,
-        features: ClientFeatures,
+        features: &ClientFeatures,
     ) -> Result<(), RequestError<'static>> {
         let takes_parts =
             features.callee_progressive_call_invocations && features.callee_call_canceling;
@@ -145,13 +155,13 @@ impl Disclosed {
 
 impl CalleeTerms {
     /// Whether a callee looks after timeouts itself ("Call Timeouts", by the callee).
-    pub(crate) fn forwards_timeout(self, features: ClientFeatures) -> bool {
+    pub(crate) fn forwards_timeout(self, features: &ClientFeatures) -> bool {
         self.forward_timeout && features.callee_call_timeout
     }
 }
 
 impl ClientFeatures {
-    pub(crate) fn interruptible(self) -> Interruptible {
+    pub(crate) fn interruptible(&self) -> Interruptible {
         if self.callee_call_canceling { Interruptible::Yes } else { Interruptible::No }
     }
 }

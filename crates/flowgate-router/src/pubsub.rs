@@ -98,7 +98,7 @@ impl State {
                         subscription,
                         publication: record.publication(),
                         details: Dict::from_entries(&details),
-                        payload: payload.clone(),
+                        payload: payload.reborrow(),
                     },
                 );
             });
@@ -300,7 +300,7 @@ impl State {
             publisher: identity.filter(|_| options.disclose_me.applies(disclosure)),
             trustlevel: role.and_then(|role| role.trustlevel),
             exclude,
-            payload: message.payload.clone(),
+            payload: message.payload.reborrow(),
             traffic: Traffic::Ordinary,
             extras: Extras { context: context.as_ref(), ..options.extras() },
         };

@@ -52,14 +52,9 @@ impl State {
         from: SessionKey,
         message: &Call<'_>,
     ) {
-        let options = CallOptions::parse(&message.options, &mut self.contexts);
-        let progress = match &options {
-            Ok(options) => Ok(options.progress),
-            Err(_) => CallOptions::parse_continuation(&message.options),
-        };
-        let outcome = match options {
-            Ok(options) => self.call(turn, from, message, options),
-            Err(error) => Err(error.into()),
+        let (progress, outcome) = match CallOptions::parse(&message.options, &mut self.contexts) {
+            Ok(ref options) => (Ok(options.progress), self.call(turn, from, message, options)),
+            Err(error) => (CallOptions::parse_continuation(&message.options), Err(error.into())),
         };
         // A call that waits for an authorizer is as new when it is handled again.
         let is_over = !matches!(outcome, Err(CallFault::Refused(RequestError::Asked)));
@@ -84,10 +79,10 @@ impl State {
         turn: &mut Turn<'_, O>,
         from: SessionKey,
         message: &'m Call<'_>,
-        options: CallOptions,
+        options: &CallOptions,
     ) -> Result<(), CallFault<'m>> {
         let procedure = self.check_uri(&message.procedure, MatchPolicy::Exact)?;
-        if let Some(what) = self.unannounced(from, &options) {
+        if let Some(what) = self.unannounced(from, options) {
             return Err(CallFault::Violation(what));
         }
         let disclosure = self.admit(turn, from, GateAction::Call, procedure, MatchPolicy::Exact)?;
@@ -98,14 +93,14 @@ impl State {
             return Ok(self.call_meta(turn, from, message)?);
         }
         if self.served.covers(procedure) {
-            return Ok(self.serve(turn, from, message, &options)?);
+            return Ok(self.serve(turn, from, message, options)?);
         }
         if !options.disclose_me.is_allowed(disclosure) {
             Err(RequestError::DiscloseMeDisallowed(procedure))?;
         }
         let disclosed = options.disclose_me.disclosed(disclosure);
         match self.dealer.route(procedure, options.rkey.as_deref(), &mut self.ids) {
-            Routing::To(route) => self.place(turn, from, message, &options, disclosed, route)?,
+            Routing::To(route) => self.place(turn, from, message, options, disclosed, &route)?,
             Routing::Busy(registration) => {
                 let is_full =
                     self.calls.waiting_count(registration) >= self.config.calls.queue_limit;
@@ -115,7 +110,7 @@ impl State {
                 let timeout = self.config.calls.timeout(options.timeout);
                 let receive_progress = options.receive_progress;
                 let parts = Parts::Whole(message.payload.to_owned());
-                let kept = Some(Box::new(Kept::new(procedure, options, disclosed, parts)));
+                let kept = Some(Box::new(Kept::new(procedure, options.clone(), disclosed, parts)));
                 let (caller, request) = (from, message.request);
                 let call = self.calls.begin(
                     turn,
@@ -143,11 +138,11 @@ impl State {
         message: &Call<'_>,
         options: &CallOptions,
         disclosed: Disclosed,
-        route: Route,
+        route: &Route,
     ) -> Result<(), RequestError<'static>> {
-        let features = self.features(route.callee);
+        let features = &self.features(route.callee);
         if let Err(error) = options.check_callee(features) {
-            self.give_back(&route);
+            self.give_back(route);
             return Err(error);
         }
         let procedure = message.procedure.as_str();
@@ -160,7 +155,7 @@ impl State {
         };
         let kept = parts.map(|parts| {
             let mut kept = Kept::new(procedure, options.clone(), disclosed, parts);
-            kept.route = Some(route);
+            kept.route = Some(*route);
             Box::new(kept)
         });
         let timeout = self.config.calls.timeout(options.timeout);
@@ -182,7 +177,7 @@ impl State {
             from,
             (route, features),
             (procedure, options, disclosed),
-            message.payload.clone(),
+            &message.payload,
         );
         Ok(())
     }
@@ -246,10 +241,11 @@ impl State {
         if passthru.is_some() && !self.takes_passthru(call) {
             return self.refuse_passthru(turn, from, call, message, progress);
         }
-        let payload = message.payload.clone();
         match progress {
-            Progress::Yes => self.calls.progress(turn, call, payload, passthru),
-            Progress::No => self.calls.finish(turn, call, Outcome::Result(payload, passthru)),
+            Progress::Yes => self.calls.progress(turn, call, &message.payload, passthru),
+            Progress::No => {
+                self.calls.finish(turn, call, Outcome::Result(&message.payload, passthru));
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use flowgate_event::Observer;
-use flowgate_wire::{Call, Dict, Payload, Uri};
+use flowgate_wire::{Call, Dict, Uri};
 
 use crate::{
     Action, Announcement, ClientFeatures, Reply, ServeId, ServedApi, ServedCall, SessionKey,
@@ -111,7 +111,7 @@ impl State {
         let uri = message.procedure.as_str();
         let procedure = self.served.procedure(uri).ok_or(RequestError::NoSuchProcedure(uri))?;
         // It takes calls as a callee does that has announced nothing.
-        options.check_callee(ClientFeatures::default())?;
+        options.check_callee(&ClientFeatures::default())?;
         let procedure = Arc::clone(procedure);
         let timeout = self.config.calls.timeout(options.timeout);
         let call =
@@ -141,7 +141,7 @@ impl State {
     ) {
         let Some(call) = self.calls.served(call) else { return };
         let outcome = match reply {
-            Reply::Result(payload) => Outcome::Result(payload, None),
+            Reply::Result(ref payload) => Outcome::Result(payload, None),
             Reply::Error { error, payload } => {
                 Outcome::Error { details: Dict::EMPTY, error: Uri::from(error), payload }
             }
@@ -161,7 +161,7 @@ impl State {
         }
         let audience = Audience::of_roles(*eligible_authroles, *exclude_authroles);
         let audience = Some(&audience).filter(|audience| !audience.is_everybody());
-        self.publish_own(turn, topic, Payload::clone(payload), audience, Traffic::Ordinary);
+        self.publish_own(turn, topic, payload.reborrow(), audience, Traffic::Ordinary);
     }
 }
 

@@ -112,6 +112,21 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// The same payload for a shorter time; unlike a clone it copies no values.
+    #[inline]
+    #[must_use]
+    pub fn reborrow(&self) -> Payload<'_> {
+        Payload(match &self.0 {
+            PayloadRepr::None => PayloadRepr::None,
+            PayloadRepr::Raw { format, count, bytes } => {
+                PayloadRepr::Raw { format: *format, count: *count, bytes }
+            }
+            PayloadRepr::Values { args, kwargs } => {
+                PayloadRepr::Values { args: Items::Borrowed(args), kwargs: Items::Borrowed(kwargs) }
+            }
+        })
+    }
+
     /// A copy that outlives the frame. Cost: one allocation for a received payload.
     #[must_use]
     pub fn to_owned(&self) -> OwnedPayload {

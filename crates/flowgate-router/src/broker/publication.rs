@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use flowgate_event::{Observer, Timestamp};
 use flowgate_wire::{
-    Entry, Event, MatchPolicy, Payload, PublicationId, SessionId, SubscriptionId, Value,
+    Dict, Entry, Event, MatchPolicy, Payload, PublicationId, SessionId, SubscriptionId, Value,
 };
 
 use super::Broker;
@@ -96,11 +96,7 @@ impl Broker {
             }
             event_count += to.len();
             let (id, policy) = (subscription.id, subscription.policy);
-            if publication.extras.are_plain() {
-                publication.send::<PLAIN_DETAILS_MAX, O>(turn, to, id, policy);
-            } else {
-                publication.send::<DETAILS_MAX, O>(turn, to, id, policy);
-            }
+            publication.send(turn, to, id, policy);
         });
         event_count
     }
@@ -141,7 +137,26 @@ impl Extras<'_> {
 }
 
 impl Publication<'_> {
-    fn send<const N: usize, O: Observer>(
+    fn send<O: Observer>(
+        &self,
+        turn: &mut Turn<'_, O>,
+        to: &[SessionKey],
+        subscription: SubscriptionId,
+        policy: MatchPolicy,
+    ) {
+        if !self.extras.are_plain() {
+            self.send_detailed::<DETAILS_MAX, O>(turn, to, subscription, policy);
+        } else if policy != MatchPolicy::Exact
+            || self.publisher.is_some()
+            || self.trustlevel.is_some()
+        {
+            self.send_detailed::<PLAIN_DETAILS_MAX, O>(turn, to, subscription, policy);
+        } else {
+            self.send_with(turn, to, subscription, Dict::EMPTY);
+        }
+    }
+
+    fn send_detailed<const N: usize, O: Observer>(
         &self,
         turn: &mut Turn<'_, O>,
         to: &[SessionKey],
@@ -156,13 +171,18 @@ impl Publication<'_> {
         if let Some(context) = self.extras.context {
             context.push_to(&mut details);
         }
-        let message = Event {
-            subscription,
-            publication: self.id,
-            details: details.as_dict(),
-            payload: self.payload.clone(),
-        };
-        turn.fan_out(to, message, self.traffic);
+        self.send_with(turn, to, subscription, details.as_dict());
+    }
+
+    fn send_with<O: Observer>(
+        &self,
+        turn: &mut Turn<'_, O>,
+        to: &[SessionKey],
+        subscription: SubscriptionId,
+        details: Dict<'_>,
+    ) {
+        let (publication, payload) = (self.id, self.payload.reborrow());
+        turn.fan_out(to, Event { subscription, publication, details, payload }, self.traffic);
     }
 
     /// `EVENT.Details` but for the topic: the publisher where it is disclosed, the trust level of its

@@ -1,10 +1,10 @@
 //! What callers are told of their calls, and how calls end.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use flowgate_event::{CallOutcome, Called, Event, EventKind, Observer};
 use flowgate_wire::{
-    Dict, Entry, Error, MessageType, Payload, RequestId, Result as ResultMessage, Uri, Value,
+    Dict, Entry, Error, MessageType, Payload, Result as ResultMessage, Uri, Value,
 };
 
 use super::{
@@ -13,10 +13,10 @@ use super::{
 use crate::{
     AnsweredCall, SessionKey, Taken,
     details::Details,
-    ids::HashMap,
     options::{CancelMode, Progress},
     passthru::Passthru,
     request_error::RequestError,
+    tracing::Tag,
     turn::Turn,
 };
 
@@ -26,7 +26,7 @@ static PROGRESS: [Entry<'static>; 1] = [(Cow::Borrowed("progress"), Value::Bool(
 /// How a call ends, and what its caller gets.
 pub(crate) enum Outcome<'a> {
     /// RESULT.
-    Result(Payload<'a>, Option<&'a Passthru>),
+    Result(&'a Payload<'a>, Option<&'a Passthru>),
     /// ERROR as the callee gave it.
     Error { details: Dict<'a>, error: Uri<'a>, payload: Payload<'a> },
     /// ERROR by the router.
@@ -64,61 +64,20 @@ pub(crate) fn observe_replied<O: Observer>(
 }
 
 impl Calls {
-    /// Removes a call and sends its final reply: the only way out.
+    /// Sends the final reply of a call and removes it: the only way out.
     pub(crate) fn finish<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
         key: CallKey,
         outcome: Outcome<'_>,
     ) {
-        let Some(PendingCall { caller, request, target, began, tag, .. }) = self.remove(key) else {
-            return;
-        };
-        let cause = turn.trail.enter(tag);
-        let (called, answered) = match &target {
-            Target::Registered { registration, .. } => {
-                let registration = *registration;
-                (Called::Registered(registration), Some(AnsweredCall { registration, began }))
-            }
-            Target::Served { procedure, .. } => (Called::Router(procedure), None),
-        };
-        let outcome = match outcome {
-            Outcome::Result(payload, None) => {
-                let result = ResultMessage { request, details: Dict::EMPTY, payload };
-                let taken = turn.reply(caller, result, answered);
-                observe_replied(turn, called, CallOutcome::Ok, None, taken)
-            }
-            Outcome::Result(payload, Some(passthru)) => {
-                let mut details = Details::<4>::new();
-                passthru.push_to(&mut details);
-                let details = details.as_dict();
-                let result = ResultMessage { request, details, payload };
-                let taken = turn.reply(caller, result, answered);
-                observe_replied(turn, called, CallOutcome::Ok, None, taken)
-            }
-            Outcome::Error { details, error, payload } => {
-                let (request_type, uri) = (MessageType::Call, error.clone());
-                let error = Error { request_type, request, details, error, payload };
-                let taken = turn.reply(caller, error, answered);
-                observe_replied(turn, called, CallOutcome::Error, Some(uri.as_str()), taken)
-            }
-            Outcome::Refused(error) => {
-                observe_ended(turn, called, error.call_outcome(), Some(error.uri()));
-                turn.refuse_call(caller, request, &error, answered);
-                error.call_outcome()
-            }
-            Outcome::Dropped => {
-                observe_ended(turn, called, CallOutcome::CallerGone, None);
-                CallOutcome::CallerGone
-            }
-        };
-        let tag = turn.trail.enter(cause);
-        if turn.trail.is_on()
-            && let Some(tag) = tag
-        {
-            let unsent = (outcome == CallOutcome::CallerGone).then_some((caller, request));
-            turn.end_call(&tag, outcome, unsent);
+        let Some(call) = self.get(key) else { return };
+        let cause = turn.trail.is_on().then(|| turn.trail.enter(call.tag.clone()));
+        let outcome = call.end(turn, outcome);
+        if let Some(cause) = cause {
+            call.end_action(turn, cause, outcome);
         }
+        self.remove(key);
     }
 
     /// Sends a result that is not the last, if the caller takes such results; if it does not, the
@@ -130,14 +89,14 @@ impl Calls {
         &mut self,
         turn: &mut Turn<'_, O>,
         key: CallKey,
-        payload: Payload<'_>,
+        payload: &Payload<'_>,
         passthru: Option<&Passthru>,
     ) {
         self.restart(turn.now, key);
         let Some(call) = self.get(key).filter(|call| call.receive_progress == Progress::Yes) else {
             return;
         };
-        let (to, request) = (call.caller, call.request);
+        let (to, request, payload) = (call.caller, call.request, payload.reborrow());
         match passthru {
             None => {
                 let details = Dict::from_entries(&PROGRESS);
@@ -199,7 +158,7 @@ impl Calls {
     pub(crate) fn detach<O: Observer>(&mut self, turn: &mut Turn<'_, O>, session: SessionKey) {
         let Some(own) = self.sessions.get(session.index()) else { return };
         let mut calls = std::mem::take(&mut self.scratch);
-        fill_in_order(&mut calls, &own.as_caller);
+        own.as_caller.fill_in_order(&mut calls);
         for &(_, key) in &calls {
             if self.get(key).is_some_and(|call| call.is_with(session)) {
                 self.finish(turn, key, Outcome::Dropped);
@@ -208,7 +167,7 @@ impl Calls {
             }
         }
         if let Some(own) = self.sessions.get(session.index()) {
-            fill_in_order(&mut calls, &own.as_callee);
+            own.as_callee.fill_in_order(&mut calls);
         }
         for &(_, key) in &calls {
             self.finish(turn, key, Outcome::Refused(RequestError::CalleeLeft));
@@ -216,7 +175,7 @@ impl Calls {
         self.scratch = calls;
         // Invocations count from 1 again for the next session at this key.
         if let Some(own) = self.sessions.get_mut(session.index()) {
-            *own = SessionCalls::new(self.seed);
+            *own = SessionCalls::default();
         }
     }
 
@@ -229,6 +188,64 @@ impl Calls {
 }
 
 impl PendingCall {
+    /// Sends the final reply; returns how the call has ended.
+    fn end<O: Observer>(&self, turn: &mut Turn<'_, O>, outcome: Outcome<'_>) -> CallOutcome {
+        let &Self { caller, request, ref target, began, .. } = self;
+        let (called, answered) = match *target {
+            Target::Registered { registration, .. } => {
+                (Called::Registered(registration), Some(AnsweredCall { registration, began }))
+            }
+            Target::Served { ref procedure, .. } => (Called::Router(procedure), None),
+        };
+        match outcome {
+            Outcome::Result(payload, None) => {
+                let (details, payload) = (Dict::EMPTY, payload.reborrow());
+                let result = ResultMessage { request, details, payload };
+                let taken = turn.reply(caller, result, answered);
+                observe_replied(turn, called, CallOutcome::Ok, None, taken)
+            }
+            Outcome::Result(payload, Some(passthru)) => {
+                let mut details = Details::<4>::new();
+                passthru.push_to(&mut details);
+                let (details, payload) = (details.as_dict(), payload.reborrow());
+                let result = ResultMessage { request, details, payload };
+                let taken = turn.reply(caller, result, answered);
+                observe_replied(turn, called, CallOutcome::Ok, None, taken)
+            }
+            Outcome::Error { details, error, payload } => {
+                let (request_type, uri) = (MessageType::Call, error.clone());
+                let error = Error { request_type, request, details, error, payload };
+                let taken = turn.reply(caller, error, answered);
+                observe_replied(turn, called, CallOutcome::Error, Some(uri.as_str()), taken)
+            }
+            Outcome::Refused(error) => {
+                observe_ended(turn, called, error.call_outcome(), Some(error.uri()));
+                turn.refuse_call(caller, request, &error, answered);
+                error.call_outcome()
+            }
+            Outcome::Dropped => {
+                observe_ended(turn, called, CallOutcome::CallerGone, None);
+                CallOutcome::CallerGone
+            }
+        }
+    }
+
+    /// Says that the call's action has ended; what follows belongs to `cause`.
+    #[cold]
+    fn end_action<O: Observer>(
+        &self,
+        turn: &mut Turn<'_, O>,
+        cause: Option<Arc<Tag>>,
+        outcome: CallOutcome,
+    ) {
+        turn.trail.enter(cause);
+        if let Some(tag) = &self.tag {
+            let unsent =
+                (outcome == CallOutcome::CallerGone).then_some((self.caller, self.request));
+            turn.end_call(tag, outcome, unsent);
+        }
+    }
+
     /// The callee that has the call, if it can be interrupted.
     fn interruptible(&self) -> Option<Assigned> {
         self.with().filter(|with| with.interrupt == Interruptible::Yes)
@@ -250,11 +267,4 @@ impl PendingCall {
     fn is_with(&self, session: SessionKey) -> bool {
         self.with().is_some_and(|with| with.callee == session)
     }
-}
-
-/// The calls of one side by ascending request, so that what is sent about them has an order.
-fn fill_in_order(calls: &mut Vec<(RequestId, CallKey)>, side: &HashMap<RequestId, CallKey>) {
-    calls.clear();
-    calls.extend(side.iter().map(|(request, key)| (*request, *key)));
-    calls.sort_unstable_by_key(|(request, _)| *request);
 }

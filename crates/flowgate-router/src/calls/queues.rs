@@ -26,6 +26,12 @@ impl Queues {
         self.by_registration.is_empty()
     }
 
+    /// Whether there is no registration to be looked at.
+    #[inline]
+    pub(super) fn is_settled(&self) -> bool {
+        self.revisit.is_empty()
+    }
+
     /// How many calls wait.
     pub(super) fn len(&self) -> usize {
         self.by_registration.values().map(VecDeque::len).sum()

@@ -1,6 +1,9 @@
 //! The callees of one registration, and which of them is called.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::{
+    hash::{BuildHasher, Hash, Hasher},
+    num::NonZeroU64,
+};
 
 use foldhash::fast::FixedState;
 
@@ -33,7 +36,7 @@ struct Callee {
 
 /// The place of one session in one registration; never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Seat(u64);
+pub(crate) struct Seat(NonZeroU64);
 
 /// Who is called.
 #[derive(Debug, Clone, Copy)]
@@ -51,10 +54,10 @@ pub(crate) enum Choice {
 }
 
 impl Seat {
-    pub(super) const FIRST: Self = Self(0);
+    pub(super) const FIRST: Self = Self(NonZeroU64::MIN);
 
     pub(super) const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

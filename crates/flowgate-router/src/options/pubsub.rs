@@ -116,6 +116,9 @@ impl PublishOptions {
             passthru: None,
             context: None,
         };
+        if options.is_empty() {
+            return Ok(parsed);
+        }
         let mut given = None;
         for (option, value) in options.entries() {
             match option.as_ref() {

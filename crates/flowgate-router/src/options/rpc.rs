@@ -228,6 +228,9 @@ pub(crate) struct YieldOptions {
 impl YieldOptions {
     pub(crate) fn parse(options: &Dict<'_>) -> Parsed<Self> {
         let mut parsed = Self { progress: Progress::No, passthru: None };
+        if options.is_empty() {
+            return Ok(parsed);
+        }
         for (option, value) in options.entries() {
             match option.as_ref() {
                 "progress" => parsed.progress = progress("progress", &value)?,

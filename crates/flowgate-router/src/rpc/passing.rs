@@ -21,11 +21,11 @@ impl State {
         turn: &mut Turn<'_, O>,
         call: CallKey,
         from: SessionKey,
-        (route, features): (Route, ClientFeatures),
+        (route, features): (&Route, &ClientFeatures),
         (procedure, options, disclosed): (&str, &CallOptions, Disclosed),
-        payload: Payload<'_>,
+        payload: &Payload<'_>,
     ) {
-        let request = self.calls.assign(call, assignment(&route, features));
+        let request = self.calls.assign(call, assignment(route, features));
         let progress = options.progress;
         let terms = (procedure, options, disclosed, progress);
         let invoke = self.prepare(from, (route, features), request, terms, payload);
@@ -33,13 +33,14 @@ impl State {
     }
 
     /// What a callee is told about a call.
+    #[inline]
     fn prepare<'a>(
         &'a self,
         from: SessionKey,
-        (route, features): (Route, ClientFeatures),
+        (route, features): (&'a Route, &'a ClientFeatures),
         request: RequestId,
         (procedure, options, disclosed, progress): (&'a str, &'a CallOptions, Disclosed, Progress),
-        payload: Payload<'a>,
+        payload: &'a Payload<'a>,
     ) -> Invoke<'a> {
         let caller = self.sessions.open(from);
         let role = caller.and_then(|caller| self.config.roles.get(caller.role));
@@ -51,7 +52,7 @@ impl State {
             procedure,
             options,
             progress,
-            caller: caller.filter(|_| disclosed.to(route.terms)).map(|caller| caller.identity()),
+            caller: caller.filter(|_| disclosed.to(route.terms)),
             trustlevel: role.and_then(|role| role.trustlevel),
             features,
             timeout,
@@ -87,10 +88,10 @@ impl State {
         // Who has been told to stop gets no more.
         let Some((_, request)) = self.calls.callee(call) else { return };
         let Some(kept) = self.calls.kept(call) else { return };
-        let Some(route) = kept.route else { return };
+        let Some(route) = &kept.route else { return };
         let terms = (&*kept.procedure, &kept.options, kept.disclosed, progress);
-        let to = (route, self.features(route.callee));
-        self.prepare(from, to, request, terms, message.payload.clone()).send(turn, &self.sessions);
+        let to = (route, &self.features(route.callee));
+        self.prepare(from, to, request, terms, &message.payload).send(turn, &self.sessions);
     }
 
     /// A callee has turned a call down: the next one gets it ("Call Re-Routing").
@@ -112,7 +113,7 @@ impl State {
         }
         self.calls.withdraw(call);
         match self.route_again(call) {
-            Routing::To(route) => self.pass_on(turn, call, route),
+            Routing::To(route) => self.pass_on(turn, call, &route),
             Routing::Busy(_) => self.calls.enqueue(call),
             Routing::Nowhere => {
                 self.calls.finish(turn, call, Outcome::Refused(RequestError::NoAvailableCallee));
@@ -128,16 +129,16 @@ impl State {
     }
 
     /// Gives a call that was kept to a callee.
-    fn pass_on<O: Observer>(&mut self, turn: &mut Turn<'_, O>, call: CallKey, route: Route) {
-        let features = self.features(route.callee);
-        let Some(kept) = self.calls.kept_mut(call) else { return self.give_back(&route) };
-        kept.route = Some(route);
+    fn pass_on<O: Observer>(&mut self, turn: &mut Turn<'_, O>, call: CallKey, route: &Route) {
+        let features = &self.features(route.callee);
+        let Some(kept) = self.calls.kept_mut(call) else { return self.give_back(route) };
+        kept.route = Some(*route);
         if let Err(error) = kept.options.check_callee(features) {
-            self.give_back(&route);
+            self.give_back(route);
             return self.calls.finish(turn, call, Outcome::Refused(error));
         }
         let asked = kept.options.timeout;
-        let request = self.calls.assign(call, assignment(&route, features));
+        let request = self.calls.assign(call, assignment(route, features));
         if !route.terms.forwards_timeout(features) {
             // An earlier callee may have looked after the timeout itself.
             self.calls.limit(turn.now, call, self.config.calls.timeout(asked));
@@ -146,7 +147,8 @@ impl State {
         let Parts::Whole(payload) = &kept.parts else { return };
         let terms = (&*kept.procedure, &kept.options, kept.disclosed, Progress::No);
         let cause = turn.trail.enter(self.calls.tag_of(call).cloned());
-        let invoke = self.prepare(from, (route, features), request, terms, payload.as_payload());
+        let payload = &payload.as_payload();
+        let invoke = self.prepare(from, (route, features), request, terms, payload);
         invoke.send(turn, &self.sessions);
         turn.trail.enter(cause);
     }
@@ -164,7 +166,7 @@ impl State {
             match self.route_again(call) {
                 Routing::To(route) => {
                     self.calls.dequeue(call);
-                    self.pass_on(turn, call, route);
+                    self.pass_on(turn, call, &route);
                 }
                 Routing::Busy(_) => return,
                 Routing::Nowhere => {
@@ -183,7 +185,16 @@ impl State {
 
     /// Tells the dealer which counted calls are over, and lets others take their places; what every
     /// input ends with.
+    #[inline]
     pub(crate) fn settle<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
+        if !self.calls.is_settled() {
+            self.settle_calls(turn);
+        }
+    }
+
+    // Apart, so that inputs that have nothing to settle pass without a call.
+    #[inline(never)]
+    fn settle_calls<O: Observer>(&mut self, turn: &mut Turn<'_, O>) {
         while let Some((registration, seat)) = self.calls.pop_released() {
             self.dealer.release(registration, seat);
             self.calls.revisit(registration);
@@ -206,7 +217,7 @@ impl Kept {
     }
 }
 
-fn assignment(route: &Route, features: ClientFeatures) -> Assignment {
+fn assignment(route: &Route, features: &ClientFeatures) -> Assignment {
     let &Route { callee, seat, .. } = route;
     Assignment { callee, interrupt: features.interruptible(), seat }
 }

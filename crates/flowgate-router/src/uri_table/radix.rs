@@ -158,6 +158,10 @@ impl Radix {
     /// The deepest node whose text is a prefix of `uri`.
     fn deepest<T>(&self, entries: &Entries<T>, uri: &[u8]) -> Option<&Node<u8>> {
         let mut node = self.tree.get(NodeId::ROOT)?;
+        if node.first_child.is_none() {
+            // The empty prefix alone, as in the permissions of a role that may do everything.
+            return Some(node);
+        }
         let mut id = NodeId::ROOT;
         while let Some(below) = uri.get(node.end()).and_then(|label| self.child(id, *label)) {
             let below_node = self.tree.get(below)?;
