@@ -23,8 +23,8 @@ const HELP: &str = "\
 usage: cargo xtask bench [options]
 
 Counts the instructions of the work tree's core by callgrind, and puts them beside those of another
-revision; and those of calls through the whole server, with metrics and without, of the work tree
-alone. For times: cargo bench -p flowgate-benches.
+revision; and those of calls through the whole server, as it is, without metrics and without
+tracing, of the work tree alone. For times: cargo bench -p flowgate-benches.
 
   --compare REV   the other revision, anything that git understands
   --filter TEXT   only cases whose name contains TEXT; may be repeated, all must match";
@@ -52,6 +52,12 @@ const SHARES: &[Share] = &[
         part: &[(server::CALL, 1.0), (server::UNCOUNTED, -1.0)],
         whole: server::CALL,
         most_percent: 3.0,
+    },
+    Share {
+        name: "tracing, switched off",
+        part: &[(server::CALL, 1.0), (server::UNTRACED, -1.0)],
+        whole: server::CALL,
+        most_percent: 0.5,
     },
 ];
 

@@ -24,6 +24,9 @@ use crate::{
     turn::Turn,
 };
 
+/// Whether messages can be traced; `false` only where the cost of that is measured.
+const TRACES: bool = !cfg!(feature = "untraced");
+
 /// How many calls that are over a session's late messages about are still recognized.
 const OVER_COUNT_MAX: usize = 64;
 
@@ -155,18 +158,18 @@ impl<'t> Trail<'t> {
     /// The trail of an input, kept in `traced` if messages are traced.
     #[inline]
     pub(crate) fn new(is_on: bool, traced: &'t mut Traced) -> Self {
-        Self(is_on.then(|| traced.begin()))
+        Self((TRACES && is_on).then(|| traced.begin()))
     }
 
     /// Whether messages are traced.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
-        self.0.is_some()
+        TRACES && self.0.is_some()
     }
 
     #[inline]
     fn traced(&mut self) -> Option<&mut Traced> {
-        self.0.as_deref_mut()
+        if TRACES { self.0.as_deref_mut() } else { None }
     }
 
     /// Lets what follows belong to another action, or to none; returns the one before, to be

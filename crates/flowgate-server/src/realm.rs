@@ -27,7 +27,7 @@ use flowgate_event::{LeaveReason, Timestamp};
 use flowgate_meter::StatsConfig;
 use flowgate_router::{Input, Join, Realm, Reply, SessionKey};
 use flowgate_trace::Identity;
-use flowgate_wire::{Format, Payload, Value, uris};
+use flowgate_wire::{Format, Message, Payload, Value, uris};
 use tokio::{
     sync::{Notify, watch},
     time::sleep_until,
@@ -40,7 +40,7 @@ use crate::{
     metrics::{COUNTS, CallsInFlight, RealmIndex},
     observer::RealmObserver,
     scratch::Scratch,
-    tracing::Tracing,
+    tracing::{TRACES, Tracing},
 };
 use delivery::{Answer, Delivery};
 
@@ -100,9 +100,8 @@ pub(crate) struct Turn<'a> {
     answer: Answer,
 }
 
-/// What a turn has while messages are traced.
+/// What a turn has while messages are traced; what it records with is in the scratch memory.
 struct Trace<'a> {
-    recording: Box<Recording>,
     recorded: &'a mut Timestamp,
     clock: Clock,
     realm: &'a str,
@@ -156,15 +155,13 @@ impl RealmCell {
     ) -> R {
         let mut inner = self.lock_counted();
         let Inner { realm, seats, armed, recorded, .. } = &mut *inner;
-        let is_traced = self.tracing.switch().is_on();
-        let trace = if is_traced { self.trace(recorded, scratch) } else { None };
         let (place, services) = (self.place, self.services.as_ref());
-        let answer = Answer::None;
+        let (trace, answer) = (None, Answer::None);
         let mut turn = Turn { realm, seats, scratch, now, place, services, trace, answer };
-        let result = batch(&mut turn);
-        if let Some(trace) = turn.trace {
-            turn.scratch.recording = Some(trace.recording);
+        if self.tracing.is_on() {
+            turn.trace = self.trace(recorded, turn.scratch);
         }
+        let result = batch(&mut turn);
         if COUNTS {
             self.calls_in_flight.set(realm.call_count());
         }
@@ -183,8 +180,8 @@ impl RealmCell {
         recorded: &'a mut Timestamp,
         scratch: &mut Scratch,
     ) -> Option<Trace<'a>> {
-        let recording = scratch.take_recording(&self.tracing)?;
-        Some(Trace { recording, recorded, clock: self.clock, realm: &self.name })
+        scratch.recording = Some(scratch.take_recording(&self.tracing)?);
+        Some(Trace { recorded, clock: self.clock, realm: &self.name })
     }
 
     /// Tells the realm what time it is, and returns when it wants to be told again; [`deliver`] has
@@ -246,20 +243,18 @@ impl Turn<'_> {
         join: impl FnOnce(SessionKey) -> Join,
     ) -> SessionKey {
         let session = self.seats.take(outlet);
-        if let Some(trace) = &mut self.trace {
-            trace.recording.note_octets(outlet.wire.serializer.format, hello);
-            trace.recording.hello(session);
+        if let Some(recording) = self.recording() {
+            recording.note_octets(outlet.wire.serializer.format, hello);
+            recording.hello(session);
         }
         self.handle(Input::Join(join(session)));
         session
     }
 
-    /// Says which octets the message is made of that is handled next.
-    #[inline]
-    pub(crate) fn note_octets(&mut self, format: Format, octets: &[u8]) {
-        if let Some(trace) = &mut self.trace {
-            trace.recording.note_octets(format, octets);
-        }
+    /// What messages are recorded with, if they are traced.
+    fn recording(&mut self) -> Option<&mut Recording> {
+        self.trace.as_ref()?;
+        self.scratch.recording.as_deref_mut()
     }
 
     /// Says that a callee gives the answer to a call with what is handled next, and when it was
@@ -278,72 +273,80 @@ impl Turn<'_> {
         mem::replace(&mut self.answer, Answer::None) == Answer::None
     }
 
+    /// Hands a message of a client, which is made of these octets, to the core.
+    #[inline]
+    pub(crate) fn receive(
+        &mut self,
+        session: SessionKey,
+        message: &Message<'_>,
+        (format, octets): (Format, &[u8]),
+    ) {
+        let input = Input::Message { session, message };
+        if TRACES && self.trace.is_some() {
+            self.receive_traced(input, (format, octets));
+        } else {
+            self.handle_with(input, None);
+        }
+    }
+
+    #[cold]
+    fn receive_traced(&mut self, input: Input<'_>, (format, octets): (Format, &[u8])) {
+        if let Some(recording) = self.recording() {
+            recording.note_octets(format, octets);
+        }
+        self.handle_traced(input);
+    }
+
     /// Hands one input to the core and appends what comes of it to the outlets.
     ///
     /// What is done while messages are traced, and what seldom follows, is apart.
+    #[inline]
     pub(crate) fn handle(&mut self, input: Input<'_>) {
-        let traced = if self.trace.is_some() {
-            let leaving =
-                if let Input::Leave { session, .. } = input { Some(session) } else { None };
-            // All procedures that the router serves are about traces, also those whose call was not
-            // recorded, since it has started the first trace.
-            let is_about_traces = matches!(input, Input::Served { .. });
-            self.begin_traced(leaving).map(|at| (at, is_about_traces))
+        if TRACES && self.trace.is_some() {
+            self.handle_traced(input);
         } else {
-            None
-        };
-        let Self {
-            ref seats,
-            ref mut scratch,
-            now,
-            place,
-            services,
-            ref mut trace,
-            ref mut answer,
-            ..
-        } = *self;
-        let recording = trace.as_mut().map(|trace| &mut *trace.recording);
+            self.handle_with(input, None);
+        }
+    }
+
+    #[inline]
+    fn handle_with(&mut self, input: Input<'_>, recording: Option<&mut Recording>) {
+        let Self { ref seats, ref mut scratch, now, place, services, ref mut answer, .. } = *self;
         let mut delivery = Delivery { seats, scratch, now, place, services, answer, recording };
         self.realm.handle(now, input, &mut delivery);
         if delivery.has_more() {
             settle(self.realm, now, &mut delivery);
         }
-        if let Some((at, is_about_traces)) = traced {
-            self.end_traced(at, is_about_traces);
-        }
     }
 
-    /// An input is about to be handled that is traced; says when that is.
+    /// Handles an input and records it, unless it is about traces.
     #[cold]
-    fn begin_traced(&mut self, leaving: Option<SessionKey>) -> Option<Timestamp> {
-        if let Some(session) = leaving {
-            // Afterwards nobody knows who it was.
-            self.identify(session);
-        }
-        let Trace { recorded, clock, .. } = self.trace.as_mut()?;
+    fn handle_traced(&mut self, input: Input<'_>) {
+        let lent = (&mut self.trace, self.scratch.recording.take());
+        let (Some(Trace { recorded, clock, realm: name }), Some(mut recording)) = lent else {
+            // Invariant: a turn that is traced has what it records with, which it took itself.
+            debug_assert!(false, "a turn that is traced has something to record with");
+            return self.handle_with(input, None);
+        };
+        let (clock, name) = (*clock, *name);
         // Later than all before, also if another thread has recorded within the same nanosecond.
         let at = clock.now().max(recorded.after(Duration::from_nanos(1)));
         **recorded = at;
-        Some(at)
-    }
-
-    /// An input that is traced has been handled: it is recorded, unless it is about traces.
-    #[cold]
-    fn end_traced(&mut self, at: Timestamp, is_about_traces: bool) {
-        let Self { ref realm, ref mut seats, now, ref mut trace, .. } = *self;
-        if let Some(Trace { recording, realm: name, clock, .. }) = trace {
-            let work = clock.now().since(at);
-            if is_about_traces {
-                recording.discard();
-            }
-            recording.flush((now, at), work, |session| seats.identify(session, realm, name));
+        if let Input::Leave { session, .. } = input {
+            // Afterwards nobody knows who it was.
+            self.seats.identify(session, self.realm, name);
         }
-    }
-
-    fn identify(&mut self, session: SessionKey) {
-        if let Some(trace) = &self.trace {
-            self.seats.identify(session, self.realm, trace.realm);
+        // All procedures that the router serves are about traces, also those whose call was not
+        // recorded, since it has started the first trace.
+        let is_about_traces = matches!(input, Input::Served { .. });
+        self.handle_with(input, Some(&mut recording));
+        let work = clock.now().since(at);
+        if is_about_traces {
+            recording.discard();
         }
+        let Self { realm, seats, now, .. } = self;
+        recording.flush((*now, at), work, |session| seats.identify(session, realm, name));
+        self.scratch.recording = Some(recording);
     }
 
     /// Publishes the reports that wait in an outlet's meter, oldest first.

@@ -59,6 +59,9 @@ pub(crate) use page::{TracePath, trace_page};
 pub(crate) use rights::Rights;
 pub(crate) use wamp::{WampTracing, is_about_traces, served};
 
+/// Whether messages can be traced; `false` only where the cost of that is measured.
+pub(crate) const TRACES: bool = !cfg!(feature = "untraced");
+
 /// Records that find room between a worker and the thread: what a worker records within the tens of
 /// milliseconds that the thread may be late by.
 const RING_COUNT: usize = 16_384;
@@ -145,6 +148,12 @@ impl Tracing {
             .spawn(move || desk.run(&heard))
             .map_err(TracingError::Thread)?;
         Ok((Self { shared: Arc::new(shared) }, TracingThread { words, thread }))
+    }
+
+    /// Whether anything is traced. One relaxed load.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        TRACES && self.shared.switch.is_on()
     }
 
     /// Whether anything is traced, and how much of it.

@@ -1,4 +1,4 @@
-//! Calls through the whole server, as it is and with nothing counted for the messages.
+//! Calls through the whole server, as it is and with a part of it left out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,12 @@ pub(super) const CALL: &str = "server, call 16 B";
 /// The same through a router that does not count or time messages.
 pub(super) const UNCOUNTED: &str = "server without metrics, call 16 B";
 
+/// The same through a router in which messages cannot be traced.
+pub(super) const UNTRACED: &str = "server without tracing, call 16 B";
+
 /// Names of cases, with the features of the server that they are about.
-const CASES: [(&str, &[&str]); 2] = [(CALL, &[]), (UNCOUNTED, &["uncounted"])];
+const CASES: [(&str, &[&str]); 3] =
+    [(CALL, &[]), (UNCOUNTED, &["uncounted"]), (UNTRACED, &["untraced"])];
 
 /// Two numbers of calls, far enough apart.
 const CALLS_COUNTS: [u32; 2] = [500, 2500];

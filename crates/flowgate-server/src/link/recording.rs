@@ -22,7 +22,7 @@ pub(super) struct First<'a> {
 
 impl Link {
     pub(super) fn first<'a>(&self, octets: &'a [u8], message: Option<&Message<'_>>) -> First<'a> {
-        let what = message.filter(|_| self.service.tracing.switch().is_on()).map(|message| {
+        let what = message.filter(|_| self.service.tracing.is_on()).map(|message| {
             let realm = if let Message::Hello(hello) = message { hello.realm.as_str() } else { "" };
             let realm = if realm.len() <= REALM_BYTES_MAX { realm } else { "" };
             (message.message_type(), Box::from(realm))
@@ -37,7 +37,7 @@ impl Link {
         abort: Option<(&Message<'_>, usize)>,
         scratch: &mut Scratch,
     ) {
-        if self.service.tracing.switch().is_on() {
+        if self.service.tracing.is_on() {
             self.record(first, abort, scratch);
         }
     }

@@ -187,7 +187,6 @@ impl Link {
                     received.count(message_type, octets.len());
                 }
                 let due = metering.meter.received(octets.len());
-                turn.note_octets(format, octets);
                 if message_type == MessageType::Goodbye {
                     last_words = Some(LeaveReason::Goodbye);
                 } else if message_type == MessageType::Abort {
@@ -204,11 +203,11 @@ impl Link {
                     None
                 };
                 match answered {
-                    None => turn.handle(Input::Message { session, message }),
+                    None => turn.receive(session, message, (format, octets)),
                     Some(request) => {
                         let began = metering.invocations.take(request);
                         turn.expect_reply(began);
-                        turn.handle(Input::Message { session, message });
+                        turn.receive(session, message, (format, octets));
                         if turn.has_replied() && began == Began::JustNow {
                             metering.invocations.overtake(request);
                         }

@@ -17,6 +17,7 @@ use flowgate_metrics::Exemplar;
 use flowgate_router::AnsweredCall;
 
 use super::{RealmIndex, lock};
+use crate::tracing::TRACES;
 
 /// As many wait for their sockets; of more, the oldest have no exemplar.
 const COUNT_MAX: usize = 256;
@@ -75,7 +76,8 @@ impl TracedReplies {
     /// queued.
     #[inline]
     pub(super) fn take(&self, realm: RealmIndex, call: AnsweredCall) -> Option<Traced> {
-        if self.is_any.load(Ordering::Relaxed) { self.take_waiting(realm, call) } else { None }
+        let may_be = TRACES && self.is_any.load(Ordering::Relaxed);
+        if may_be { self.take_waiting(realm, call) } else { None }
     }
 
     #[cold]

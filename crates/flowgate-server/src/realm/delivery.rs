@@ -18,6 +18,7 @@ use crate::{
     link::{Ending, Enqueued, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing},
     metrics::{COUNTS, RealmIndex},
     scratch::Scratch,
+    tracing::TRACES,
 };
 /// Appends frames to the outlets of a realm.
 pub(super) struct Delivery<'a> {
@@ -31,7 +32,7 @@ pub(super) struct Delivery<'a> {
     pub(super) services: Option<&'a ServiceLine>,
     /// What is to be said about the call that a callee has answered.
     pub(super) answer: &'a mut Answer,
-    /// If messages are traced.
+    /// If messages are traced; see [`recording`](Self::recording).
     pub(super) recording: Option<&'a mut Recording>,
 }
 
@@ -122,7 +123,7 @@ impl Outbox for Delivery<'_> {
             Answer::None => None,
             Answer::Given { callee_ns } => callee_ns,
         };
-        if let Some(traced) = self.recording.as_deref().and_then(Recording::traced)
+        if let Some(traced) = self.recording().and_then(|recording| recording.traced())
             && let Some(outlet) = self.seats.get(to)
         {
             outlet.expect_traced(self.place, call, traced);
@@ -133,7 +134,7 @@ impl Outbox for Delivery<'_> {
 
     #[inline]
     fn is_traced(&self) -> bool {
-        self.recording.is_some()
+        TRACES && self.recording.is_some()
     }
 
     fn place(&mut self, step: Step<'_>) {
@@ -167,8 +168,14 @@ impl Delivery<'_> {
         !self.scratch.undeliverable.is_empty() || !self.scratch.unserved.is_empty()
     }
 
+    /// What messages are recorded with, if they are traced.
+    #[inline]
+    fn recording(&mut self) -> Option<&mut Recording> {
+        if TRACES { self.recording.as_deref_mut() } else { None }
+    }
+
     fn record(&mut self, tell: impl FnOnce(&mut Recording)) {
-        if let Some(recording) = self.recording.as_deref_mut() {
+        if let Some(recording) = self.recording() {
             tell(recording);
         }
     }
@@ -189,7 +196,7 @@ impl Delivery<'_> {
     ) -> Taken {
         let Some(outlet) = self.seats.get(to) else { return Taken::Whole };
         let (enqueued, bytes) = outlet.enqueue(message, kind, timing);
-        if let Some(recording) = self.recording.as_deref_mut() {
+        if let Some(recording) = self.recording() {
             record_only(recording, (to, outlet), message, (enqueued, bytes));
         }
         self.after(to, outlet, message, enqueued);
@@ -205,7 +212,7 @@ impl Delivery<'_> {
             self.send_as(*only, message, kind, timing);
             return;
         }
-        let mut outgoing = self.recording.as_deref_mut().map(|of| of.outgoing(message));
+        let mut outgoing = self.recording().map(|of| of.outgoing(message));
         let message_type = message.message_type();
         for session in to {
             let Some(outlet) = self.seats.get(*session) else { continue };
@@ -217,9 +224,7 @@ impl Delivery<'_> {
                 frame.shared.as_ref().map_or(SharedFrame::Copy(&frame.octets), SharedFrame::Share);
             let bytes = frame.message_bytes;
             let enqueued = outlet.enqueue_frame(&shared, message_type, bytes, kind, timing);
-            if let (Some(recording), Some(outgoing)) =
-                (self.recording.as_deref_mut(), &mut outgoing)
-            {
+            if let (Some(recording), Some(outgoing)) = (self.recording(), &mut outgoing) {
                 record_sent(recording, outgoing, (*session, outlet), message, (enqueued, bytes));
             }
             self.after(*session, outlet, message, enqueued);
@@ -240,22 +245,19 @@ impl Delivery<'_> {
             Enqueued::Queued => {}
             Enqueued::Closed => outlet.count_dropped(self.place, message.message_type()),
             Enqueued::Flush => self.scratch.dirty.push(Arc::clone(outlet)),
-            Enqueued::TooLarge => {
-                if let Message::Welcome(_) = message {
-                    // Nothing that the client takes could tell it so.
-                    return outlet.kill(LeaveReason::Violation);
-                }
-                let lost = Lost::of(message);
-                let message = message.message_type();
-                let step = self.recording.as_deref().and_then(Recording::kept_step);
-                self.scratch.undeliverable.push_back(Undeliverable {
-                    session: to,
-                    message,
-                    lost,
-                    step,
-                });
-            }
+            Enqueued::TooLarge => self.note_too_large(to, outlet, message),
         }
+    }
+
+    #[cold]
+    fn note_too_large(&mut self, to: SessionKey, outlet: &Outlet, message: &Message<'_>) {
+        if let Message::Welcome(_) = message {
+            // Nothing that the client takes could tell it so.
+            return outlet.kill(LeaveReason::Violation);
+        }
+        let (lost, message) = (Lost::of(message), message.message_type());
+        let step = self.recording().and_then(|recording| recording.kept_step());
+        self.scratch.undeliverable.push_back(Undeliverable { session: to, message, lost, step });
     }
 }
 
