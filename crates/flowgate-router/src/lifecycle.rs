@@ -242,9 +242,10 @@ impl State {
                 }
             }
             Lost::Reply(request) => {
-                let cause = turn.trail.enter(step.map(|step| Arc::new(Tag::from(step))));
+                let tag = step.map(|step| Arc::new(Tag::from(step)));
+                turn.trail.visit(tag.as_ref());
                 turn.refuse(key, MessageType::Call, request, &RequestError::AnswerTooLarge);
-                turn.trail.enter(cause);
+                turn.trail.leave();
             }
         }
     }

@@ -58,6 +58,8 @@ pub(crate) struct Traced {
     is_kept: bool,
     /// The action to which what is sent belongs.
     cause: Option<Arc<Tag>>,
+    /// The action to go back to.
+    left: Option<Arc<Tag>>,
     /// The action that the message begins that is handled.
     begun: Option<Arc<Tag>>,
     /// When that message came.
@@ -172,11 +174,21 @@ impl<'t> Trail<'t> {
         if TRACES { self.0.as_deref_mut() } else { None }
     }
 
-    /// Lets what follows belong to another action, or to none; returns the one before, to be
-    /// entered again.
+    /// Lets what follows belong to another action, or to none, until that is [left](Self::leave);
+    /// one at a time.
     #[inline]
-    pub(crate) fn enter(&mut self, tag: Option<Arc<Tag>>) -> Option<Arc<Tag>> {
-        std::mem::replace(&mut self.traced()?.cause, tag)
+    pub(crate) fn visit(&mut self, tag: Option<&Arc<Tag>>) {
+        if let Some(traced) = self.traced() {
+            traced.left = std::mem::replace(&mut traced.cause, tag.cloned());
+        }
+    }
+
+    /// Goes back to the action before.
+    #[inline]
+    pub(crate) fn leave(&mut self) {
+        if let Some(traced) = self.traced() {
+            traced.cause = traced.left.take();
+        }
     }
 
     /// The action that is handled, which ends with the pending call that keeps it.

@@ -101,8 +101,8 @@ impl State {
         from: SessionKey,
         message: &Message<'_>,
     ) {
-        if let Some(asked) = turn.asked.take() {
-            self.park(turn, from, asked, message);
+        if turn.asked.is_some() {
+            self.park(turn, from, message);
         }
     }
 
@@ -111,9 +111,9 @@ impl State {
         &mut self,
         turn: &mut Turn<'_, O>,
         from: SessionKey,
-        Asked { ask, within }: Asked,
         message: &Message<'_>,
     ) {
+        let Some(Asked { ask, within }) = turn.asked.take() else { return };
         let waited = turn.trail.take_waited(turn.now);
         let waiting = Waiting {
             ask,

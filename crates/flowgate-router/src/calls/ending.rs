@@ -1,6 +1,6 @@
 //! What callers are told of their calls, and how calls end.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use flowgate_event::{CallOutcome, Called, Event, EventKind, Observer};
 use flowgate_wire::{
@@ -16,7 +16,6 @@ use crate::{
     options::{CancelMode, Progress},
     passthru::Passthru,
     request_error::RequestError,
-    tracing::Tag,
     turn::Turn,
 };
 
@@ -72,10 +71,10 @@ impl Calls {
         outcome: Outcome<'_>,
     ) {
         let Some(call) = self.get(key) else { return };
-        let cause = turn.trail.is_on().then(|| turn.trail.enter(call.tag.clone()));
+        turn.trail.visit(call.tag.as_ref());
         let outcome = call.end(turn, outcome);
-        if let Some(cause) = cause {
-            call.end_action(turn, cause, outcome);
+        if turn.trail.is_on() {
+            call.end_action(turn, outcome);
         }
         self.remove(key);
     }
@@ -230,15 +229,10 @@ impl PendingCall {
         }
     }
 
-    /// Says that the call's action has ended; what follows belongs to `cause`.
+    /// Says that the call's action, which was visited, has ended.
     #[cold]
-    fn end_action<O: Observer>(
-        &self,
-        turn: &mut Turn<'_, O>,
-        cause: Option<Arc<Tag>>,
-        outcome: CallOutcome,
-    ) {
-        turn.trail.enter(cause);
+    fn end_action<O: Observer>(&self, turn: &mut Turn<'_, O>, outcome: CallOutcome) {
+        turn.trail.leave();
         if let Some(tag) = &self.tag {
             let unsent =
                 (outcome == CallOutcome::CallerGone).then_some((self.caller, self.request));
@@ -258,9 +252,9 @@ impl PendingCall {
             && mode != CancelMode::Skip
             && self.phase == CallPhase::Running
         {
-            let cause = turn.trail.enter(self.tag.clone());
+            turn.trail.visit(self.tag.as_ref());
             turn.interrupt(callee, invocation, mode.name());
-            turn.trail.enter(cause);
+            turn.trail.leave();
         }
     }
 

@@ -146,11 +146,11 @@ impl State {
         let Some((from, kept)) = self.calls.caller(call).zip(self.calls.kept(call)) else { return };
         let Parts::Whole(payload) = &kept.parts else { return };
         let terms = (&*kept.procedure, &kept.options, kept.disclosed, Progress::No);
-        let cause = turn.trail.enter(self.calls.tag_of(call).cloned());
+        turn.trail.visit(self.calls.tag_of(call));
         let payload = &payload.as_payload();
         let invoke = self.prepare(from, (route, features), request, terms, payload);
         invoke.send(turn, &self.sessions);
-        turn.trail.enter(cause);
+        turn.trail.leave();
     }
 
     /// A callee that was chosen does not get the call.
