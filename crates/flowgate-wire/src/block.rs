@@ -1,8 +1,10 @@
 //! Blocks of octets: which of them are of a kind, as one bit each.
 //!
 //! The lowest bit stands for the first octet.
+//! Short blocks are looked at with what every machine of the target has; loops over long ones are
+//! compiled for several kinds of machines, and [`dispatch!`] them at run time.
 
-use wide::u8x16;
+use fearless_simd::{Level, Simd, dispatch, prelude::*, u8x16, u8x32, u8x64};
 
 /// Octets of one [`specials`] or [`separators`] block.
 pub(crate) const BLOCK: usize = 64;
@@ -11,45 +13,47 @@ pub(crate) const BLOCK: usize = 64;
 /// octet.
 pub(crate) const SHORT: usize = 32;
 
-/// Octets that are compared at once.
+/// Octets of one [`lane_specials`] block.
 pub(crate) const LANE: usize = 16;
 
 /// The quotes, backslashes and control characters: what ends a run of plain text in JSON.
 #[inline]
 pub(crate) fn specials(block: &[u8; BLOCK]) -> u64 {
-    let (lanes, _) = block.as_chunks::<LANE>();
-    lanes.iter().rev().fold(0, |mask, lane| mask << LANE | u64::from(lane_specials(lane)))
+    dispatch!(Level::baseline(), simd => {
+        let octets = u8x64::from_slice(simd, block);
+        let quotes = octets.simd_eq(b'"');
+        let backslashes = octets.simd_eq(b'\\');
+        (octets.simd_le(0x1f) | quotes | backslashes).to_bitmask()
+    })
+}
+
+/// The same of one lane.
+#[inline]
+pub(crate) fn lane_specials(lane: &[u8; LANE]) -> u64 {
+    dispatch!(Level::baseline(), simd => {
+        let octets = u8x16::from_slice(simd, lane);
+        let quotes = octets.simd_eq(b'"');
+        let backslashes = octets.simd_eq(b'\\');
+        (octets.simd_le(0x1f) | quotes | backslashes).to_bitmask()
+    })
 }
 
 /// The quotes and the commas; `None` if there is a backslash or a control character.
-#[inline]
-pub(crate) fn separators(block: &[u8; BLOCK]) -> Option<(u64, u64)> {
-    let (lanes, _) = block.as_chunks::<LANE>();
-    let (mut quotes, mut commas, mut stops) = (0, 0, u8x16::ZERO);
-    for lane in lanes.iter().rev() {
-        let octets = u8x16::new(*lane);
-        let mask = |octet| u64::from(octets.simd_eq(u8x16::splat(octet)).to_bitmask());
-        quotes = quotes << LANE | mask(b'"');
-        commas = commas << LANE | mask(b',');
-        let controls = octets.min(u8x16::splat(0x1f)).simd_eq(octets);
-        stops |= controls | octets.simd_eq(u8x16::splat(b'\\'));
+#[inline(always)]
+pub(crate) fn separators<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Option<(u64, u64)> {
+    let octets = u8x64::from_slice(simd, block);
+    let stops = octets.simd_le(0x1f) | octets.simd_eq(b'\\');
+    if stops.any_true() {
+        return None;
     }
-    (stops.to_bitmask() == 0).then_some((quotes, commas))
-}
-
-/// The quotes, backslashes and control characters of one lane, in the lower bits.
-#[inline]
-pub(crate) fn lane_specials(lane: &[u8; LANE]) -> u32 {
-    let octets = u8x16::new(*lane);
-    let controls = octets.min(u8x16::splat(0x1f)).simd_eq(octets);
-    let quotes = octets.simd_eq(u8x16::splat(b'"'));
-    let backslashes = octets.simd_eq(u8x16::splat(b'\\'));
-    (controls | quotes | backslashes).to_bitmask()
+    Some((octets.simd_eq(b'"').to_bitmask(), octets.simd_eq(b',').to_bitmask()))
 }
 
 /// The octets that are not ASCII.
 #[inline]
-pub(crate) fn non_ascii(block: &[u8; SHORT]) -> u32 {
-    let (lanes, _) = block.as_chunks::<LANE>();
-    lanes.iter().rev().fold(0, |mask, lane| mask << LANE | u8x16::new(*lane).to_bitmask())
+pub(crate) fn non_ascii(block: &[u8; SHORT]) -> u64 {
+    dispatch!(Level::baseline(), simd => {
+        let octets = u8x32::from_slice(simd, block);
+        octets.simd_ge(0x80).to_bitmask()
+    })
 }

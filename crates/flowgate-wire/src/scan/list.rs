@@ -4,6 +4,8 @@
 //! so that each quote is either the first or the last octet of one `","`. However many strings a
 //! block has, finding that out costs the same.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use crate::block::{BLOCK, separators};
 use crate::budget::Budget;
 
@@ -14,12 +16,24 @@ use crate::budget::Budget;
 /// quote of the last one that was reached, where to go on with more care: at the end of the list,
 /// for whatever else follows, with an exhausted budget, and from a long string on, which others
 /// find the end of sooner.
-#[inline(never)]
-pub(super) fn pass_blocks(bytes: &[u8], mut pos: usize, budget: &mut Budget) -> usize {
+pub(super) fn pass_blocks(bytes: &[u8], pos: usize, budget: &mut Budget) -> usize {
+    pass_blocks_on(Level::new(), bytes, pos, budget)
+}
+
+/// The same on a machine that has at least this.
+fn pass_blocks_on(machine: Level, bytes: &[u8], pos: usize, budget: &mut Budget) -> usize {
+    dispatch!(machine, simd => pass_blocks_with(simd, bytes, pos, budget))
+}
+
+/// The same, compiled once for each kind of machine.
+#[inline(always)]
+fn pass_blocks_with<S: Simd>(simd: S, bytes: &[u8], mut pos: usize, budget: &mut Budget) -> usize {
     let mut block_start = pos;
     let (mut quotes_before, mut commas_before, mut opening_before) = (0, 0, 0);
-    while let Some((quotes, commas)) =
-        bytes.get(block_start..).and_then(<[u8]>::first_chunk).and_then(separators)
+    while let Some((quotes, commas)) = bytes
+        .get(block_start..)
+        .and_then(<[u8]>::first_chunk)
+        .and_then(|block| separators(simd, block))
     {
         // By the last octet of each `","`. Of the quotes two octets back it is known by now whether
         // they are a first one or a last one, of which they must be one and not both.

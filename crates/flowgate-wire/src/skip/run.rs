@@ -74,14 +74,14 @@ fn long_text(bytes: &[u8], pos: usize, text: Plain) -> Option<usize> {
 /// is shorter than a block.
 #[inline(always)]
 fn is_short_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
-    let text: u32 = (1 << len) - 1;
+    let text: u64 = (1 << len) - 1;
     if let Some(block) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<SHORT>) {
         return non_ascii(block) & text == 0;
     }
     // The last block of the input begins before the string.
     match (bytes.last_chunk::<SHORT>(), bytes.len().checked_sub(pos)) {
         (Some(block), Some(rest)) if usize::from(len) <= rest => {
-            u64::from(non_ascii(block)) >> (SHORT - rest) & u64::from(text) == 0
+            non_ascii(block) >> (SHORT - rest) & text == 0
         }
         _ => false,
     }

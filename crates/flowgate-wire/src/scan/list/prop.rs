@@ -1,8 +1,9 @@
 //! What is passed by blocks is what one by one would be.
 
+use fearless_simd::Level;
 use proptest::prelude::*;
 
-use super::pass_blocks;
+use super::pass_blocks_on;
 use crate::Limits;
 use crate::budget::Budget;
 
@@ -23,13 +24,31 @@ fn naive(bytes: &[u8], mut pos: usize) -> Vec<usize> {
 
 fn check(bytes: &[u8], elements: usize) -> usize {
     let openings = naive(bytes, 0);
-    let mut budget = Budget::inside(&Limits { elements, ..Limits::default() });
-    let pos = pass_blocks(bytes, 0, &mut budget);
-    let passed = openings.iter().position(|opening| *opening == pos);
-    let passed = passed.unwrap_or_else(|| panic!("{pos} is no string's start in {openings:?}"));
-    let left = std::iter::from_fn(|| budget.take_value(0).ok()).count();
-    assert_eq!(left, elements - passed);
-    passed
+    let passed = machines().map(|machine| {
+        let mut budget = Budget::inside(&Limits { elements, ..Limits::default() });
+        let pos = pass_blocks_on(machine, bytes, 0, &mut budget);
+        let passed = openings.iter().position(|opening| *opening == pos);
+        let passed = passed.unwrap_or_else(|| panic!("{pos} is no string's start in {openings:?}"));
+        let left = std::iter::from_fn(|| budget.take_value(0).ok()).count();
+        assert_eq!(left, elements - passed);
+        passed
+    });
+    let passed: Vec<usize> = passed.collect();
+    assert!(passed.iter().all(|count| *count == passed[0]), "{passed:?} on different machines");
+    passed[0]
+}
+
+/// What this machine can be taken for.
+fn machines() -> impl Iterator<Item = Level> {
+    let best = Level::new();
+    #[cfg(target_arch = "x86_64")]
+    let between = {
+        use fearless_simd::Simd;
+        [best.as_sse4_2().map(Simd::level), best.as_avx2().map(Simd::level)]
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let between = [None; 2];
+    [Level::baseline(), best].into_iter().chain(between.into_iter().flatten())
 }
 
 #[test]
@@ -58,7 +77,7 @@ fn no_more_is_passed_than_the_budget_allows() {
 fn one_wrong_octet_ends_it() {
     let good = "abcde\",\"".repeat(40);
     for place in 0..good.len() {
-        for wrong in *b"\\\n\",:] a" {
+        for wrong in *b"\\\n\x1f\",:] a" {
             let mut bytes = good.clone().into_bytes();
             bytes[place] = wrong;
             check(&bytes, 1000);
