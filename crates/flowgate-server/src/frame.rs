@@ -4,10 +4,10 @@ use flowgate_wire::{
     Batching, Format, Message, Serializer, batch,
     rawsocket::{self, FrameHeader, FrameKind, MaxLength},
 };
-use tungstenite::protocol::frame::{
-    FrameHeader as WebSocketHeader,
-    coding::{Data, OpCode},
-};
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+/// The greatest WebSocket header of a server, which masks nothing (RFC 6455, section 5.2).
+const MAX_HEADER_BYTES: usize = 10;
 
 /// How messages become octets on one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ fn rawsocket_frame(format: Format, message: &Message<'_>, out: &mut Vec<u8>) -> 
 
 fn websocket_frame(serializer: Serializer, message: &Message<'_>, out: &mut Vec<u8>) -> usize {
     let start = out.len();
-    let guess = header_len(estimate(message));
+    let (_, guess) = websocket_header(serializer.format, estimate(message));
     out.resize(start + guess, 0);
     let body = out.len();
     let len = match serializer.batching {
@@ -120,18 +120,13 @@ fn websocket_frame(serializer: Serializer, message: &Message<'_>, out: &mut Vec<
         Batching::Batched => append_batched(serializer.format, message, out),
     };
     let frame_len = out.len() - body;
-    let actual = header_len(frame_len);
+    let (header, actual) = websocket_header(serializer.format, frame_len);
     if actual != guess {
         move_body(out, body, start + actual);
     }
-    let opcode = OpCode::Data(match serializer.format {
-        Format::Json => Data::Text,
-        Format::MessagePack | Format::Cbor => Data::Binary,
-    });
-    let header = WebSocketHeader { opcode, ..WebSocketHeader::default() };
-    if let Some(mut octets) = out.get_mut(start..start + actual) {
-        // The slice has exactly the length of the header.
-        let _ = header.format(frame_len as u64, &mut octets);
+    if let (Some(place), Some(header)) = (out.get_mut(start..start + actual), header.get(..actual))
+    {
+        place.copy_from_slice(header);
     }
     len
 }
@@ -181,15 +176,27 @@ fn estimate(message: &Message<'_>) -> usize {
     HEAD + payload
 }
 
-/// The length of a WebSocket header without mask (RFC 6455, section 5.2).
-const fn header_len(payload: usize) -> usize {
-    if payload < 126 {
-        2
-    } else if payload <= 0xffff {
-        4
-    } else {
-        10
+/// The WebSocket header of a message in one frame, and how many of the octets it has (RFC 6455,
+/// section 5.2).
+fn websocket_header(format: Format, payload_bytes: usize) -> ([u8; MAX_HEADER_BYTES], usize) {
+    let first = websocket_first(format);
+    let [a, b, c, d, e, f, g, h] = (payload_bytes as u64).to_be_bytes();
+    match payload_bytes {
+        0..126 => ([first, h, 0, 0, 0, 0, 0, 0, 0, 0], 2),
+        126..=0xffff => ([first, 126, g, h, 0, 0, 0, 0, 0, 0], 4),
+        _ => ([first, 127, a, b, c, d, e, f, g, h], 10),
     }
+}
+
+/// The first octet of a WebSocket message in one frame.
+pub(crate) fn websocket_first(format: Format) -> u8 {
+    /// No other frame of the message follows.
+    const FINAL: u8 = 0x80;
+    FINAL
+        | u8::from(OpCode::Data(match format {
+            Format::Json => Data::Text,
+            Format::MessagePack | Format::Cbor => Data::Binary,
+        }))
 }
 
 #[cfg(test)]

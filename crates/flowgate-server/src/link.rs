@@ -4,6 +4,7 @@ mod inbound;
 mod opening;
 mod outlet;
 mod recording;
+mod serialized;
 mod session;
 mod socket;
 mod timers;

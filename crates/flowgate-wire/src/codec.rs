@@ -3,7 +3,7 @@
 use crate::read::{CborReader, JsonReader, MessagePackReader};
 use crate::token::{AnyTokens, Tokens, read_value};
 use crate::write::{CborWriter, JsonWriter, MessagePackWriter};
-use crate::{DecodeError, Format, Limits, Message, Value};
+use crate::{DecodeError, Format, Limits, Message, Value, utf8};
 
 impl<'a> Message<'a> {
     /// Reads one serialized message.
@@ -24,15 +24,21 @@ impl<'a> Message<'a> {
     /// # Errors
     /// [`DecodeError`] tells what is wrong and where.
     pub fn decode(format: Format, bytes: &'a [u8], limits: &Limits) -> Result<Self, DecodeError> {
-        if bytes.len() > limits.message_bytes {
-            let limit = limits.message_bytes;
-            return Err(DecodeError::MessageTooLong { bytes: bytes.len(), limit });
-        }
+        check_length(bytes, limits)?;
         match format {
-            Format::Json => Self::read(&mut JsonReader::new(bytes, limits)?),
+            Format::Json => Self::read(&mut JsonReader::new(utf8::json_text(bytes)?, limits)),
             Format::MessagePack => Self::read(&mut MessagePackReader::new(bytes, limits)),
             Format::Cbor => Self::read(&mut CborReader::new(bytes, limits)),
         }
+    }
+
+    /// Reads one message in JSON whose UTF-8 has been checked, as by a WebSocket that takes texts.
+    ///
+    /// # Errors
+    /// As those of [`decode`](Self::decode).
+    pub fn decode_text(text: &'a str, limits: &Limits) -> Result<Self, DecodeError> {
+        check_length(text.as_bytes(), limits)?;
+        Self::read(&mut JsonReader::new(text, limits))
     }
 
     /// Appends the serialized message to `out`.
@@ -91,6 +97,14 @@ impl<'a> Message<'a> {
     pub fn same_as(&self, other: &Message<'_>) -> bool {
         same(&self.to_value(), &other.to_value())
     }
+}
+
+const fn check_length(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    if bytes.len() > limits.message_bytes {
+        let limit = limits.message_bytes;
+        return Err(DecodeError::MessageTooLong { bytes: bytes.len(), limit });
+    }
+    Ok(())
 }
 
 /// Equality that ignores the order of dictionary entries; the last of equal keys counts.

@@ -10,6 +10,17 @@ pub(crate) fn text(octets: &[u8]) -> Option<&str> {
     simdutf8::basic::from_utf8(octets).ok()
 }
 
+/// The text of a message in JSON.
+pub(crate) fn json_text(octets: &[u8]) -> Result<&str, DecodeError> {
+    text(octets).ok_or_else(|| invalid_text(octets))
+}
+
+#[cold]
+fn invalid_text(octets: &[u8]) -> DecodeError {
+    let offset = simdutf8::compat::from_utf8(octets).err().map_or(0, |error| error.valid_up_to());
+    DecodeError::InvalidUnicode { offset }
+}
+
 /// Checks the string that ends at `end`.
 #[inline]
 pub(crate) fn check(octets: &[u8], end: usize) -> Result<(), DecodeError> {

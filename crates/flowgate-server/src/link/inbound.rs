@@ -1,6 +1,6 @@
 //! From received octets to messages.
 
-use std::{borrow::Cow, mem};
+use std::mem;
 
 use flowgate_event::LeaveReason;
 use flowgate_wire::{
@@ -11,6 +11,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{
     Farewell, Inbound, Link, Phase,
+    serialized::Serialized,
     websocket::{Received, close_frame},
 };
 use crate::{frame::ControlKind, metrics::Fault, realm::deliver, scratch::Scratch};
@@ -89,7 +90,7 @@ impl Link {
             && self.may_receive()
             && let Some(message) = self.held.pop_front()
         {
-            self.handle(&[&message], scratch);
+            self.handle(&[Serialized::Octets(&message)], scratch);
         }
         self.stalled |= !self.held.is_empty();
     }
@@ -101,17 +102,15 @@ impl Link {
                 self.stalled |= used < octets.len();
                 return used;
             }
-            let mut messages: [&[u8]; BATCH] = [&[]; BATCH];
-            let mut ends = [used; BATCH];
+            let mut messages = [Serialized::NONE; BATCH];
             let mut count = 0;
             let mut end = used;
             let mut interruption = None;
-            for (message, message_end) in messages.iter_mut().zip(&mut ends) {
+            for message in &mut messages {
                 match self.rawsocket_frame(octets.get(end..).unwrap_or_default()) {
                     Ok((FrameKind::Regular, body)) => {
                         end += HEADER_BYTES + body.len();
-                        *message = body;
-                        *message_end = end;
+                        *message = Serialized::Octets(body);
                         count += 1;
                     }
                     Ok((kind @ (FrameKind::Ping | FrameKind::Pong), body)) => {
@@ -124,13 +123,12 @@ impl Link {
                     }
                 }
             }
-            let handled = self.handle(messages.get(..count).unwrap_or_default(), scratch);
+            let messages = messages.get(..count).unwrap_or_default();
+            let handled = self.handle(messages, scratch);
             if handled < count {
                 self.stalled = true;
-                return handled
-                    .checked_sub(1)
-                    .and_then(|last| ends.get(last).copied())
-                    .unwrap_or(used);
+                let handled = messages.iter().take(handled);
+                return used + handled.map(|m| HEADER_BYTES + m.octets().len()).sum::<usize>();
             }
             used = end;
             match interruption {
@@ -176,14 +174,14 @@ impl Link {
         let len = octets.len();
         let mut rest = octets;
         while self.may_receive() {
-            let mut messages: [Cow<'_, [u8]>; BATCH] = [const { Cow::Borrowed(&[]) }; BATCH];
+            let mut messages = [Serialized::NONE; BATCH];
             let mut count = 0;
             let mut interruption = None;
             for message in &mut messages {
                 let Inbound::WebSocket(reader) = &mut self.inbound else { break };
                 match reader.next(&mut rest) {
-                    Ok(Received::Message(octets)) => {
-                        *message = octets;
+                    Ok(Received::Message(received)) => {
+                        *message = received;
                         count += 1;
                     }
                     other => {
@@ -195,6 +193,9 @@ impl Link {
             self.handle_websocket(messages.get(..count).unwrap_or_default(), scratch);
             match interruption {
                 None | Some(Ok(Received::Message(_))) => {}
+                Some(Ok(Received::Joined(octets))) => {
+                    self.handle_websocket(&[Serialized::Octets(&octets)], scratch);
+                }
                 Some(Ok(Received::Ping(payload))) => self.answer_ping(payload, scratch),
                 Some(Ok(Received::Nothing)) => return len - rest.len(),
                 Some(Ok(Received::Close(frame))) => {
@@ -214,41 +215,33 @@ impl Link {
         len - rest.len()
     }
 
-    fn handle_websocket(&mut self, frames: &[Cow<'_, [u8]>], scratch: &mut Scratch) {
+    fn handle_websocket(&mut self, frames: &[Serialized<'_>], scratch: &mut Scratch) {
         match self.outlet.wire.serializer.batching {
-            Batching::Single => {
-                let mut messages: [&[u8]; BATCH] = [&[]; BATCH];
-                for (message, frame) in messages.iter_mut().zip(frames) {
-                    *message = frame;
-                }
-                let messages = messages.get(..frames.len()).unwrap_or_default();
-                let handled = self.handle(messages, scratch);
-                self.hold(messages.get(handled..).unwrap_or_default());
-            }
+            Batching::Single => self.handle_or_hold(frames, scratch),
             Batching::Batched => {
                 for frame in frames {
-                    self.handle_batch(frame, scratch);
+                    self.handle_batch(frame.octets(), scratch);
                 }
             }
         }
+    }
+
+    /// Handles messages behind those that are held already, and holds what may not be handled yet.
+    fn handle_or_hold(&mut self, messages: &[Serialized<'_>], scratch: &mut Scratch) {
+        let handled = if self.held.is_empty() { self.handle(messages, scratch) } else { 0 };
+        let rest = messages.get(handled..).unwrap_or_default();
+        self.held.extend(rest.iter().map(|message| message.octets().to_vec()));
+        self.stalled |= !self.held.is_empty();
     }
 
     /// Handles a transport message of several WAMP messages ("Message Batching").
     fn handle_batch(&mut self, frame: &[u8], scratch: &mut Scratch) {
         let format = self.outlet.wire.serializer.format;
-        match batch::split(format, frame).collect::<Result<Vec<_>, _>>() {
-            Ok(messages) => {
-                let handled =
-                    if self.held.is_empty() { self.handle(&messages, scratch) } else { 0 };
-                self.hold(messages.get(handled..).unwrap_or_default());
-            }
+        let messages = batch::split(format, frame).map(|message| message.map(Serialized::Octets));
+        match messages.collect::<Result<Vec<_>, _>>() {
+            Ok(messages) => self.handle_or_hold(&messages, scratch),
             Err(error) => self.violation(&error.to_string(), scratch),
         }
-    }
-
-    fn hold(&mut self, messages: &[&[u8]]) {
-        self.held.extend(messages.iter().map(|message| message.to_vec()));
-        self.stalled |= !self.held.is_empty();
     }
 
     /// Ends the transport after a fault on its own level.

@@ -12,6 +12,7 @@ use super::{
     inbound::BATCH,
     outlet::{Began, Invocations, Metering, Timing},
     recording::First,
+    serialized::Serialized,
 };
 use crate::{
     metrics::{COUNTS, Direction, Fault, Lane},
@@ -21,7 +22,7 @@ use crate::{
 
 impl Link {
     /// Handles messages in order, until one opens or ends a session; how many it has handled.
-    pub(super) fn handle(&mut self, messages: &[&[u8]], scratch: &mut Scratch) -> usize {
+    pub(super) fn handle(&mut self, messages: &[Serialized<'_>], scratch: &mut Scratch) -> usize {
         let mut handled = 0;
         while let Some(rest) = messages.get(handled..)
             && !rest.is_empty()
@@ -29,7 +30,7 @@ impl Link {
         {
             handled += match self.phase {
                 Phase::Opening => {
-                    rest.first().inspect(|message| self.open(message, scratch));
+                    rest.first().inspect(|message| self.open(**message, scratch));
                     1
                 }
                 Phase::Joined { .. } => self.route(rest.get(..BATCH).unwrap_or(rest), scratch),
@@ -39,9 +40,9 @@ impl Link {
     }
 
     /// Handles the first message of a session.
-    fn open(&mut self, octets: &[u8], scratch: &mut Scratch) {
-        let format = self.outlet.wire.serializer.format;
-        let message = Message::decode(format, octets, &self.limits);
+    fn open(&mut self, serialized: Serialized<'_>, scratch: &mut Scratch) {
+        let octets = serialized.octets();
+        let message = serialized.decode(self.outlet.wire.serializer.format, &self.limits);
         let first = self.first(octets, message.as_ref().ok());
         let step = match message {
             Ok(message) => self.auth.judge(&message),
@@ -140,7 +141,7 @@ impl Link {
     }
 
     /// Hands a batch of messages to the realm, which it locks once; how many it has handled.
-    fn route(&mut self, batch: &[&[u8]], scratch: &mut Scratch) -> usize {
+    fn route(&mut self, batch: &[Serialized<'_>], scratch: &mut Scratch) -> usize {
         // Most batches are of one message, and to prepare room for sixteen costs more than to decode
         // a small one.
         match batch {
@@ -150,12 +151,16 @@ impl Link {
     }
 
     /// Does so with at most `ROOM` messages.
-    fn route_batch<const ROOM: usize>(&mut self, batch: &[&[u8]], scratch: &mut Scratch) -> usize {
+    fn route_batch<const ROOM: usize>(
+        &mut self,
+        batch: &[Serialized<'_>],
+        scratch: &mut Scratch,
+    ) -> usize {
         let Phase::Joined { realm, session } = &self.phase else { return batch.len() };
         let format = self.outlet.wire.serializer.format;
-        let mut octets = batch.iter();
+        let mut serialized = batch.iter();
         let decoded: [Option<Result<Message<'_>, DecodeError>>; ROOM] = array::from_fn(|_| {
-            octets.next().map(|octets| Message::decode(format, octets, &self.limits))
+            serialized.next().map(|serialized| serialized.decode(format, &self.limits))
         });
         let now = self.service.clock.now();
         let (session, outlet) = (*session, &self.outlet);
@@ -171,8 +176,9 @@ impl Link {
                 return;
             };
             let received = local.as_deref().and_then(|local| local.messages(metering.received));
-            for (octets, slot) in batch.iter().zip(&decoded) {
+            for (serialized, slot) in batch.iter().zip(&decoded) {
                 let Some(message) = slot else { return };
+                let octets = serialized.octets();
                 handled += 1;
                 let message = match message {
                     Ok(message) => message,

@@ -5,7 +5,7 @@
 //! The library parses the headers; the rules behind them (RFC 6455, sections 5 to 7) are here,
 //! and a property holds them to the library's own reader.
 
-use std::{borrow::Cow, io::Cursor, mem};
+use std::{io::Cursor, mem};
 
 use flowgate_wire::Format;
 use tungstenite::{
@@ -19,6 +19,9 @@ use tungstenite::{
     },
 };
 
+use super::serialized::Serialized;
+use crate::frame::websocket_first;
+
 /// A control frame holds no more (RFC 6455, section 5.5).
 const MAX_CONTROL_BYTES: usize = 125;
 
@@ -29,6 +32,8 @@ const CLOSE_CODE_BYTES: usize = 2;
 #[derive(Debug)]
 pub(crate) struct WebSocketReader {
     format: Format,
+    /// The first octet of a message in one frame.
+    plain_first: u8,
     max_message_bytes: usize,
     max_frame_bytes: usize,
     /// The message whose last frame has not come yet.
@@ -38,8 +43,10 @@ pub(crate) struct WebSocketReader {
 /// What was received.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received<'a> {
-    /// One WebSocket message of the kind that the serializer uses.
-    Message(Cow<'a, [u8]>),
+    /// One WebSocket message of the kind that the serializer uses, in one frame.
+    Message(Serialized<'a>),
+    /// Such a message that came in several frames; text is UTF-8.
+    Joined(Vec<u8>),
     /// A ping, to be answered with the same octets.
     Ping(&'a [u8]),
     /// The client closes; the frame is the answer.
@@ -59,7 +66,8 @@ pub(crate) struct Failure {
 
 impl WebSocketReader {
     pub(crate) fn new(format: Format, max_message_bytes: usize, max_frame_bytes: usize) -> Self {
-        Self { format, max_message_bytes, max_frame_bytes, fragments: None }
+        let plain_first = websocket_first(format);
+        Self { format, plain_first, max_message_bytes, max_frame_bytes, fragments: None }
     }
 
     /// Takes frames from the front of `input` until one has to be acted on.
@@ -67,31 +75,56 @@ impl WebSocketReader {
     /// A frame is taken only when it is whole, but judged as soon as its header is there.
     pub(crate) fn next<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Received<'a>, Failure> {
         loop {
+            if let Some(header) = self.plain_header(input) {
+                return match take_payload(input, &header) {
+                    Some(payload) => self.whole(payload),
+                    None => Ok(Received::Nothing),
+                };
+            }
             let mut cursor = Cursor::new(&**input);
-            let Some((header, payload_bytes)) = FrameHeader::parse(&mut cursor)? else {
+            let Some((frame, payload_bytes)) = FrameHeader::parse(&mut cursor)? else {
                 return Ok(Received::Nothing);
             };
+            let (mask, payload_bytes) = self.judge(&frame, payload_bytes)?;
             // A header has at most 14 octets.
             let header_bytes = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
-            let (mask, payload_bytes) = self.judge(&header, payload_bytes)?;
-            if input.len() - header_bytes < payload_bytes {
+            let header = Header { mask, header_bytes, payload_bytes };
+            let Some(payload) = take_payload(input, &header) else {
                 return Ok(Received::Nothing);
-            }
-            let (frame, rest) = mem::take(input).split_at_mut(header_bytes + payload_bytes);
-            *input = rest;
-            let payload = frame.get_mut(header_bytes..).unwrap_or_default();
-            unmask(payload, mask);
-            match header.opcode {
+            };
+            match frame.opcode {
                 OpCode::Control(Control::Ping) => return Ok(Received::Ping(payload)),
                 OpCode::Control(Control::Close) => return Ok(Received::Close(answer(payload)?)),
                 OpCode::Control(Control::Pong | Control::Reserved(_)) => {}
+                OpCode::Data(_) if frame.is_final && self.fragments.is_none() => {
+                    return self.whole(payload);
+                }
                 OpCode::Data(_) => {
-                    if let Some(message) = self.join(payload, header.is_final)? {
-                        return Ok(Received::Message(message));
+                    if let Some(message) = self.join(payload, frame.is_final)? {
+                        return Ok(Received::Joined(message));
                     }
                 }
             }
         }
+    }
+
+    /// The header of a message in one frame below 64 KiB, which most frames are.
+    ///
+    /// Leaves everything else, whatever is wrong included, to the careful way.
+    #[inline]
+    fn plain_header(&self, input: &[u8]) -> Option<Header> {
+        let (length_bytes, payload_bytes) = match *input {
+            [_, length @ 0x80..=0xfd, ..] => (2, usize::from(length & 0x7f)),
+            [_, 0xfe, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
+            _ => return None,
+        };
+        let mask = *input.get(length_bytes..)?.first_chunk()?;
+        let is_plain = input.first() == Some(&self.plain_first)
+            && self.fragments.is_none()
+            && payload_bytes <= self.max_frame_bytes
+            && payload_bytes <= self.max_message_bytes;
+        let header_bytes = length_bytes + mask.len();
+        is_plain.then_some(Header { mask, header_bytes, payload_bytes })
     }
 
     /// Checks what the header of a frame tells; its mask, and how long its payload is.
@@ -145,29 +178,54 @@ impl WebSocketReader {
         }
     }
 
+    /// A message in one frame.
+    fn whole<'a>(&self, payload: &'a [u8]) -> Result<Received<'a>, Failure> {
+        Ok(Received::Message(match self.format {
+            Format::Json => Serialized::Text(text(payload)?),
+            Format::MessagePack | Format::Cbor => Serialized::Octets(payload),
+        }))
+    }
+
     /// Adds a frame's payload to the message that it belongs to; the message, if it is whole.
-    fn join<'a>(
-        &mut self,
-        payload: &'a [u8],
-        is_final: bool,
-    ) -> Result<Option<Cow<'a, [u8]>>, Failure> {
-        let message = match self.fragments.take() {
-            None if is_final => Cow::Borrowed(payload),
-            fragments => {
-                let mut fragments = fragments.unwrap_or_default();
-                fragments.extend_from_slice(payload);
-                if !is_final {
-                    self.fragments = Some(fragments);
-                    return Ok(None);
-                }
-                Cow::Owned(fragments)
-            }
-        };
-        if self.format == Format::Json && simdutf8::basic::from_utf8(&message).is_err() {
-            return Err(Failure::new(CloseCode::Invalid, "text that is not UTF-8"));
+    fn join(&mut self, payload: &[u8], is_final: bool) -> Result<Option<Vec<u8>>, Failure> {
+        let mut message = self.fragments.take().unwrap_or_default();
+        message.extend_from_slice(payload);
+        if !is_final {
+            self.fragments = Some(message);
+            return Ok(None);
+        }
+        if self.format == Format::Json {
+            text(&message)?;
         }
         Ok(Some(message))
     }
+}
+
+/// What is needed of a frame's header.
+struct Header {
+    mask: [u8; 4],
+    header_bytes: usize,
+    payload_bytes: usize,
+}
+
+/// Takes a frame from the front of `input` and unmasks its payload; `None` if it is not whole.
+#[inline]
+fn take_payload<'a>(input: &mut &'a mut [u8], header: &Header) -> Option<&'a mut [u8]> {
+    let frame_bytes = header.header_bytes.saturating_add(header.payload_bytes);
+    if input.len() < frame_bytes {
+        return None;
+    }
+    let (frame, rest) = mem::take(input).split_at_mut(frame_bytes);
+    *input = rest;
+    let payload = frame.get_mut(header.header_bytes..).unwrap_or_default();
+    unmask(payload, header.mask);
+    Some(payload)
+}
+
+/// A text's octets are UTF-8 (RFC 6455, section 8.1).
+fn text(payload: &[u8]) -> Result<&str, Failure> {
+    simdutf8::basic::from_utf8(payload)
+        .map_err(|_| Failure::new(CloseCode::Invalid, "text that is not UTF-8"))
 }
 
 /// Applies a mask, four octets at a time (RFC 6455, section 5.3).

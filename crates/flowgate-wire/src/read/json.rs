@@ -6,7 +6,7 @@ use super::{Encoded, Kind, Reader, integral};
 use crate::base64;
 use crate::budget::Budget;
 use crate::scan::{malformed, number_end, skip_space, string_end, unescape};
-use crate::{DecodeError, Format, Limits, skip, utf8};
+use crate::{DecodeError, Format, Limits, skip};
 
 /// The envelope of a message in JSON.
 pub(crate) struct JsonReader<'a> {
@@ -18,12 +18,9 @@ pub(crate) struct JsonReader<'a> {
 }
 
 impl<'a> JsonReader<'a> {
-    /// Checks the whole text's UTF-8 once, so that strings need no check later.
-    pub(crate) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, DecodeError> {
-        match utf8::text(bytes) {
-            Some(text) => Ok(Self { text, pos: 0, fresh: true, budget: Budget::inside(limits) }),
-            None => Err(invalid_utf8(bytes)),
-        }
+    /// The UTF-8 of the whole text has been checked once, so that strings need no check later.
+    pub(crate) const fn new(text: &'a str, limits: &Limits) -> Self {
+        Self { text, pos: 0, fresh: true, budget: Budget::inside(limits) }
     }
 
     fn space(&mut self) {
@@ -59,12 +56,6 @@ impl<'a> JsonReader<'a> {
             DecodeError::UnexpectedEnd { offset: self.pos }
         }
     }
-}
-
-#[cold]
-fn invalid_utf8(bytes: &[u8]) -> DecodeError {
-    let offset = simdutf8::compat::from_utf8(bytes).err().map_or(0, |error| error.valid_up_to());
-    DecodeError::InvalidUnicode { offset }
 }
 
 impl<'a> Reader<'a> for JsonReader<'a> {

@@ -34,6 +34,21 @@ fn seeds_of_the_decoders() {
     replay("decode_cbor", |bytes| survives(Format::Cbor, bytes));
 }
 
+/// Messages, and what is none: both ways find the same in it.
+#[test]
+fn text_that_was_checked_is_read_as_text_that_was_not() {
+    let mut accepted = 0;
+    replay("decode_json", |bytes| {
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        let limits = Limits { depth: 32, message_bytes: 200, ..Limits::default() };
+        let checked = Message::decode_text(text, &limits).map(|message| message.to_json());
+        let unchecked = Message::decode(Format::Json, bytes, &limits);
+        accepted += usize::from(checked.is_ok());
+        assert_eq!(checked, unchecked.map(|message| message.to_json()));
+    });
+    assert!(accepted > 0);
+}
+
 #[test]
 fn seeds_of_transcoding() {
     replay("transcode", |bytes| {

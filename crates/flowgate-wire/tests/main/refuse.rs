@@ -297,5 +297,7 @@ fn what_exceeds_the_limits() {
     for format in Format::ALL {
         let error = Message::decode(format, &long, &limits).err();
         assert_eq!(error, Some(DecodeError::MessageTooLong { bytes: 41, limit: 40 }));
+        let error = Message::decode_text(&" ".repeat(41), &limits).err();
+        assert_eq!(error, Some(DecodeError::MessageTooLong { bytes: 41, limit: 40 }));
     }
 }

@@ -52,8 +52,9 @@ fn read(format: Format, octets: &[u8], portion_bytes: usize) -> Vec<Outcome> {
             match reader.next(&mut input) {
                 Ok(Received::Nothing) => break,
                 Ok(Received::Message(message)) => {
-                    outcomes.push(Outcome::Message(message.into_owned()));
+                    outcomes.push(Outcome::Message(message.octets().to_vec()));
                 }
+                Ok(Received::Joined(message)) => outcomes.push(Outcome::Message(message)),
                 Ok(Received::Ping(payload)) => outcomes.push(Outcome::Ping(payload.to_vec())),
                 Ok(Received::Close(frame)) => {
                     outcomes.push(Outcome::Close(frame.get(2..4).unwrap_or_default().to_vec()));
@@ -175,6 +176,16 @@ fn texts_are_utf_8_and_may_be_split_within_a_character() {
 }
 
 #[test]
+fn what_was_checked_is_known_to_be_text() {
+    for length in [0, 60, 125, 126, 200] {
+        let text = "é".repeat(length / 2);
+        let mut octets = frame(0x81, text.as_bytes());
+        let received = reader(Format::Json).next(&mut octets.as_mut_slice()).unwrap();
+        assert_eq!(received, Received::Message(Serialized::Text(&text)));
+    }
+}
+
+#[test]
 fn messages_of_the_wrong_kind_are_refused() {
     check_failure(Format::Json, &frame(0x82, b"[]"), CloseCode::Unsupported);
     check_failure(Format::Cbor, &frame(0x81, b"[]"), CloseCode::Unsupported);
@@ -193,6 +204,14 @@ fn a_frame_that_is_too_long_is_refused_before_it_arrives() {
 }
 
 #[test]
+fn a_message_that_is_too_long_is_refused_though_frames_may_be_longer() {
+    let mut reader = WebSocketReader::new(Format::Cbor, 10, 20);
+    let mut octets = frame(0x82, &[0; 11]);
+    let failure = reader.next(&mut octets.as_mut_slice()).unwrap_err();
+    assert_eq!(code_of(&failure), CloseCode::Size);
+}
+
+#[test]
 fn frames_of_an_endless_message_are_refused() {
     let octets = [frame(0x02, &[0; 150]), frame(0x00, &[0; 150]), frame(0x00, &[0; 1])].concat();
     check_failure(Format::Cbor, &octets, CloseCode::Size);
@@ -203,9 +222,9 @@ fn nothing_is_held_between_messages() {
     let mut reader = reader(Format::Cbor);
     let mut octets = [frame(0x02, &[1; 10]), frame(0x80, &[2; 10])].concat();
     let mut input = octets.as_mut_slice();
-    assert!(matches!(reader.next(&mut input), Ok(Received::Message(Cow::Owned(_)))));
+    assert!(matches!(reader.next(&mut input), Ok(Received::Joined(_))));
     assert_eq!(reader.fragments, None);
     let mut octets = frame(0x82, &[1; 10]);
     let mut input = octets.as_mut_slice();
-    assert!(matches!(reader.next(&mut input), Ok(Received::Message(Cow::Borrowed(_)))));
+    assert!(matches!(reader.next(&mut input), Ok(Received::Message(_))));
 }
