@@ -49,6 +49,17 @@ pub(crate) fn separators<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Option<(u64, 
     Some((octets.simd_eq(b'"').to_bitmask(), octets.simd_eq(b',').to_bitmask()))
 }
 
+/// The dots; `None` if there is an octet that a loosely checked URI must not have, or that takes
+/// more than a look at a single octet.
+#[inline]
+pub(crate) fn uri_dots(block: &[u8; BLOCK]) -> Option<u64> {
+    dispatch!(Level::baseline(), simd => {
+        let octets = u8x64::from_slice(simd, block);
+        let others = octets.simd_le(b' ') | octets.simd_ge(0x80) | octets.simd_eq(b'#');
+        if others.any_true() { None } else { Some(octets.simd_eq(b'.').to_bitmask()) }
+    })
+}
+
 /// The octets that are not ASCII.
 #[inline]
 pub(crate) fn non_ascii(block: &[u8; SHORT]) -> u64 {

@@ -4,6 +4,8 @@
 
 use std::{borrow::Cow, fmt, ops::Deref};
 
+use crate::block::{BLOCK, uri_dots};
+
 /// A URI or URI pattern as it came from the wire: any string, not yet checked.
 ///
 /// Whether it is acceptable depends on the realm's [`UriCheck`] and on what it is used for, so
@@ -134,6 +136,17 @@ fn is_valid(uri: &str, check: UriCheck, policy: MatchPolicy) -> bool {
     if uri.is_empty() {
         return policy != MatchPolicy::Exact;
     }
+    if check == UriCheck::Loose
+        && let Some(dots) = plain_dots(uri.as_bytes())
+    {
+        // A dot after a dot, or at the beginning, ends an empty component.
+        let in_pairs = dots & (dots << 1 | 1);
+        return match policy {
+            MatchPolicy::Exact => in_pairs == 0 && !uri.ends_with('.'),
+            MatchPolicy::Prefix => in_pairs == 0,
+            MatchPolicy::Wildcard => true,
+        };
+    }
     let mut seen = 0;
     // A dot after a dot, or at the beginning, ends an empty component.
     let mut in_pairs = 0;
@@ -159,6 +172,14 @@ fn is_valid(uri: &str, check: UriCheck, policy: MatchPolicy) -> bool {
     empty_component == 0 && allowed
 }
 
+/// The dots of a URI that fits into a block and has nothing but octets that are allowed, as most
+/// have; one bit each, the lowest for the first octet.
+fn plain_dots(uri: &[u8]) -> Option<u64> {
+    let mut block = [b'a'; BLOCK];
+    block.get_mut(..uri.len())?.copy_from_slice(uri);
+    uri_dots(&block)
+}
+
 /// The octet separates components.
 const DOT: u8 = 1;
 /// Refused by [`UriCheck::Strict`].
@@ -168,7 +189,7 @@ const NOT_LOOSE: u8 = 1 << 2;
 /// Part of a character that may be white space.
 const NOT_ASCII: u8 = 1 << 3;
 
-/// What an octet is: a look-up, since a URI is checked for every call and every event.
+/// What an octet is.
 fn class(octet: u8) -> u8 {
     static CLASSES: [u8; 256] = classes();
     // There is a class for each octet.

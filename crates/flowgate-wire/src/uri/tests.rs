@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::{MatchPolicy, Uri, UriCheck};
 
 fn check(uri: &str, policy: MatchPolicy, loose: bool, strict: bool) {
@@ -48,6 +50,66 @@ fn a_character_is_allowed_or_not_wherever_it_stands() {
             check(&format!("com.{char}.example"), policy, loose, strict);
             check(&format!("com.exampl{char}"), policy, loose, strict);
             check(&format!("com.ö{char}.example"), policy, loose, false);
+        }
+    }
+}
+
+/// Whether a URI is valid, component by component.
+fn naive(uri: &str, check: UriCheck, policy: MatchPolicy) -> bool {
+    let allowed = |char: char| match check {
+        UriCheck::Strict => matches!(char, 'a'..='z' | '0'..='9' | '_'),
+        UriCheck::Loose => {
+            !char.is_whitespace() && !matches!(char, '\u{1c}'..='\u{1f}') && char != '#'
+        }
+    };
+    let components: Vec<&str> = uri.split('.').collect();
+    let may_be_empty = |index: usize| match policy {
+        MatchPolicy::Exact => false,
+        MatchPolicy::Prefix => index + 1 == components.len(),
+        MatchPolicy::Wildcard => true,
+    };
+    let mut indexed = components.iter().enumerate();
+    indexed.all(|(index, component)| {
+        component.chars().all(allowed) && (!component.is_empty() || may_be_empty(index))
+    })
+}
+
+proptest! {
+    /// Of lengths around those that are looked at as a whole.
+    #[test]
+    fn a_uri_is_as_valid_as_its_components(
+        components in proptest::collection::vec(
+            prop_oneof![9 => "[a-z0-9_]{1,9}", 2 => "[ -~äö\u{a0}\t]{1,3}", 1 => Just(String::new())],
+            0..16,
+        ),
+    ) {
+        let uri = components.join(".");
+        for check in [UriCheck::Loose, UriCheck::Strict] {
+            for policy in MatchPolicy::ALL {
+                let valid = Uri::from(uri.as_str()).is_valid(check, policy);
+                prop_assert_eq!(valid, naive(&uri, check, policy), "{:?} {:?}", check, policy);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dot_counts_wherever_it_stands() {
+    for length in 1..70 {
+        for dot in 0..length {
+            for next in [dot, dot + 1] {
+                let mut uri = vec![b'a'; length];
+                for place in [dot, next] {
+                    if let Some(octet) = uri.get_mut(place) {
+                        *octet = b'.';
+                    }
+                }
+                let uri = String::from_utf8(uri).expect("ASCII");
+                for policy in MatchPolicy::ALL {
+                    let valid = Uri::from(uri.as_str()).is_valid(UriCheck::Loose, policy);
+                    assert_eq!(valid, naive(&uri, UriCheck::Loose, policy), "{policy:?} {uri}");
+                }
+            }
         }
     }
 }
