@@ -5,7 +5,7 @@ pub(crate) mod json;
 pub(crate) mod msgpack;
 mod run;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 /// Which keys a dictionary may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,12 @@ impl Nesting {
         Self { current, parents: SmallVec::new(), depth: 0 }
     }
 
+    /// Inside of the value to skip, a list.
+    fn inside(list: Level) -> Self {
+        let whole = Level { remaining: 0, keys: None, height: 0 };
+        Self { current: list, parents: smallvec![whole], depth: 1 }
+    }
+
     fn enter(&mut self, remaining: u64, keys: Option<Keys>, tags: usize) {
         self.parents.push(self.current);
         self.current = Level { remaining, keys, height: 1 + tags };
@@ -105,3 +111,6 @@ impl Nesting {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

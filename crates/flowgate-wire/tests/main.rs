@@ -18,6 +18,8 @@ mod edges;
 mod exact;
 #[path = "main/refuse.rs"]
 mod refuse;
+#[path = "main/short.rs"]
+mod short;
 #[path = "main/transcode.rs"]
 mod transcode;
 #[path = "main/values.rs"]

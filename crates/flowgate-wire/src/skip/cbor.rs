@@ -1,7 +1,7 @@
 //! CBOR.
 
-use super::run::{Plain, skip_run};
-use super::{INDEFINITE, Keys, Nesting, Next};
+use super::run::{Plain, open_list, skip_run};
+use super::{INDEFINITE, Keys, Level, Nesting, Next};
 use crate::DecodeError;
 use crate::budget::Budget;
 use crate::head::cbor::{Chunks, Head, head_inlined, malformed};
@@ -10,12 +10,25 @@ use crate::utf8;
 /// The offset after the value that begins at `pos`, and what it is without its tags.
 ///
 /// Counts nested values, not the value itself.
-pub(crate) fn skip(
+pub(crate) fn skip(bytes: &[u8], pos: usize, budget: &mut Budget) -> Result<usize, DecodeError> {
+    // Most payloads are a short list of plain values, which takes no more than this.
+    if let Some(first @ 0x80..=0x97) = bytes.get(pos) {
+        let (list, pos) = open_list(bytes, pos, first & 0x1f, budget, pass_plain)?;
+        return match list.remaining {
+            0 => Ok(pos),
+            _ => skip_inside(bytes, pos, Nesting::inside(list), budget),
+        };
+    }
+    skip_inside(bytes, pos, Nesting::new(), budget)
+}
+
+/// The offset after what is left of a value.
+fn skip_inside(
     bytes: &[u8],
     mut pos: usize,
+    mut nesting: Nesting,
     budget: &mut Budget,
 ) -> Result<usize, DecodeError> {
-    let mut nesting = Nesting::new();
     let mut tags = 0;
     loop {
         let start = pos;
@@ -93,12 +106,20 @@ pub(crate) fn skip(
         }
         tags = 0;
         if !nesting.current.is_indefinite() {
-            pos = skip_run(bytes, pos, &mut nesting.current, plain);
+            pos = pass_plain(bytes, pos, &mut nesting.current);
             if nesting.is_complete() {
                 return Ok(pos);
             }
         }
     }
+}
+
+/// The offset after as many plain values of the level as follow each other.
+///
+/// Not inlined, so that the loop has all registers.
+#[inline(never)]
+fn pass_plain(bytes: &[u8], pos: usize, level: &mut Level) -> usize {
+    skip_run(bytes, pos, level, plain)
 }
 
 #[inline(always)]

@@ -45,6 +45,20 @@ pub(crate) fn skip(
 ) -> Result<usize, DecodeError> {
     let mut levels = Levels::default();
     let mut strings = Strings::new();
+    // Most payloads are a list that begins with a string.
+    if bytes.get(pos..).is_some_and(|rest| rest.starts_with(b"[\"")) {
+        budget.check_depth(1, pos)?;
+        budget.take_value(pos + 1)?;
+        pos = strings.skip_run(bytes, pos + 2, budget)?;
+        if bytes.get(pos) == Some(&b']') {
+            return Ok(pos + 1);
+        }
+        levels.push(true);
+        match next_value(bytes, pos, &mut levels, &mut strings, budget)? {
+            Next::Value(next) => pos = next,
+            Next::End(end) => return Ok(end),
+        }
+    }
     loop {
         // A value begins here.
         match bytes.get(pos) {
@@ -74,28 +88,50 @@ pub(crate) fn skip(
             Some(_) => return Err(malformed(pos)),
             None => return Err(DecodeError::UnexpectedEnd { offset: pos }),
         }
-        // A value has ended; leave the levels that end with it.
-        loop {
-            if levels.depth == 0 {
-                return Ok(pos);
-            }
-            pos = skip_space(bytes, pos);
-            match (bytes.get(pos), levels.in_list()) {
-                (Some(b','), list) => {
-                    pos = skip_space(bytes, pos + 1);
-                    if !list {
-                        pos = skip_key(bytes, pos, &mut strings)?;
-                    }
-                    budget.take_value(pos)?;
-                    break;
+        match next_value(bytes, pos, &mut levels, &mut strings, budget)? {
+            Next::Value(next) => pos = next,
+            Next::End(end) => return Ok(end),
+        }
+    }
+}
+
+/// What comes after a value.
+enum Next {
+    /// Another one, at this offset.
+    Value(usize),
+    /// The end of the outermost one, before this offset.
+    End(usize),
+}
+
+/// What comes after the value that has ended at `pos`; leaves the levels that end with it.
+#[inline(always)]
+fn next_value(
+    bytes: &[u8],
+    mut pos: usize,
+    levels: &mut Levels,
+    strings: &mut Strings,
+    budget: &mut Budget,
+) -> Result<Next, DecodeError> {
+    loop {
+        if levels.depth == 0 {
+            return Ok(Next::End(pos));
+        }
+        pos = skip_space(bytes, pos);
+        match (bytes.get(pos), levels.in_list()) {
+            (Some(b','), list) => {
+                pos = skip_space(bytes, pos + 1);
+                if !list {
+                    pos = skip_key(bytes, pos, strings)?;
                 }
-                (Some(b']'), true) | (Some(b'}'), false) => {
-                    levels.pop();
-                    pos += 1;
-                }
-                (Some(_), _) => return Err(malformed(pos)),
-                (None, _) => return Err(DecodeError::UnexpectedEnd { offset: pos }),
+                budget.take_value(pos)?;
+                return Ok(Next::Value(pos));
             }
+            (Some(b']'), true) | (Some(b'}'), false) => {
+                levels.pop();
+                pos += 1;
+            }
+            (Some(_), _) => return Err(malformed(pos)),
+            (None, _) => return Err(DecodeError::UnexpectedEnd { offset: pos }),
         }
     }
 }

@@ -6,7 +6,8 @@
 
 use super::{Keys, Level};
 use crate::block::{SHORT, non_ascii};
-use crate::utf8;
+use crate::budget::Budget;
+use crate::{DecodeError, utf8};
 
 /// What the first octet of a value says.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,28 @@ pub(super) enum Plain {
     Scalar(usize),
     /// Anything else.
     Other,
+}
+
+/// Opens the list of `count` values at `start` whose count stands in its first octet, and which is
+/// the outermost value; what is left of it and the offset after the plain values at its front.
+#[inline(always)]
+pub(super) fn open_list(
+    bytes: &[u8],
+    start: usize,
+    count: u8,
+    budget: &mut Budget,
+    pass_plain: impl Fn(&[u8], usize, &mut Level) -> usize,
+) -> Result<(Level, usize), DecodeError> {
+    budget.check_depth(1, start)?;
+    let mut level = Level { remaining: u64::from(count), keys: None, height: 1 };
+    let pos = start + 1;
+    // Each value takes an octet at least.
+    if usize::from(count) > bytes.len() - pos {
+        return Err(DecodeError::UnexpectedEnd { offset: start });
+    }
+    budget.take_values(u64::from(count), start)?;
+    let pos = pass_plain(bytes, pos, &mut level);
+    Ok((level, pos))
 }
 
 /// The offset after as many plain values of `level` as follow each other; takes them from the
@@ -70,8 +93,7 @@ fn long_text(bytes: &[u8], pos: usize, text: Plain) -> Option<usize> {
     Some(header + len)
 }
 
-/// Whether the first `len` octets at `pos` are there and ASCII; `false` also where the whole input
-/// is shorter than a block.
+/// Whether the first `len` octets at `pos` are there and ASCII.
 #[inline(always)]
 fn is_short_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
     let text: u64 = (1 << len) - 1;
@@ -83,8 +105,14 @@ fn is_short_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
         (Some(block), Some(rest)) if usize::from(len) <= rest => {
             non_ascii(block) >> (SHORT - rest) & text == 0
         }
-        _ => false,
+        _ => is_all_ascii(bytes, pos, len),
     }
+}
+
+/// The same where the whole input is shorter than a block.
+#[inline(never)]
+fn is_all_ascii(bytes: &[u8], pos: usize, len: u8) -> bool {
+    bytes.get(pos..pos + usize::from(len)).is_some_and(<[u8]>::is_ascii)
 }
 
 #[cfg(test)]
