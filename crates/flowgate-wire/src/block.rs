@@ -4,7 +4,7 @@
 //! Short blocks are looked at with what every machine of the target has; loops over long ones are
 //! compiled for several kinds of machines, and [`dispatch!`] them at run time.
 
-use fearless_simd::{Level, Simd, dispatch, prelude::*, u8x16, u8x32, u8x64};
+use fearless_simd::{Level, Simd, dispatch, mask8x64, prelude::*, u8x16, u8x32, u8x64};
 
 /// Octets of one [`specials`] or [`separators`] block.
 pub(crate) const BLOCK: usize = 64;
@@ -19,12 +19,14 @@ pub(crate) const LANE: usize = 16;
 /// The quotes, backslashes and control characters: what ends a run of plain text in JSON.
 #[inline]
 pub(crate) fn specials(block: &[u8; BLOCK]) -> u64 {
-    dispatch!(Level::baseline(), simd => {
-        let octets = u8x64::from_slice(simd, block);
-        let quotes = octets.simd_eq(b'"');
-        let backslashes = octets.simd_eq(b'\\');
-        (octets.simd_le(0x1f) | quotes | backslashes).to_bitmask()
-    })
+    dispatch!(Level::baseline(), simd => specials_in(simd, block).to_bitmask())
+}
+
+/// The same in a loop over many blocks.
+#[inline(always)]
+pub(crate) fn specials_in<S: Simd>(simd: S, block: &[u8; BLOCK]) -> mask8x64<S> {
+    let octets = u8x64::from_slice(simd, block);
+    octets.simd_le(0x1f) | octets.simd_eq(b'"') | octets.simd_eq(b'\\')
 }
 
 /// The same of one lane.
@@ -67,4 +69,15 @@ pub(crate) fn non_ascii(block: &[u8; SHORT]) -> u64 {
         let octets = u8x32::from_slice(simd, block);
         octets.simd_ge(0x80).to_bitmask()
     })
+}
+
+/// What this machine can be taken for, to be tested as.
+#[cfg(test)]
+pub(crate) fn machines() -> impl Iterator<Item = Level> {
+    let best = Level::new();
+    #[cfg(target_arch = "x86_64")]
+    let between = { [best.as_sse4_2().map(Simd::level), best.as_avx2().map(Simd::level)] };
+    #[cfg(not(target_arch = "x86_64"))]
+    let between = [None; 2];
+    [Level::baseline(), best].into_iter().chain(between.into_iter().flatten())
 }

@@ -3,7 +3,9 @@
 mod cursor;
 mod list;
 
-use crate::block::{LANE, lane_specials};
+use fearless_simd::{Level, Simd, SimdMask as _, dispatch};
+
+use crate::block::{BLOCK, LANE, lane_specials, specials_in};
 use crate::{DecodeError, Format};
 
 pub(crate) use cursor::Strings;
@@ -12,8 +14,8 @@ pub(crate) const fn malformed(offset: usize) -> DecodeError {
     DecodeError::Malformed { format: Format::Json, offset }
 }
 
-/// How far strings are scanned lane by lane before the vectorized search takes over; below, the
-/// search costs more to start than it saves.
+/// How far strings are scanned lane by lane before the search by blocks takes over; below, it costs
+/// more to start than it saves.
 const SHORT: usize = 48;
 
 /// Times an octet: that octet eight times.
@@ -77,26 +79,33 @@ fn find_special_padded(bytes: &[u8], pos: usize) -> usize {
 
 #[inline(never)]
 fn find_special_long(bytes: &[u8], pos: usize) -> usize {
-    let rest = bytes.get(pos..).unwrap_or_default();
-    let end = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-    let plain = rest.get(..end).unwrap_or_default();
-    if smallest(plain) < 0x20 {
-        // On malformed input only.
-        return pos + plain.iter().position(|byte| *byte < 0x20).unwrap_or(end);
-    }
-    pos + end
+    find_special_on(Level::new(), bytes, pos)
 }
 
-/// The smallest octet; written so that it vectorizes.
-fn smallest(bytes: &[u8]) -> u8 {
-    let (chunks, rest) = bytes.as_chunks::<64>();
-    let mut lanes = [u8::MAX; 64];
-    for chunk in chunks {
-        for (lane, byte) in lanes.iter_mut().zip(chunk) {
-            *lane = (*lane).min(*byte);
-        }
+/// The same on a machine that has at least this.
+fn find_special_on(machine: Level, bytes: &[u8], pos: usize) -> usize {
+    dispatch!(machine, simd => find_special_with(simd, bytes, pos))
+}
+
+/// The same, compiled once for each kind of machine.
+#[inline(always)]
+fn find_special_with<S: Simd>(simd: S, bytes: &[u8], mut pos: usize) -> usize {
+    // Two blocks at once, while there is nothing in them.
+    while let Some(blocks) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<{ 2 * BLOCK }>)
+        && let ([first, second], _) = blocks.as_chunks::<BLOCK>()
+        && !(specials_in(simd, first) | specials_in(simd, second)).any_true()
+    {
+        pos += 2 * BLOCK;
     }
-    lanes.iter().chain(rest).copied().fold(u8::MAX, u8::min)
+    while let Some(block) = bytes.get(pos..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+        let specials = specials_in(simd, block).to_bitmask();
+        if specials != 0 {
+            return pos + specials.trailing_zeros() as usize;
+        }
+        pos += BLOCK;
+    }
+    // What is left is shorter with each turn.
+    find_special(bytes, pos)
 }
 
 /// Scans a string whose opening quote stands before `pos`: the offset of the closing quote, and

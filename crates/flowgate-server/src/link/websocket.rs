@@ -7,6 +7,7 @@
 
 use std::{io::Cursor, mem};
 
+use fearless_simd::{Level, dispatch};
 use flowgate_wire::Format;
 use tungstenite::{
     error::{CapacityError, Error, ProtocolError},
@@ -228,8 +229,20 @@ fn text(payload: &[u8]) -> Result<&str, Failure> {
         .map_err(|_| Failure::new(CloseCode::Invalid, "text that is not UTF-8"))
 }
 
-/// Applies a mask, four octets at a time (RFC 6455, section 5.3).
+/// Applies a mask (RFC 6455, section 5.3).
 fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    /// From so many octets on it pays to ask for the widest vectors that the machine has.
+    const LONG: usize = 256;
+    if payload.len() < LONG {
+        unmask_words(payload, mask);
+    } else {
+        dispatch!(Level::new(), _ => unmask_words(payload, mask));
+    }
+}
+
+/// Applies a mask, four octets at a time, which the compiler makes as many as there may be.
+#[inline(always)]
+fn unmask_words(payload: &mut [u8], mask: [u8; 4]) {
     let (words, rest) = payload.as_chunks_mut::<4>();
     for word in words {
         *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(mask)).to_ne_bytes();

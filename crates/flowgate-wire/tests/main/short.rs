@@ -85,7 +85,7 @@ fn whatever_follows_a_payloads_first_value() {
         (3, "01 a161 a0".into()),
         (3, "a161 91a162 c3".into()),
         (2, format!("d920{text} dc000101")),
-        (2, format!("81a16b{} 90", format!("da0020{text}"))),
+        (2, format!("81a16bda0020{text} 90")),
         (2, "c40101 d60001020304".into()),
         (15, "c0".repeat(15)),
     ] {

@@ -218,6 +218,16 @@ fn frames_of_an_endless_message_are_refused() {
 }
 
 #[test]
+fn payloads_of_every_length_are_unmasked() {
+    for length in 0..700 {
+        let expected: Vec<u8> = (0..=255).cycle().take(length).collect();
+        let mut payload = frame(0x82, &expected).split_off(if length < 126 { 6 } else { 8 });
+        unmask(&mut payload, MASK);
+        assert_eq!(payload, expected);
+    }
+}
+
+#[test]
 fn nothing_is_held_between_messages() {
     let mut reader = reader(Format::Cbor);
     let mut octets = [frame(0x02, &[1; 10]), frame(0x80, &[2; 10])].concat();

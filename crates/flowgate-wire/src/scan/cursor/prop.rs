@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::Strings;
+use crate::block::machines;
 use crate::budget::Budget;
+use crate::scan::find_special_on;
 use crate::{DecodeError, Limits};
 
 fn naive(bytes: &[u8], pos: usize) -> usize {
@@ -24,6 +26,23 @@ fn strings_of_every_length_are_found_at_every_offset() {
                     for pos in [offset, offset + length, offset + length + 1] {
                         assert_eq!(strings.find(&bytes, pos), naive(&bytes, pos));
                     }
+                }
+            }
+        }
+    }
+}
+
+/// On whatever this machine can be taken for.
+#[test]
+fn long_strings_are_found_at_every_offset() {
+    for length in 0..300 {
+        for special in [b'"', b'\\', 0x1f, 0] {
+            for rest in [0, 1, 200] {
+                let mut bytes = vec![b'a'; length];
+                bytes.push(special);
+                bytes.extend(vec![b'"'; rest]);
+                for machine in machines() {
+                    assert_eq!(find_special_on(machine, &bytes, 0), length, "{machine:?}");
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! What is passed by blocks is what one by one would be.
 
-use fearless_simd::Level;
 use proptest::prelude::*;
 
 use super::pass_blocks_on;
 use crate::Limits;
+use crate::block::machines;
 use crate::budget::Budget;
 
 /// Where `pass_blocks` may be at most, and how many strings that takes: octet by octet.
@@ -36,19 +36,6 @@ fn check(bytes: &[u8], elements: usize) -> usize {
     let passed: Vec<usize> = passed.collect();
     assert!(passed.iter().all(|count| *count == passed[0]), "{passed:?} on different machines");
     passed[0]
-}
-
-/// What this machine can be taken for.
-fn machines() -> impl Iterator<Item = Level> {
-    let best = Level::new();
-    #[cfg(target_arch = "x86_64")]
-    let between = {
-        use fearless_simd::Simd;
-        [best.as_sse4_2().map(Simd::level), best.as_avx2().map(Simd::level)]
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let between = [None; 2];
-    [Level::baseline(), best].into_iter().chain(between.into_iter().flatten())
 }
 
 #[test]
