@@ -185,6 +185,7 @@ impl<'a> Element<'a> for Payload<'a> {
             PayloadRepr::Raw { count, .. } => count.get(),
             PayloadRepr::Values { kwargs, .. } if !kwargs.is_empty() => 2,
             PayloadRepr::Values { args, .. } => usize::from(!args.is_empty()),
+            PayloadRepr::Filled { template, .. } => usize::from(!template.is_empty()),
         }
     }
 
@@ -203,6 +204,8 @@ impl<'a> Element<'a> for Payload<'a> {
                     write_dict(writer, kwargs);
                 }
             }
+            PayloadRepr::Filled { template, .. } if template.is_empty() => {}
+            PayloadRepr::Filled { template, values } => template.write(values, writer),
         }
     }
 }

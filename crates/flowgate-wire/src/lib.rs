@@ -27,6 +27,7 @@ pub mod rawsocket;
 mod read;
 mod scan;
 mod skip;
+mod template;
 mod token;
 mod transcode;
 mod uri;
@@ -48,5 +49,6 @@ pub use message::{
     Subscribe, Subscribed, Unregister, Unregistered, Unsubscribe, Unsubscribed, Welcome, Yield,
 };
 pub use payload::{OwnedPayload, Payload};
+pub use template::Template;
 pub use uri::{MatchPolicy, Uri, UriCheck};
 pub use value::{Entry, Value};

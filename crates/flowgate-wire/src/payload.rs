@@ -2,7 +2,7 @@
 
 use crate::items::Items;
 use crate::token::{AnyTokens, Tokens, read_value};
-use crate::{Entry, Format, Value};
+use crate::{Entry, Format, Template, Value};
 
 /// The payload elements at the end of a message: nothing, `Arguments`, or both `Arguments` and
 /// `ArgumentsKw`.
@@ -27,6 +27,8 @@ pub(crate) enum PayloadRepr<'a> {
     /// Values made by the router; an empty `kwargs` is left out, and an empty `args` too unless
     /// `kwargs` follows.
     Values { args: Items<'a, Value<'a>>, kwargs: Items<'a, Entry<'a>> },
+    /// Arguments made by the router, with values in their gaps.
+    Filled { template: &'a Template, values: &'a [Value<'a>] },
 }
 
 /// How many elements an encoded tail has.
@@ -97,6 +99,7 @@ impl<'a> Payload<'a> {
             PayloadRepr::None => true,
             PayloadRepr::Raw { .. } => false,
             PayloadRepr::Values { args, kwargs } => args.is_empty() && kwargs.is_empty(),
+            PayloadRepr::Filled { template, .. } => template.is_empty(),
         }
     }
 
@@ -108,7 +111,7 @@ impl<'a> Payload<'a> {
     pub const fn raw(&self) -> Option<(Format, &'a [u8])> {
         match &self.0 {
             PayloadRepr::Raw { format, bytes, .. } => Some((*format, bytes)),
-            PayloadRepr::None | PayloadRepr::Values { .. } => None,
+            PayloadRepr::None | PayloadRepr::Values { .. } | PayloadRepr::Filled { .. } => None,
         }
     }
 
@@ -144,6 +147,10 @@ impl<'a> Payload<'a> {
                     })
                     .collect(),
             },
+            PayloadRepr::Filled { template, values } => OwnedRepr::Values {
+                args: template.values(values).into_iter().map(Value::into_owned).collect(),
+                kwargs: Vec::new(),
+            },
         })
     }
 
@@ -162,6 +169,7 @@ impl<'a> Payload<'a> {
                     kwargs.iter().map(|(key, value)| 4 + key.len() + value.encoded_len_hint());
                 4 + args.sum::<usize>() + kwargs.sum::<usize>()
             }
+            PayloadRepr::Filled { template, values } => template.encoded_len_hint(values),
         }
     }
 
@@ -175,6 +183,7 @@ impl<'a> Payload<'a> {
         match &self.0 {
             PayloadRepr::None => (Vec::new(), Vec::new()),
             PayloadRepr::Values { args, kwargs } => (args.to_vec(), kwargs.to_vec()),
+            PayloadRepr::Filled { template, values } => (template.values(values), Vec::new()),
             PayloadRepr::Raw { format, count, bytes } => {
                 let mut tokens = AnyTokens::new(*format, bytes);
                 let first = tokens.token();

@@ -46,6 +46,13 @@ pub(crate) trait Writer {
 
     /// One or more values (in JSON separated by commas) that are in this format already.
     fn raw(&mut self, encoded: &[u8]);
+
+    /// What stands between two values or at the end of a list or dictionary, in this format: with
+    /// its punctuation, if it has any.
+    fn between(&mut self, encoded: &[u8]);
+
+    /// How many octets there are so far.
+    fn position(&self) -> usize;
 }
 
 /// Writes a value; recursive, since whoever made the value bounded its depth.

@@ -119,4 +119,12 @@ impl Writer for CborWriter<'_> {
     fn raw(&mut self, encoded: &[u8]) {
         self.out.extend_from_slice(encoded);
     }
+
+    fn between(&mut self, encoded: &[u8]) {
+        self.out.extend_from_slice(encoded);
+    }
+
+    fn position(&self) -> usize {
+        self.out.len()
+    }
 }

@@ -157,4 +157,13 @@ impl Writer for JsonWriter<'_> {
         self.item();
         self.out.extend_from_slice(encoded);
     }
+
+    fn between(&mut self, encoded: &[u8]) {
+        self.out.extend_from_slice(encoded);
+        self.comma = false;
+    }
+
+    fn position(&self) -> usize {
+        self.out.len()
+    }
 }

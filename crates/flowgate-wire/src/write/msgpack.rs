@@ -138,4 +138,12 @@ impl Writer for MessagePackWriter<'_> {
     fn raw(&mut self, encoded: &[u8]) {
         self.out.extend_from_slice(encoded);
     }
+
+    fn between(&mut self, encoded: &[u8]) {
+        self.out.extend_from_slice(encoded);
+    }
+
+    fn position(&self) -> usize {
+        self.out.len()
+    }
 }
