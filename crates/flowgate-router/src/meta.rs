@@ -6,6 +6,7 @@
 mod arguments;
 mod registration;
 mod session;
+mod statistics;
 mod subscription;
 mod testament;
 
@@ -24,6 +25,7 @@ use crate::{
 use arguments::Arguments;
 
 pub(crate) use session::ENDINGS;
+pub(crate) use statistics::stats_template;
 
 /// What a procedure of the router gives back.
 type Answer<'v> = Result<Results, RequestError<'v>>;

@@ -11,15 +11,19 @@ use flowgate_wire::{
 use crate::{
     MetaApi, SessionKey, Traffic,
     audience::Audience,
-    broker::{self, Extras, Joined, Left, NewSubscriber, Publication, Released, retained_details},
+    broker::{
+        self, Broker, Extras, Joined, Left, NewSubscriber, Publication, Released, retained_details,
+    },
     foreign_context::ForeignContext,
+    ids::Ids,
     options::{
         Acknowledge, DiscloseMe, ExcludeMe, GetRetained, PublishOptions, Retain, SubscribeOptions,
     },
     passthru::Passthru,
     realm::{State, deny},
     request_error::RequestError,
-    session::Session,
+    session::{Session, Sessions},
+    tracing::Correlations,
     turn::Turn,
 };
 
@@ -29,6 +33,15 @@ enum Publisher<'a> {
     Open(SessionKey),
     /// A session that is in no table any more.
     Left(&'a Session),
+}
+
+/// What the router publishes events of its own with; what they say may borrow from the rest of the
+/// state.
+pub(crate) struct Voice<'s> {
+    pub(crate) ids: &'s mut Ids,
+    pub(crate) sessions: &'s Sessions,
+    pub(crate) broker: &'s mut Broker,
+    pub(crate) correlations: &'s mut Correlations,
 }
 
 impl State {
@@ -313,8 +326,7 @@ impl State {
         }
     }
 
-    /// Publishes an event of the router itself, to everybody if there is no audience. An action of
-    /// its own, unless something is its cause.
+    /// Publishes an event of the router itself, to everybody if there is no audience.
     pub(crate) fn publish_own<O: Observer>(
         &mut self,
         turn: &mut Turn<'_, O>,
@@ -323,20 +335,9 @@ impl State {
         audience: Option<&Audience>,
         traffic: Traffic,
     ) {
-        let own = turn.begin_own(&mut self.correlations, topic, None);
-        let publication = Publication {
-            topic,
-            id: self.ids.publication(),
-            now: turn.now,
-            publisher: None,
-            trustlevel: None,
-            exclude: None,
-            payload,
-            traffic,
-            extras: Extras { audience, ..Extras::default() },
-        };
-        self.broker.publish(turn, &self.sessions, &publication);
-        turn.end_own(own);
+        let Self { ids, sessions, broker, correlations, .. } = self;
+        Voice { ids, sessions, broker, correlations }
+            .publish(turn, topic, payload, audience, traffic);
     }
 
     /// What the gate denies is observed where it is denied; what waits is not dropped.
@@ -351,6 +352,33 @@ impl State {
         }
         let Some(session) = self.sessions.open(from).map(|session| session.id) else { return };
         drop_publication(turn, session, error);
+    }
+}
+
+impl Voice<'_> {
+    /// An action of its own, unless something is its cause.
+    pub(crate) fn publish<O: Observer>(
+        self,
+        turn: &mut Turn<'_, O>,
+        topic: &str,
+        payload: Payload<'_>,
+        audience: Option<&Audience>,
+        traffic: Traffic,
+    ) {
+        let own = turn.begin_own(self.correlations, topic, None);
+        let publication = Publication {
+            topic,
+            id: self.ids.publication(),
+            now: turn.now,
+            publisher: None,
+            trustlevel: None,
+            exclude: None,
+            payload,
+            traffic,
+            extras: Extras { audience, ..Extras::default() },
+        };
+        self.broker.publish(turn, self.sessions, &publication);
+        turn.end_own(own);
     }
 }
 

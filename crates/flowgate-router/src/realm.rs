@@ -4,7 +4,7 @@ use flowgate_event::{
     Answer, ContextCounts, Disclosure, Event, EventKind, GateAction, GateRequest, Observer,
     Timestamp, Verdict,
 };
-use flowgate_wire::{MatchPolicy, Message, RequestId, SessionId, Uri};
+use flowgate_wire::{MatchPolicy, Message, RequestId, SessionId, Template, Uri};
 
 use crate::{
     AskId, EventsConfig, Identity, Input, Outbox, RealmConfig, RequestIds, SessionKey,
@@ -12,6 +12,7 @@ use crate::{
     calls::{Calls, Standing},
     dealer::Dealer,
     ids::Ids,
+    meta::stats_template,
     request_error::RequestError,
     retention::Retention,
     served::Served,
@@ -52,6 +53,8 @@ pub(crate) struct State {
     pub(crate) next_ask: AskId,
     pub(crate) correlations: Correlations,
     pub(crate) contexts: ContextCounts,
+    /// The arguments of `wamp.session.on_stats`.
+    pub(crate) stats_template: Template,
 }
 
 /// Whether the realm takes sessions.
@@ -87,6 +90,7 @@ impl<O> Realm<O> {
             next_ask: AskId::FIRST,
             correlations: Correlations::new(seed),
             contexts: ContextCounts::default(),
+            stats_template: stats_template(),
             ids,
         };
         Self { state, observer, traced: Traced::default() }

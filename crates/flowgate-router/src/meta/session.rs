@@ -3,7 +3,7 @@
 //! Source: advanced profile, "Session Meta API"; `wamp.session.on_stats` is an extension of
 //! Crossbar.io ("Session Statistics").
 
-use flowgate_event::{Account, Observer, Report};
+use flowgate_event::{Observer, Report};
 use flowgate_wire::{MatchPolicy, SessionId, Uri, Value, uris};
 
 use super::{Answer, Arguments, Results};
@@ -183,9 +183,10 @@ impl State {
         if !self.is_published(ON_STATS) {
             return;
         }
-        let Some(session) = self.sessions.get(key) else { return };
-        let args = stats_args(&self.config.name, session, report).map(Value::into_owned);
-        self.publish_meta(turn, ON_STATS, &args, Traffic::Statistics);
+        let stats = self.stats_voice();
+        if let Some(session) = stats.voice.sessions.get(key) {
+            stats.publish(turn, ON_STATS, session, report);
+        }
     }
 
     /// The last window of a session that leaves.
@@ -196,9 +197,7 @@ impl State {
         report: &Report,
     ) {
         if self.is_published(ON_STATS) {
-            let realm = self.config.name.clone();
-            let args = stats_args(&realm, session, report);
-            self.publish_meta(turn, ON_STATS, &args, Traffic::Statistics);
+            self.stats_voice().publish(turn, ON_STATS, session, report);
         }
     }
 }
@@ -216,40 +215,4 @@ fn filter_authroles<'v>(
     let roles = value.as_list().filter(|roles| roles.iter().all(|role| role.as_str().is_some()));
     let invalid = RequestError::InvalidArgument { argument: ARGUMENT, expected: "a list of roles" };
     roles.map(Some).ok_or(invalid)
-}
-
-/// The arguments of `wamp.session.on_stats`: who, and the window.
-///
-/// Crossbar.io's keys, and in addition both directions apart.
-fn stats_args<'a>(realm: &'a str, session: &'a Session, report: &Report) -> [Value<'a>; 2] {
-    let total = report.total();
-    let duration_ns = u64::try_from(report.duration.as_nanos()).unwrap_or(u64::MAX);
-    let who = Value::dict([
-        ("authid", Value::from(session.authid.as_str())),
-        ("authrole", Value::from(session.authrole.as_str())),
-        ("realm", Value::from(realm)),
-        ("session", Value::from(session.id.get())),
-    ]);
-    let stats = Value::dict([
-        ("bytes", Value::from(total.bytes)),
-        ("cycle", Value::from(report.cycle)),
-        ("duration", Value::from(duration_ns)),
-        ("first", Value::from(report.first)),
-        ("last", Value::from(report.last)),
-        ("messages", Value::from(total.messages)),
-        ("rated_messages", Value::from(total.rated_messages)),
-        ("serializer", Value::from(session.serializer)),
-        ("timestamp", Value::from(report.start.as_nanos())),
-        ("received", account(report.received)),
-        ("sent", account(report.sent)),
-    ]);
-    [who, stats]
-}
-
-fn account(account: Account) -> Value<'static> {
-    Value::dict([
-        ("bytes", Value::from(account.bytes)),
-        ("messages", Value::from(account.messages)),
-        ("rated_messages", Value::from(account.rated_messages)),
-    ])
 }
