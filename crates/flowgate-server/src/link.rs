@@ -41,13 +41,18 @@ use timers::Timers;
 use websocket::{WebSocketReader, close_frame};
 
 pub(crate) use outlet::{
-    Began, Ending, Enqueued, Flushed, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Timing, lock,
+    Began, Ending, Enqueued, Flushed, Kind, Outlet, SHARED_FRAME_BYTES, SharedFrame, Standing,
+    Timing, lock,
 };
 pub(crate) use socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 
 /// How long a client gets to read what was sent before its connection is closed, and to close its
 /// own side, unless configured otherwise.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
+
+/// How long statistics wait for others to be written with. Far less than anybody who watches would
+/// notice; many a window closes meanwhile where there is much to do.
+const DEFERRAL: Duration = Duration::from_millis(2);
 
 /// The connection's task.
 pub(crate) struct Link {
@@ -214,12 +219,15 @@ impl Link {
             if self.settle().await == Course::Over {
                 return;
             }
+            let Standing { is_blocked: blocked, is_alarmed } = outlet.standing();
+            if is_alarmed {
+                self.timers.start_deferral(DEFERRAL);
+            }
             if let Some(deadline) = self.timers.deadline()
                 && deadline < sleep.deadline()
             {
                 sleep.as_mut().reset(deadline);
             }
-            let blocked = outlet.is_blocked();
             let reads = self.may_receive() && !(blocked && outlet.is_congested());
             tokio::select! {
                 biased;
@@ -230,7 +238,11 @@ impl Link {
                 }
                 read = poll_fn(|cx| self.poll_receive(cx)), if reads => match read {
                     Read::Octets => self.timers.active(),
-                    Read::End => outlet.kill(LeaveReason::TransportLost),
+                    Read::End => {
+                        // It may still read what was sent before.
+                        self.flush_deferred();
+                        outlet.kill(LeaveReason::TransportLost);
+                    }
                     Read::Failed(error) => {
                         tracing::debug!(%error, "read failed");
                         outlet.kill(LeaveReason::TransportLost);
@@ -333,6 +345,13 @@ impl Link {
         });
     }
 
+    /// Writes statistics that wait for others in this connection's outlet, if there are any.
+    fn flush_deferred(&self) {
+        if self.outlet.hurry() {
+            self.flush();
+        }
+    }
+
     /// What `wamp.session.get` says about the session's transport.
     fn describe_transport(&self) -> Value<'static> {
         let wire = &self.outlet.wire;
@@ -367,6 +386,7 @@ impl Link {
                     self.outlet.close(Close::Connection);
                 }
             }
+            timers::Fired::Deferral => self.flush_deferred(),
             timers::Fired::ClosingTimeout => self.outlet.kill(LeaveReason::SlowConsumer),
         }
         self.close_window();

@@ -18,7 +18,7 @@ pub(crate) use served::{ServiceCall, ServiceLine, ServiceLines, service_lines};
 use std::{
     fmt,
     future::pending,
-    mem,
+    mem, ptr,
     sync::{Arc, Mutex, MutexGuard, TryLockError},
     time::Duration,
 };
@@ -212,6 +212,24 @@ impl RealmCell {
     /// Publishes the reports that wait in an outlet's meter; [`deliver`] has to follow.
     pub(crate) fn publish_reports(&self, outlet: &Outlet, now: Timestamp, scratch: &mut Scratch) {
         self.turn(now, scratch, |turn| turn.publish_reports(outlet));
+    }
+
+    /// Publishes the reports of outlets that have been flushed; [`deliver`] has to follow.
+    fn publish_waiting(&self, now: Timestamp, scratch: &mut Scratch) {
+        let mut reporting = mem::take(&mut scratch.reporting);
+        self.turn(now, scratch, |turn| {
+            // Those that are not in this realm are kept for a turn of theirs.
+            reporting.retain(|outlet| {
+                let mut metering = outlet.metering();
+                let Some(metering) = metering.as_mut() else { return false };
+                let is_here = ptr::eq(&*metering.realm, self);
+                if is_here {
+                    metering.publish(turn);
+                }
+                !is_here
+            });
+        });
+        scratch.reporting = reporting;
     }
 
     /// Says GOODBYE to every session; [`deliver`] has to follow.
@@ -441,16 +459,23 @@ pub(crate) async fn tick(realm: Arc<RealmCell>, clock: Clock, mut stop: watch::R
     }
 }
 
-/// Writes what a batch has queued, each destination once, and publishes what their meters report.
+/// Writes what a batch has queued, each destination once, and publishes what their meters report,
+/// all together.
 ///
 /// Terminates: deliveries of reports never make a meter due.
 pub(crate) fn deliver(scratch: &mut Scratch) {
-    while let Some(outlet) = scratch.dirty.pop() {
-        if outlet.flush(scratch) == Flushed::Reports {
-            let realm = outlet.metering().as_ref().map(|metering| Arc::clone(&metering.realm));
-            if let Some(realm) = realm {
-                realm.publish_reports(&outlet, outlet.now(), scratch);
+    loop {
+        while let Some(outlet) = scratch.dirty.pop() {
+            if outlet.flush(scratch) == Flushed::Reports {
+                scratch.reporting.push(outlet);
             }
+        }
+        let Some(outlet) = scratch.reporting.last() else { return };
+        let realm = outlet.metering().as_ref().map(|metering| Arc::clone(&metering.realm));
+        match realm {
+            Some(realm) => realm.publish_waiting(outlet.now(), scratch),
+            // The session has left, with its reports.
+            None => drop(scratch.reporting.pop()),
         }
     }
 }

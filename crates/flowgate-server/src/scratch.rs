@@ -25,6 +25,8 @@ pub(crate) struct Scratch {
     pub(crate) plain: Vec<u8>,
     /// Outlets that have to be flushed.
     pub(crate) dirty: Vec<Arc<Outlet>>,
+    /// Outlets whose meters have reports to publish.
+    pub(crate) reporting: Vec<Arc<Outlet>>,
     /// Messages that were too large for their receivers.
     pub(crate) undeliverable: VecDeque<Undeliverable>,
     /// Calls that no service takes.
@@ -81,6 +83,7 @@ impl Scratch {
             read: vec![0; READ_BYTES],
             plain: Vec::new(),
             dirty: Vec::new(),
+            reporting: Vec::new(),
             undeliverable: VecDeque::new(),
             unserved: VecDeque::new(),
             frames: Default::default(),

@@ -2,7 +2,8 @@
 //!
 //! Whoever has routed something to a session appends frames to its [`Outlet`] and flushes it once
 //! at the end of the batch, on the thread that it runs on: no task is woken to write.
-//! The connection's own task is woken only if the socket does not take everything at once.
+//! The connection's own task is woken only if the socket does not take everything at once, and for
+//! statistics, which wait for others so that many share one write.
 
 mod invocations;
 mod queue;
@@ -36,8 +37,8 @@ use crate::{
 };
 
 pub(crate) use invocations::{Began, Invocations};
+use queue::{Errand, Flusher, Mark, Queue};
 pub(crate) use queue::{Kind, Timing};
-use queue::{Mark, Queue};
 use sender::Sender;
 pub(crate) use sender::decrypt;
 
@@ -47,6 +48,10 @@ pub(crate) const SHARED_FRAME_BYTES: usize = 4096;
 /// A client that has this much to read yet, or half of what may wait for it, is not read from, so
 /// that the replies to its own requests cannot pile up.
 const PAUSE_BYTES: u64 = 256 << 10;
+
+/// How many octets of statistics wait for each other at most: beyond that, one write for more of
+/// them saves little.
+const DEFERRED_BYTES: usize = 32 << 10;
 
 /// The sending side of one connection.
 #[derive(Debug)]
@@ -66,6 +71,9 @@ pub(crate) struct Outlet {
     written: AtomicU64,
     /// Whether the session's WELCOME has been handed to the socket.
     welcomed: AtomicBool,
+    /// Whether the connection's task knows that it has to look for statistics in a while; changes
+    /// while the queue is locked.
+    alarmed: AtomicBool,
     metering: Mutex<Option<Metering>>,
     /// Wakes the connection's task.
     pub(crate) woken: Notify,
@@ -99,7 +107,7 @@ pub(crate) struct Metering {
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Enqueued {
-    /// It waits, and somebody is going to flush.
+    /// It waits, and somebody is going to flush, soon or in a while.
     Queued,
     /// It waits, and the caller has to flush.
     Flush,
@@ -116,6 +124,15 @@ pub(crate) enum Ending {
     Close(Close),
     /// The connection is of no use any more: nothing else is written.
     Dead(LeaveReason),
+}
+
+/// What the connection's own task has to look after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The socket takes no more until it says so.
+    pub(crate) is_blocked: bool,
+    /// Statistics wait for each other, to be flushed by the task in a while.
+    pub(crate) is_alarmed: bool,
 }
 
 /// What a flush has done.
@@ -152,6 +169,7 @@ impl Outlet {
             sender: Mutex::new(Sender::new(tls)),
             written: AtomicU64::new(0),
             welcomed: AtomicBool::new(false),
+            alarmed: AtomicBool::new(false),
             metering: Mutex::default(),
             woken: Notify::new(),
             metrics,
@@ -220,6 +238,8 @@ impl Outlet {
         let mut queue = lock(&self.queue);
         if !octets.is_empty() && !matches!(queue.ending, Some(Ending::Dead(_))) {
             queue.write(|out| out.extend_from_slice(octets));
+            // The caller does.
+            queue.flusher = Flusher::Now;
         }
     }
 
@@ -239,7 +259,23 @@ impl Outlet {
             // It has been queued, and was dropped with the rest.
             return Enqueued::Queued;
         }
-        if std::mem::replace(&mut queue.flagged, true) { Enqueued::Queued } else { Enqueued::Flush }
+        match queue.assign(kind, message_bytes, self.deferred_bytes()) {
+            Errand::None => Enqueued::Queued,
+            Errand::Flush => Enqueued::Flush,
+            Errand::Defer => {
+                if !self.alarmed.swap(true, Ordering::Relaxed) {
+                    self.woken.notify_one();
+                }
+                Enqueued::Queued
+            }
+        }
+    }
+
+    /// How many octets of statistics may wait for each other: never so many that what the client
+    /// could have read already cuts it off.
+    fn deferred_bytes(&self) -> usize {
+        usize::try_from(self.max_queued_bytes / 2)
+            .map_or(DEFERRED_BYTES, |half| DEFERRED_BYTES.min(half))
     }
 
     fn die(&self, queue: &mut Queue, reason: LeaveReason) {
@@ -300,6 +336,21 @@ impl Outlet {
     /// Whether the socket takes no more until it says so.
     pub(crate) fn is_blocked(&self) -> bool {
         lock(&self.queue).blocked
+    }
+
+    /// What the connection's task has to look after.
+    pub(crate) fn standing(&self) -> Standing {
+        let queue = lock(&self.queue);
+        Standing { is_blocked: queue.blocked, is_alarmed: self.alarmed.load(Ordering::Relaxed) }
+    }
+
+    /// Statistics have waited for each other long enough, and [`flush`](Self::flush) writes them;
+    /// whether there are any. If not, the task is told when there are some again.
+    pub(crate) fn hurry(&self) -> bool {
+        let mut queue = lock(&self.queue);
+        let is_deferred = queue.hurry();
+        self.alarmed.store(is_deferred, Ordering::Relaxed);
+        is_deferred
     }
 
     /// Whether the session's WELCOME has been handed to the socket.
@@ -545,3 +596,6 @@ pub(crate) enum SharedFrame<'a> {
     /// Long: one buffer for all.
     Share(&'a Bytes),
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,8 @@ pub(crate) struct Timers {
     probe: Option<Instant>,
     /// When the open metering window ends.
     window: Option<Instant>,
+    /// When statistics have waited for each other long enough.
+    deferral: Option<Instant>,
     /// Whether anything was received since the last look.
     active: bool,
     /// Whether a ping waits for an answer.
@@ -41,6 +43,8 @@ pub(crate) enum Fired {
     OpeningTimeout,
     /// The client has not read what was sent to it in time.
     ClosingTimeout,
+    /// Statistics have waited for each other long enough.
+    Deferral,
 }
 
 impl Timers {
@@ -53,6 +57,7 @@ impl Timers {
             closing: None,
             probe: keepalive.map(|keepalive| now + keepalive.interval),
             window: None,
+            deferral: None,
             active: false,
             pinged: false,
         }
@@ -60,7 +65,8 @@ impl Timers {
 
     /// The nearest deadline, if there is any.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.opening, self.closing, self.probe, self.window].into_iter().flatten().min()
+        let deadlines = [self.opening, self.closing, self.probe, self.window, self.deferral];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The nearest deadline, or a moment at which it does no harm to look.
@@ -95,9 +101,18 @@ impl Timers {
         self.window = at;
     }
 
+    /// Statistics wait for each other, but no longer than this; the first call counts.
+    pub(crate) fn start_deferral(&mut self, limit: Duration) {
+        self.deferral.get_or_insert_with(|| Instant::now() + limit);
+    }
+
     /// What is due.
     pub(crate) fn fire(&mut self, now: Instant) -> Fired {
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if due(self.deferral) {
+            self.deferral = None;
+            return Fired::Deferral;
+        }
         if due(self.closing) {
             self.closing = None;
             return Fired::ClosingTimeout;

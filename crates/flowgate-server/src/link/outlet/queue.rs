@@ -145,6 +145,30 @@ pub(crate) enum Kind {
     Welcome,
 }
 
+/// Who is going to write what waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Flusher {
+    /// Nobody, since nothing waits.
+    #[default]
+    Nobody,
+    /// The connection's task, in a while: nothing waits but statistics, of so many octets (few
+    /// enough for a number that is small, since every connection has it).
+    Later { bytes: u16 },
+    /// Whoever has been told so.
+    Now,
+}
+
+/// What has to be done about a message that was appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// Nothing: somebody knows already.
+    None,
+    /// It has to be flushed.
+    Flush,
+    /// The connection's task has to know that it waits.
+    Defer,
+}
+
 /// What waits to be sent, and how the connection stands.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -152,8 +176,7 @@ pub(super) struct Queue {
     pub(super) marks: VecDeque<Mark>,
     /// Octets ever appended.
     pub(super) position: u64,
-    /// Whether somebody is going to flush.
-    pub(super) flagged: bool,
+    pub(super) flusher: Flusher,
     /// Whether the socket takes no more until it says so.
     pub(super) blocked: bool,
     /// Whether there is something to write that is not in this queue (TLS records).
@@ -213,9 +236,55 @@ impl Queue {
         self.marks.push_back(Mark { end: self.position, bytes, message, kind, timing });
     }
 
+    /// Sees to it that somebody writes what has been appended.
+    ///
+    /// Statistics wait for others, until there are `deferred_bytes` of them.
+    #[inline]
+    pub(super) fn assign(&mut self, kind: Kind, bytes: usize, deferred_bytes: usize) -> Errand {
+        if kind == Kind::Statistics {
+            return self.defer(bytes, deferred_bytes);
+        }
+        match mem::replace(&mut self.flusher, Flusher::Now) {
+            Flusher::Now => Errand::None,
+            Flusher::Nobody | Flusher::Later { .. } => Errand::Flush,
+        }
+    }
+
+    fn defer(&mut self, bytes: usize, deferred_bytes: usize) -> Errand {
+        let bytes = match self.flusher {
+            Flusher::Now => return Errand::None,
+            Flusher::Nobody => bytes,
+            Flusher::Later { bytes: before } => usize::from(before) + bytes,
+        };
+        match u16::try_from(bytes) {
+            Ok(few) if bytes < deferred_bytes => {
+                self.flusher = Flusher::Later { bytes: few };
+                Errand::Defer
+            }
+            Ok(_) | Err(_) => {
+                self.flusher = Flusher::Now;
+                Errand::Flush
+            }
+        }
+    }
+
+    /// What has waited in no hurry is now to be flushed; whether there is any.
+    pub(super) fn hurry(&mut self) -> bool {
+        let is_deferred = self.is_deferred();
+        if is_deferred {
+            self.flusher = Flusher::Now;
+        }
+        is_deferred
+    }
+
+    /// Whether all that waits is in no hurry.
+    pub(super) fn is_deferred(&self) -> bool {
+        matches!(self.flusher, Flusher::Later { .. })
+    }
+
     /// Whether there is something that a flush could write now.
     pub(super) fn wants_flush(&self) -> bool {
-        !self.blocked && (self.urge || !self.chunks.is_empty())
+        !self.blocked && (self.urge || !(self.chunks.is_empty() || self.is_deferred()))
     }
 
     /// Drops everything, and says which messages that are.

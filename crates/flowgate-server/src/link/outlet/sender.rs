@@ -10,7 +10,7 @@ use std::{
 use flowgate_event::Timestamp;
 use rustls::ServerConnection;
 
-use super::queue::{Chunk, Mark, Queue, strip_lists};
+use super::queue::{Chunk, Flusher, Mark, Queue, strip_lists};
 use crate::link::socket::WriteHalf;
 
 /// Slices in one system call.
@@ -45,12 +45,14 @@ impl Sender {
         }
     }
 
-    /// Takes what is queued if nothing is left of what was taken before; whether there is
-    /// something to write.
+    /// Takes what is queued and not deferred if nothing is left of what was taken before; whether
+    /// there is something to write.
     pub(super) fn refill(&mut self, queue: &mut Queue) -> bool {
         if self.chunks.is_empty() {
             strip_lists(&mut self.chunks, &mut self.marks);
-            queue.flagged = false;
+        }
+        if self.chunks.is_empty() && !queue.is_deferred() {
+            queue.flusher = Flusher::Nobody;
             mem::swap(&mut self.chunks, &mut queue.chunks);
             if self.marks.is_empty() {
                 mem::swap(&mut self.marks, &mut queue.marks);

@@ -44,6 +44,19 @@ fn a_session_must_be_opened_in_time() {
 }
 
 #[test]
+fn statistics_wait_from_the_first_on_and_delay_nothing_else() {
+    let mut timers = Timers::new(None, 10 * SECOND);
+    let opening = timers.next();
+    timers.start_deferral(2 * SECOND);
+    let deadline = timers.next();
+    timers.start_deferral(5 * SECOND);
+    assert_eq!(timers.next(), deadline);
+    assert_eq!(timers.fire(opening), Fired::Deferral);
+    assert_eq!(timers.next(), opening);
+    assert_eq!(timers.fire(opening), Fired::OpeningTimeout);
+}
+
+#[test]
 fn the_first_limit_for_closing_counts() {
     let mut timers = Timers::new(None, 100 * SECOND);
     timers.start_closing(2 * SECOND);
