@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
 
 /// Every step runs, also after one that failed; an error of ours is a failure as well.
 pub(crate) fn add_steps(summary: &mut Summary) {
-    // The rules of the repository are an ordinary test of this package: see tests/tidy.rs.
+    // The rules of the repository are an ordinary test of this package: see tests/repository/tidy.rs.
     let all_targets = ["test", "--workspace", "--all-targets", "--no-fail-fast"];
     summary.add("unit, property, end-to-end and tidy tests", or_failed(cargo_test(&all_targets)));
     let documentation = ["test", "--workspace", "--doc", "--no-fail-fast"];

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::{none, read, root};
+
 mod specification;
 
 /// One row of the tables: what, where, test file, test, status.
@@ -170,18 +172,4 @@ fn rows() -> Result<Vec<Row>> {
 
 fn unquoted(cell: &str) -> &str {
     cell.trim_matches('`')
-}
-
-fn read(path: &str) -> Result<String> {
-    fs::read_to_string(root().join(path)).with_context(|| path.to_owned())
-}
-
-fn none(violations: &[String]) -> Result<()> {
-    ensure!(violations.is_empty(), "\n{}", violations.join("\n"));
-    Ok(())
-}
-
-fn root() -> &'static Path {
-    let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest_dir.parent().unwrap_or(manifest_dir)
 }

@@ -1,7 +1,6 @@
 //! The rules of this repository that neither the compiler nor clippy knows.
 //!
 //! They read `cargo metadata` and the sources, and build nothing.
-//! Each test collects every violation, so that one run shows them all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+
+use crate::{none, root};
 
 /// Which crates may stand below each crate: the architecture.
 ///
@@ -79,7 +80,8 @@ fn crates_depend_only_on_the_layers_below() -> Result<()> {
     for package in crates()? {
         let name = &package.name;
         let Some((_, below)) = LAYERS.iter().find(|(layer, _)| layer == name) else {
-            violations.push(format!("{name} has no place in LAYERS of xtask/tests/tidy.rs"));
+            violations
+                .push(format!("{name} has no place in LAYERS of xtask/tests/repository/tidy.rs"));
             continue;
         };
         let ours = package.dependencies.iter().filter(|other| other.starts_with("flowgate-"));
@@ -190,16 +192,6 @@ fn nothing_is_left_behind() -> Result<()> {
         }
     }
     none(&violations)
-}
-
-fn none(violations: &[String]) -> Result<()> {
-    ensure!(violations.is_empty(), "\n{}", violations.join("\n"));
-    Ok(())
-}
-
-fn root() -> &'static Path {
-    let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest_dir.parent().unwrap_or(manifest_dir)
 }
 
 fn relative(path: &Path) -> String {
