@@ -6,6 +6,7 @@
 //! What happens less often is counted where it happens.
 
 mod calls;
+mod exemplars;
 mod families;
 mod lane;
 mod local;
@@ -19,8 +20,7 @@ mod sampling;
 mod stats;
 mod tallies;
 mod topics;
-mod traced;
-mod traces;
+mod trace_families;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -44,6 +44,8 @@ use crate::{
 };
 
 pub(crate) use calls::{AnsweredCalls, CallsInFlight};
+pub(crate) use exemplars::Traced;
+use exemplars::TracedReplies;
 use families::Families;
 pub(crate) use lane::Lane;
 pub(crate) use local::{COUNTS, Direction, Local};
@@ -54,8 +56,6 @@ pub use query::QueryError;
 use recording::Recorder;
 pub use recording::{RecordFormat, RecordOptions};
 pub use stats::{ShowError, Stats, StatsError};
-pub(crate) use traced::Traced;
-use traced::TracedReplies;
 
 /// All metrics of a router.
 #[derive(Debug)]
@@ -180,7 +180,7 @@ impl Metrics {
         collectors.extend(process::register(&registry)?);
         collectors.extend(runtime::register(&registry)?);
         let traces = Arc::default();
-        collectors.extend(traces::register(&registry, &traces)?);
+        collectors.extend(trace_families::register(&registry, &traces)?);
         Ok(Arc::new(Self {
             registry,
             families,
