@@ -127,6 +127,7 @@ impl<'a> Payload<'a> {
             PayloadRepr::Values { args, kwargs } => {
                 PayloadRepr::Values { args: Items::Borrowed(args), kwargs: Items::Borrowed(kwargs) }
             }
+            PayloadRepr::Filled { template, values } => PayloadRepr::Filled { template, values },
         })
     }
 
