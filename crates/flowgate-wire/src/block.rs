@@ -1,8 +1,8 @@
 //! Blocks of octets: which of them are of a kind, as one bit each.
 //!
 //! The lowest bit stands for the first octet.
-//! Short blocks are looked at with what every machine of the target has; loops over long ones are
-//! compiled for several kinds of machines, and [`dispatch!`] them at run time.
+//! Single blocks are looked at with what every machine of the target has; loops over many are
+//! compiled once for each kind of machine, and [`dispatch!`] picks one of them at run time.
 
 use fearless_simd::{Level, Simd, dispatch, mask8x64, prelude::*, u8x16, u8x32, u8x64};
 

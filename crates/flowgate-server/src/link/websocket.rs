@@ -2,8 +2,8 @@
 //! its own.
 //!
 //! Frames are unmasked where they were read to; only a message in several frames is copied.
-//! The library parses the headers; the rules behind them (RFC 6455, sections 5 to 7) are here,
-//! and a property holds them to the library's own reader.
+//! The library parses the headers, but for those of messages in one frame; the rules behind them
+//! (RFC 6455, sections 5 to 7) are here, and a property holds them to the library's own reader.
 
 use std::{io::Cursor, mem};
 
