@@ -1,6 +1,6 @@
 //! CBOR.
 
-use super::run::{Plain, open_list, skip_run};
+use super::run::{Plain, skip_list, skip_run};
 use super::{INDEFINITE, Keys, Level, Nesting, Next};
 use crate::DecodeError;
 use crate::budget::Budget;
@@ -13,11 +13,7 @@ use crate::utf8;
 pub(crate) fn skip(bytes: &[u8], pos: usize, budget: &mut Budget) -> Result<usize, DecodeError> {
     // Most payloads are a short list of plain values, which takes no more than this.
     if let Some(first @ 0x80..=0x97) = bytes.get(pos) {
-        let (list, pos) = open_list(bytes, pos, first & 0x1f, budget, pass_plain)?;
-        return match list.remaining {
-            0 => Ok(pos),
-            _ => skip_inside(bytes, pos, Nesting::inside(list), budget),
-        };
+        return skip_list(bytes, pos, first & 0x1f, budget, pass_plain, skip_inside);
     }
     skip_inside(bytes, pos, Nesting::new(), budget)
 }

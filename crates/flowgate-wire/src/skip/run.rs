@@ -4,7 +4,7 @@
 //! It takes a value only where nothing can be wrong with it, and leaves every other one, and every
 //! error, to the careful way.
 
-use super::{Keys, Level};
+use super::{Keys, Level, Nesting};
 use crate::block::{SHORT, non_ascii};
 use crate::budget::Budget;
 use crate::{DecodeError, utf8};
@@ -24,16 +24,17 @@ pub(super) enum Plain {
     Other,
 }
 
-/// Opens the list of `count` values at `start` whose count stands in its first octet, and which is
-/// the outermost value; what is left of it and the offset after the plain values at its front.
+/// The offset after the list of `count` values at `start` whose count stands in its first octet, and
+/// which is the outermost value; `skip_inside` skips what is behind the plain values at its front.
 #[inline(always)]
-pub(super) fn open_list(
+pub(super) fn skip_list(
     bytes: &[u8],
     start: usize,
     count: u8,
     budget: &mut Budget,
     pass_plain: impl Fn(&[u8], usize, &mut Level) -> usize,
-) -> Result<(Level, usize), DecodeError> {
+    skip_inside: impl Fn(&[u8], usize, Nesting, &mut Budget) -> Result<usize, DecodeError>,
+) -> Result<usize, DecodeError> {
     budget.check_depth(1, start)?;
     let mut level = Level { remaining: u64::from(count), keys: None, height: 1 };
     let pos = start + 1;
@@ -43,7 +44,10 @@ pub(super) fn open_list(
     }
     budget.take_values(u64::from(count), start)?;
     let pos = pass_plain(bytes, pos, &mut level);
-    Ok((level, pos))
+    match level.remaining {
+        0 => Ok(pos),
+        _ => skip_inside(bytes, pos, Nesting::inside(level), budget),
+    }
 }
 
 /// The offset after as many plain values of `level` as follow each other; takes them from the
