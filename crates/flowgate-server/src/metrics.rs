@@ -359,8 +359,8 @@ fn transport_name(wire: Wire) -> &'static str {
     }
 }
 
-/// What the `serializer` label says.
-fn serializer_name(wire: Wire) -> &'static str {
+/// What the `serializer` label and `wamp.session.on_stats` call a serializer.
+pub(crate) fn serializer_name(wire: Wire) -> &'static str {
     lane::serializer_name(wire.serializer)
 }
 

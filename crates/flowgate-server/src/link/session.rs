@@ -15,7 +15,7 @@ use super::{
     serialized::Serialized,
 };
 use crate::{
-    metrics::{COUNTS, Direction, Fault, Lane},
+    metrics::{COUNTS, Direction, Fault, Lane, serializer_name},
     realm::{Turn, deliver},
     scratch::Scratch,
 };
@@ -99,7 +99,7 @@ impl Link {
                             authmethod,
                             authprovider: accepted.authprovider,
                             features: accepted.features,
-                            serializer: serializer_name(outlet.wire.serializer),
+                            serializer: serializer_name(outlet.wire),
                             transport,
                         }
                     })
@@ -299,17 +299,5 @@ impl Metering {
         for report in mem::take(&mut self.reports) {
             turn.handle(Input::Stats { session: self.session, report });
         }
-    }
-}
-
-/// What statistics call a serializer: the seed's names for single messages, the subprotocol's for
-/// batches.
-fn serializer_name(serializer: flowgate_wire::Serializer) -> &'static str {
-    use flowgate_wire::{Batching, Format};
-    match (serializer.batching, serializer.format) {
-        (Batching::Single, format) => format.name(),
-        (Batching::Batched, Format::Json) => "json.batched",
-        (Batching::Batched, Format::MessagePack) => "msgpack.batched",
-        (Batching::Batched, Format::Cbor) => "cbor.batched",
     }
 }

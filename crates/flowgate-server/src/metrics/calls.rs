@@ -27,7 +27,7 @@ use super::{Metrics, RealmIndex, families::Families, local::Local, lock, topics:
 /// Names of registrations that are gone are kept for as many, for calls that they outlived.
 const GONE_COUNT: usize = 4096;
 
-/// Procedures of one realm that a thread has handles for at a time.
+/// Procedures of one realm that are found at once.
 const HANDLE_COUNT: usize = 4096;
 
 /// Identifiers are the router's own, so nobody can choose them to collide.
@@ -94,11 +94,47 @@ impl CallsInFlight {
     }
 }
 
+/// Something for each of the latest registrations of a realm, [`HANDLE_COUNT`] of them at most:
+/// they count up, so that those there are seldom share a slot, and the latest has it if they do.
+#[derive(Debug)]
+struct Slots<T>(Vec<Option<(RegistrationId, T)>>);
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Slots<T> {
+    #[inline]
+    fn get(&self, registration: RegistrationId) -> Option<&T> {
+        match self.0.get(Self::slot(registration)) {
+            Some(Some((known, found))) if *known == registration => Some(found),
+            Some(_) | None => None,
+        }
+    }
+
+    fn put(&mut self, registration: RegistrationId, new: T) {
+        let slot = Self::slot(registration);
+        if self.0.len() <= slot {
+            self.0.resize_with(slot + 1, Default::default);
+        }
+        if let Some(place) = self.0.get_mut(slot) {
+            *place = Some((registration, new));
+        }
+    }
+
+    #[inline]
+    fn slot(registration: RegistrationId) -> usize {
+        // The remainder fits.
+        usize::try_from(registration.get() % HANDLE_COUNT as u64).unwrap_or_default()
+    }
+}
+
 /// How many calls of a realm's procedures have ended well: counted by whoever has its lock.
 #[derive(Debug, Default)]
 pub(crate) struct AnsweredCalls {
-    /// By [`slot`]: registrations count up, so that those there are seldom share one.
-    procedures: Vec<Option<(RegistrationId, Tally<1>)>>,
+    procedures: Slots<Tally<1>>,
 }
 
 impl AnsweredCalls {
@@ -110,9 +146,9 @@ impl AnsweredCalls {
         realm: RealmIndex,
         registration: RegistrationId,
     ) {
-        match self.procedures.get(slot(registration)) {
-            Some(Some((known, tally))) if *known == registration => tally.add(0, 1),
-            Some(_) | None => self.count_first(metrics, realm, registration),
+        match self.procedures.get(registration) {
+            Some(tally) => tally.add(0, 1),
+            None => self.count_first(metrics, realm, registration),
         }
     }
 
@@ -123,13 +159,7 @@ impl AnsweredCalls {
         tally.add(0, 1);
         let procedure = families.procedures.name(realm, registration);
         families.tallies.add_answered(realm, procedure, tally.reader());
-        let slot = slot(registration);
-        if self.procedures.len() <= slot {
-            self.procedures.resize_with(slot + 1, Default::default);
-        }
-        if let Some(place) = self.procedures.get_mut(slot) {
-            *place = Some((registration, tally));
-        }
+        self.procedures.put(registration, tally);
     }
 }
 
@@ -144,15 +174,13 @@ pub(super) struct RealmCalls {
     dispatch: LocalHistogram,
     calls: RefCell<LocalFamily<Counter, 3>>,
     errors: RefCell<LocalFamily<Counter, 3>>,
-    /// By [`slot`]: registrations count up, so that those there are seldom share one.
-    procedures: RefCell<Vec<Option<Rc<Procedure>>>>,
+    procedures: RefCell<Slots<Rc<Procedure>>>,
     edition: Cell<u32>,
 }
 
 /// One thread's handles for one procedure.
 #[derive(Debug)]
 struct Procedure {
-    registration: RegistrationId,
     name: Arc<str>,
     duration: LocalHistogram,
     callee: LocalHistogram,
@@ -262,12 +290,8 @@ impl RealmCalls {
     ) {
         let edition = self.families.procedures.edition.load(Ordering::Relaxed);
         let procedures = self.procedures.borrow();
-        let known = match procedures.get(slot(registration)) {
-            Some(Some(known))
-                if known.registration == registration && edition == self.edition.get() =>
-            {
-                known
-            }
+        let known = match procedures.get(registration) {
+            Some(known) if edition == self.edition.get() => known,
             Some(_) | None => {
                 drop(procedures);
                 &self.find_procedure(local, registration, edition)
@@ -287,22 +311,15 @@ impl RealmCalls {
         let name = families.procedures.name(self.realm, registration);
         let realm = families.realm_name(self.realm);
         let found = Rc::new(Procedure {
-            registration,
             duration: local.handle(&families.rpc_duration, [realm, &name]),
             callee: local.handle(&families.rpc_callee, [realm, &name]),
             name,
         });
         let mut procedures = self.procedures.borrow_mut();
         if edition != self.edition.replace(edition) {
-            procedures.clear();
+            *procedures = Slots::default();
         }
-        let slot = slot(registration);
-        if procedures.len() <= slot {
-            procedures.resize_with(slot + 1, Default::default);
-        }
-        if let Some(place) = procedures.get_mut(slot) {
-            *place = Some(Rc::clone(&found));
-        }
+        procedures.put(registration, Rc::clone(&found));
         found
     }
 
@@ -316,11 +333,4 @@ impl RealmCalls {
             self.errors.borrow_mut().with([realm, procedure, error], LocalCounter::inc);
         }
     }
-}
-
-/// Where a thread has its handles for a registration.
-#[inline]
-fn slot(registration: RegistrationId) -> usize {
-    // The remainder fits.
-    usize::try_from(registration.get() % HANDLE_COUNT as u64).unwrap_or_default()
 }

@@ -142,7 +142,8 @@ const fn size_place(bytes: u64) -> usize {
     ((2 * bytes).saturating_sub(1) | 1).ilog2() as usize
 }
 
-/// What the `serializer` label says, as `wamp.session.on_stats` does.
+/// What a serializer is called: the names of Crossbar.io's statistics for single messages, the
+/// subprotocol's for batches.
 pub(super) fn serializer_name(serializer: Serializer) -> &'static str {
     SERIALIZER_NAMES.get(serializer_index(serializer) as usize).copied().unwrap_or_default()
 }
