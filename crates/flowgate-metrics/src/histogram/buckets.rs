@@ -160,20 +160,12 @@ impl Layout {
     /// Where a value belongs: the first bucket whose bound is not below it.
     #[inline]
     pub(crate) fn place(&self, value: u64) -> Place {
-        if self.is_native { self.native_place(value) } else { self.classic_place(value) }
-    }
-
-    /// The same, if there are native buckets.
-    #[inline]
-    pub(super) fn native_place(&self, value: u64) -> Place {
-        let index = self.scale.index(value);
-        Place { classic: self.classic(index, value), native: (value != 0).then_some(index) }
-    }
-
-    /// The same, if there are none.
-    #[inline]
-    pub(super) fn classic_place(&self, value: u64) -> Place {
-        Place { classic: self.classic(bits(value), value), native: None }
+        if self.is_native {
+            let index = self.scale.index(value);
+            Place { classic: self.classic(index, value), native: (value != 0).then_some(index) }
+        } else {
+            Place { classic: self.classic(bits(value), value), native: None }
+        }
     }
 
     #[inline]
